@@ -1,0 +1,1 @@
+"""Sources of examples: each becomes a stream of ``Batch``."""

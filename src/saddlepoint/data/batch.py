@@ -1,0 +1,27 @@
+"""What a phase of training receives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some examples, on the training device.
+
+    Attributes:
+        x: (batch, channels, height, width) in [-1, 1], or (batch, dimensions) as in the data.
+        label: Integer labels (batch,), or None where the data have none.
+        mask: Booleans shaped like ``label``, True where the label is known; None if all are.
+        length: Lengths (batch,) of sequences, or None.
+    """
+
+    x: Tensor
+    label: Tensor | None = None
+    mask: Tensor | None = None
+    length: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.x.shape[0]

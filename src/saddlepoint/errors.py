@@ -1,0 +1,46 @@
+"""What can go wrong in a way that the user can act on: one sentence and one exit code each."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SaddlepointError(Exception):
+    """Base of the errors whose message is written for the user.
+
+    The command line prints the message without a traceback and exits with ``exit_code``.
+    """
+
+    exit_code = 2
+
+
+class BadInput(SaddlepointError):
+    """The request cannot be carried out as asked: a path, value, option or data is wrong."""
+
+    exit_code = 2
+
+
+class RunStopped(SaddlepointError):
+    """The run stopped itself (non-finite values, disk full); the last good state is kept."""
+
+    exit_code = 3
+
+
+class Interrupted(SaddlepointError):
+    """A signal asked the run to stop; its state was saved first.
+
+    ``exit_code`` is 128 + the signal's number: 130 for Ctrl-C, 143 for SIGTERM.
+    """
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the known word closest to ``word``, or ``""``."""
+    options = list(known)
+    lowered = {option.lower(): option for option in options}
+    close = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)
+    return f" Did you mean '{lowered[close[0]]}'?" if close else ""

@@ -1,0 +1,78 @@
+"""A coefficient is a number or a function of progress in [0, 1] (torch-free).
+
+Progress is the share of the run's horizon that has passed. The horizon is fixed when a run
+first starts; training further keeps progress at 1 unless the schedule is stretched on request.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from saddlepoint.description import Description
+
+
+class Cosine(Description):
+    """Half a cosine from ``start`` to ``end``: end + (start − end)(1 + cos πp) / 2."""
+
+    kind: Literal["cosine"] = "cosine"
+    start: float = Field(description="Value at progress 0.")
+    end: float = Field(0.0, description="Value at progress 1.")
+
+    def at(self, progress: float) -> float:
+        """Value at ``progress``."""
+        return self.end + (self.start - self.end) * (1 + math.cos(math.pi * progress)) / 2
+
+
+class Exponential(Description):
+    """A geometric way from ``start`` to ``end``: start · (end / start)^p, both positive."""
+
+    kind: Literal["exponential"] = "exponential"
+    start: float = Field(gt=0, description="Value at progress 0.")
+    end: float = Field(gt=0, description="Value at progress 1.")
+
+    def at(self, progress: float) -> float:
+        """Value at ``progress``."""
+        return self.start * (self.end / self.start) ** progress
+
+
+class Piecewise(Description):
+    """Straight lines between (progress, value) points; constant before and after them."""
+
+    kind: Literal["piecewise"] = "piecewise"
+    points: tuple[tuple[float, float], ...] = Field(
+        min_length=1, description="(progress, value) pairs with rising progress in [0, 1]."
+    )
+
+    @field_validator("points")
+    @classmethod
+    def _rising(cls, points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        places = [place for place, _ in points]
+        if any(not 0 <= place <= 1 for place in places) or sorted(set(places)) != places:
+            raise ValueError("the progress of the points must rise strictly within [0, 1].")
+        return points
+
+    def at(self, progress: float) -> float:
+        """Value at ``progress``."""
+        before = self.points[0]
+        for after in self.points:
+            if progress <= after[0]:
+                gap = after[0] - before[0]
+                share = (progress - before[0]) / gap if gap and progress > before[0] else 0.0
+                start = before[1] if gap else after[1]
+                return start + share * (after[1] - start)
+            before = after
+        return before[1]
+
+
+Schedule = Annotated[Cosine | Exponential | Piecewise, Field(discriminator="kind")]
+Coefficient = float | Schedule
+
+
+def value_at(coefficient: float | Cosine | Exponential | Piecewise, progress: float) -> float:
+    """The coefficient's value at ``progress``, which is clamped to [0, 1]."""
+    if isinstance(coefficient, int | float):
+        return float(coefficient)
+    return coefficient.at(min(max(progress, 0.0), 1.0))

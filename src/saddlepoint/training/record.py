@@ -1,0 +1,112 @@
+"""The append-only record of a run: scalars and events, one JSON object a line (torch-free)."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+NAME = "record.jsonl"
+
+
+class Record:
+    """Appends lines to ``record.jsonl``; a line that was cut by a crash is closed off first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        cut = False
+        if self.path.exists() and self.path.stat().st_size:
+            with self.path.open("rb") as file:
+                file.seek(-1, os.SEEK_END)
+                cut = file.read(1) != b"\n"
+        self._file = self.path.open("a", encoding="utf-8")
+        if cut:
+            self._file.write("\n")
+
+    def scalars(
+        self, step: int, values: Mapping[str, float], *, seconds: float, rate: float
+    ) -> None:
+        """Add the scalars of one log interval.
+
+        Args:
+            step: Updates done so far.
+            values: Means over the interval; non-finite ones are stored as null.
+            seconds: Training time since the run's first start, pauses left out.
+            rate: Training examples per second over the interval.
+        """
+        kept = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        self._write(
+            {"kind": "scalars", "step": step, "seconds": round(seconds, 3)}
+            | {"images_per_second": round(rate, 1), "scalars": kept}
+        )
+
+    def event(self, step: int, event: str, detail: str = "") -> None:
+        """Add something that happened: start, resume, checkpoint, samples, best, finished, ..."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._write(
+            {"kind": "event", "step": step, "time": stamp, "event": event, "detail": detail}
+        )
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+@dataclass(frozen=True)
+class History:
+    """A record as read back.
+
+    Attributes:
+        steps: Logged steps, rising.
+        scalars: For each name the values at ``steps`` (None where missing or not finite).
+        seconds: Training seconds at ``steps``.
+        rate: Examples per second at ``steps``.
+        events: Every event in the order in which it was written.
+    """
+
+    steps: list[int] = field(default_factory=list)
+    scalars: dict[str, list[float | None]] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    rate: list[float] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read_record(folder: Path) -> History:
+    """Read ``record.jsonl``: lines that do not parse are skipped, the last line of a step wins.
+
+    A resumed run repeats the steps after its checkpoint; the lines that the first try wrote
+    beyond the resumed point give way to the new ones as these arrive.
+    """
+    lines: dict[int, dict[str, Any]] = {}
+    events: list[dict[str, Any]] = []
+    path = folder / NAME
+    if path.exists():
+        for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                line = json.loads(text)
+            except json.JSONDecodeError:
+                continue  # cut by a crash
+            if not isinstance(line, dict):
+                continue
+            if line.get("kind") == "scalars":
+                lines[int(line["step"])] = line
+            elif line.get("kind") == "event":
+                events.append(line)
+    ordered = [lines[step] for step in sorted(lines)]
+    names = dict.fromkeys(name for line in ordered for name in line["scalars"])
+    return History(
+        steps=[line["step"] for line in ordered],
+        scalars={name: [line["scalars"].get(name) for line in ordered] for name in names},
+        seconds=[line["seconds"] for line in ordered],
+        rate=[line["images_per_second"] for line in ordered],
+        events=events,
+    )

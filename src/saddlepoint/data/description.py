@@ -106,7 +106,8 @@ class Array(_Images):
         "auto", description="Order of the axes; auto recognises it and refuses ambiguous shapes."
     )
     key: str | None = Field(
-        None, description="Name of the images in an .npz file; by default x, images or the only one."
+        None,
+        description="Name of the images in an .npz file; by default x, images or the only one.",
     )
     value_range: Literal["auto", "0..255", "0..1", "-1..1"] = Field(
         "auto", description="Range of floating-point images; auto looks at the data and says so."
@@ -192,7 +193,9 @@ class DataInfo(Description):
     classes: tuple[str, ...] = Field((), description="Names of the labels, in order.")
     counts: dict[str, int] = Field(description="Examples in train, validation and test.")
     fingerprint: str = Field(description="SHA-256 over the examples, their labels and the split.")
-    notes: tuple[str, ...] = Field((), description="What was decided or skipped, one sentence each.")
+    notes: tuple[str, ...] = Field(
+        (), description="What was decided or skipped, one sentence each."
+    )
 
 
 def describe_data(value: Any) -> Any:
@@ -224,6 +227,10 @@ def describe_data(value: Any) -> Any:
         raise BadInput(
             f"'{name}' is neither an existing path nor a built-in data set "
             f"({', '.join(BUILT_IN)}).{did_you_mean(name, BUILT_IN)}"
+        )
+    if isinstance(value, tuple) and len(value) != 2:
+        raise BadInput(
+            f"a tuple given as data should be (array, labels), and this has {len(value)} parts."
         )
     values, labels = value if isinstance(value, tuple) else (value, None)
     if not hasattr(values, "__array__"):

@@ -1,0 +1,63 @@
+"""saddlepoint: train, evaluate and understand deep generative models.
+
+Importing the package does not import torch; the functions below do so when they are called.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from saddlepoint.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from saddlepoint import recipes
+    from saddlepoint.errors import BadInput, Interrupted, RunStopped, SaddlepointError
+    from saddlepoint.report.page import build_report
+    from saddlepoint.run import Run, read_run
+    from saddlepoint.training.trained import Trained, load
+    from saddlepoint.training.trainer import Result, resume, train
+
+_HOMES = {
+    "BadInput": "errors",
+    "Interrupted": "errors",
+    "RunStopped": "errors",
+    "SaddlepointError": "errors",
+    "Run": "run",
+    "read_run": "run",
+    "Result": "training.trainer",
+    "train": "training.trainer",
+    "resume": "training.trainer",
+    "Trained": "training.trained",
+    "load": "training.trained",
+    "build_report": "report.page",
+}
+
+__all__ = [
+    "BadInput",
+    "Interrupted",
+    "Result",
+    "Run",
+    "RunStopped",
+    "SaddlepointError",
+    "Trained",
+    "__version__",
+    "build_report",
+    "load",
+    "read_run",
+    "recipes",
+    "resume",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "recipes":
+        return import_module("saddlepoint.recipes")
+    if name in _HOMES:
+        return getattr(import_module(f"saddlepoint.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'saddlepoint' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,203 @@
+"""The command line: ``saddlepoint train | resume | sample | report | recipes``.
+
+Nothing here imports torch before a command needs it, so that help and mistakes answer at once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from saddlepoint.errors import BadInput, SaddlepointError, did_you_mean
+from saddlepoint.version import VERSION
+
+PROG = "saddlepoint"
+
+
+def train(words: Sequence[str]) -> None:
+    """Train a recipe or a description (a run.json) from its start."""
+    from saddlepoint import options
+
+    prog = f"{PROG} train"
+    if not words or words[0] in ("-h", "--help"):
+        print(f"usage: {prog} RECIPE|run.json [options]\n\nrecipes:")
+        recipes()
+        print(f"\nFor the options of a recipe: {prog} RECIPE --help")
+        return
+    start = options.start_of(words[0])
+    prog = f"{prog} {words[0]}"
+    if {"-h", "--help"} & set(words):
+        options.print_train_help(start, words[1:], prog)
+        return
+    run, common = options.described(start, words[1:], prog)
+    from saddlepoint.training import trainer
+
+    result = trainer.train(run, common.out, quiet=common.quiet)
+    _after_training(result.folder, result.step)
+
+
+def resume(
+    run: Positional[Path],
+    *,
+    steps: int | None = None,
+    reschedule: bool = False,
+    device: str | None = None,
+    quiet: bool = False,
+) -> None:
+    """Go on with a run exactly where its newest checkpoint left it.
+
+    Args:
+        run: The run directory.
+        steps: Train to this many steps instead of those asked for before.
+        reschedule: Stretch the schedules over the new number of steps.
+        device: Another device than the run began on.
+        quiet: Show no progress.
+    """
+    from saddlepoint.training import trainer
+
+    result = trainer.resume(run, steps=steps, reschedule=reschedule, device=device, quiet=quiet)
+    _after_training(result.folder, result.step)
+
+
+def sample(
+    run: Positional[Path],
+    *,
+    n: int = 64,
+    seed: int = 0,
+    out: Path = Path("samples.png"),
+    checkpoint: str = "auto",
+    device: str = "auto",
+) -> None:
+    """Draw samples from a trained run.
+
+    Args:
+        run: The run directory.
+        n: How many.
+        seed: Seed of the latents; the first m of n samples are those of --n m.
+        out: A .png grid, an .npz or .npy array (images: uint8, channels last), or a folder of PNGs.
+        checkpoint: latest, best, a step, or auto: the best if the run names one, else the latest.
+        device: Where to compute.
+    """
+    from saddlepoint.exporting import check_target, write_samples
+
+    check_target(out)
+    if checkpoint not in ("auto", "latest", "best") and not checkpoint.isdigit():
+        raise BadInput(
+            f"--checkpoint '{checkpoint}': use auto, latest, best or a step."
+            f"{did_you_mean(checkpoint, ('auto', 'latest', 'best'))}"
+        )
+    from saddlepoint.training.trained import load
+
+    which: int | Literal["auto", "latest", "best"] = (
+        int(checkpoint) if checkpoint.isdigit() else checkpoint  # type: ignore[assignment]
+    )
+    model = load(run, which, device=device)
+    samples = model.sample(n, seed).numpy()
+    write_samples(samples, out, images=model.data.images)
+    print(f"{n} samples of {run} (step {model.step}, seed {seed}): {out}")
+
+
+def report(run: Positional[Path]) -> None:
+    """Write one self-contained HTML page about a run.
+
+    Args:
+        run: The run directory.
+    """
+    from saddlepoint.report.page import build_report
+
+    print(f"report: {build_report(run)}")
+
+
+def recipes(name: Positional[str | None] = None) -> None:
+    """List what can be trained, or print one recipe's whole description.
+
+    Args:
+        name: A recipe.
+    """
+    from saddlepoint.recipes import RECIPES, find
+
+    if name is not None:
+        print(find(name)())
+        return
+    width = max(map(len, RECIPES))
+    for each, function in RECIPES.items():
+        print(f"{each:<{width}}  {inspect.cleandoc(function.__doc__ or '').splitlines()[0]}")
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "train": train,
+    "resume": resume,
+    "sample": sample,
+    "report": report,
+    "recipes": recipes,
+}
+
+
+def _after_training(folder: Path, step: int) -> None:
+    print(f"{step} steps are done: {folder}")
+    print(f"  samples:  {PROG} sample {folder} --n 64 --out grid.png")
+    print(f"  report:   {PROG} report {folder}")
+    print(f"  go on:    {PROG} resume {folder} --steps {2 * step}")
+
+
+def usage() -> str:
+    """The text of ``saddlepoint --help``."""
+    lines = [f"usage: {PROG} COMMAND ...", "", "commands:"]
+    for name, function in COMMANDS.items():
+        lines.append(f"  {name:<9}{inspect.cleandoc(function.__doc__ or '').splitlines()[0]}")
+    lines += [
+        "",
+        f"{PROG} COMMAND --help says more; {PROG} --version prints the version;",
+        f"{PROG} completion bash|zsh|tcsh prints a completion script for that shell.",
+    ]
+    return "\n".join(lines)
+
+
+def dispatch(words: Sequence[str]) -> None:
+    """Carry out one command."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+        return
+    if words[0] in ("-V", "--version"):
+        print(VERSION)
+        return
+    name, rest = words[0], list(words[1:])
+    if name == "train":
+        train(rest)
+    elif name == "completion":
+        from saddlepoint.completion import script
+
+        print(script(rest))
+    elif name in COMMANDS:
+        from saddlepoint.options import parse
+
+        parse(COMMANDS[name], rest, f"{PROG} {name}")
+    else:
+        known = [*COMMANDS, "completion"]
+        raise BadInput(
+            f"'{name}' is not a command (known: {', '.join(known)}).{did_you_mean(name, known)}"
+        )
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Entry point: one sentence and an exit code for everything that the user can act on."""
+    try:
+        dispatch(sys.argv[1:] if words is None else words)
+    except SaddlepointError as error:
+        print(f"saddlepoint: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("saddlepoint: stopped by Ctrl-C.", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe went away: nobody is left to tell
+        raise SystemExit(141) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""The manifest of a streamed folder: what each file was when the run began."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from saddlepoint.data.listing import shown
+from saddlepoint.data.pictures import Rendering
+from saddlepoint.errors import BadInput
+
+MANIFEST_NAME = "manifest.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file.
+
+    Attributes:
+        path: Relative to the folder, with forward slashes.
+        size: Bytes.
+        mtime_ns: Time of the last change, nanoseconds.
+        sha256: Digest of the content, or "" if it could not be read.
+        problem: Why the file is left out, or "" if it is a good image.
+        label: Number of the class, -1 if unknown.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    problem: str
+    label: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All files of a folder, whose order decides the order of the examples.
+
+    Attributes:
+        settings: The options of the folder that decide what its images become.
+        rendering: What was decided from them and from the images.
+        classes: Names of the labels; empty without labels.
+        notes: What was decided or skipped.
+        entries: The files, sorted.
+    """
+
+    settings: dict[str, Any]
+    rendering: Rendering
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+    def save(self, path: Path) -> None:
+        """Write the manifest aside, then rename it.
+
+        Raises:
+            BadInput: The folder cannot be written.
+        """
+        content = {
+            "format": _FORMAT,
+            "settings": self.settings,
+            "rendering": asdict(self.rendering),
+            "classes": self.classes,
+            "notes": self.notes,
+            "entries": [astuple(entry) for entry in self.entries],
+        }
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            try:
+                with os.fdopen(handle, "w", encoding="ascii") as file:
+                    json.dump(content, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.chmod(aside, 0o644)
+                os.replace(aside, path)
+            finally:
+                Path(aside).unlink(missing_ok=True)
+        except OSError as error:
+            raise BadInput(f"the manifest cannot be stored at {path} ({error}).") from error
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        BadInput: It is damaged or of another format.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="ascii"))
+        if content["format"] != _FORMAT:
+            raise ValueError(f"format {content['format']}")
+        rendering = dict(content["rendering"])
+        rendering["background"] = tuple(rendering["background"])
+        return Manifest(
+            settings=dict(content["settings"]),
+            rendering=Rendering(**rendering),
+            classes=tuple(content["classes"]),
+            notes=tuple(content["notes"]),
+            entries=tuple(Entry(*entry) for entry in content["entries"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"{path} cannot be read as the manifest of a run ({error!r}): restore it, or start a "
+            "new run."
+        ) from error
+
+
+def check_unchanged(
+    manifest: Manifest, settings: dict[str, Any], root: Path, paths: Sequence[str]
+) -> None:
+    """Refuse a folder that is no longer what it was when the run began.
+
+    A file of the same size and time counts as unchanged without being read; if only the time
+    differs, as after copying the folder, the digest decides.
+
+    Args:
+        manifest: The stored manifest.
+        settings: The options asked for now.
+        root: The folder.
+        paths: The image files found in it now, sorted.
+
+    Raises:
+        BadInput: Naming the first option or file that differs.
+    """
+    for name, value in settings.items():
+        if manifest.settings.get(name) != value:
+            raise BadInput(
+                f"the run began with {name} = {manifest.settings.get(name)!r} for {root}, not "
+                f"{value!r}: resume with the same, or start a new run."
+            )
+    advice = "restore it, or start a new run"
+    present = set(paths)
+    for entry in manifest.entries:
+        file = root / entry.path
+        if entry.path not in present:
+            raise BadInput(
+                f"{shown(str(file))} is missing, and was there when the run began: {advice}."
+            )
+        if _changed(entry, file):
+            raise BadInput(f"{shown(str(file))} changed since the run began: {advice}.")
+    added = sorted(present - {entry.path for entry in manifest.entries})
+    if added:
+        raise BadInput(
+            f"{shown(str(root / added[0]))} was added since the run began ({len(added):,} new "
+            "file(s)): move it away, or start a new run."
+        )
+
+
+def _changed(entry: Entry, file: Path) -> bool:
+    try:
+        status = file.stat()
+        if status.st_size != entry.size:
+            return True
+        if status.st_mtime_ns == entry.mtime_ns:
+            return False
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest() != entry.sha256
+    except OSError:
+        return True

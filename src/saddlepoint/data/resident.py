@@ -1,0 +1,157 @@
+"""Data sets that fit in memory: one tensor on the device, gathered by index."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from saddlepoint.data.batch import Batch
+from saddlepoint.data.dataset import Dataset, Loader
+from saddlepoint.data.description import DataInfo, Split
+from saddlepoint.data.order import Order
+from saddlepoint.data.pixels import as_batch, mirrored, upload
+from saddlepoint.data.splitting import SPLITS, Members, divide, members_of
+from saddlepoint.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a source hands over, on the host.
+
+    Attributes:
+        values: Images (N, H, W, C), uint8 or float32 in [-1, 1]; or vectors (N, D) float32.
+        labels: int64 (N,), negative where unknown; None where there are none.
+        classes: Names of the labels.
+        notes: What was decided or skipped, one sentence each.
+        official_test: How many examples at the end form an official test set.
+    """
+
+    values: NDArray[Any]
+    labels: NDArray[np.int64] | None = None
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    official_test: int = 0
+
+
+def fingerprint(examples: Examples, members: Members) -> str:
+    """SHA-256 over shape, type and bytes of the examples, their labels and the split."""
+    digest = hashlib.sha256()
+    parts: list[NDArray[Any] | None] = [examples.values, examples.labels]
+    for part in [*parts, *(members[split] for split in SPLITS)]:
+        if part is None:
+            digest.update(b"none;")
+            continue
+        digest.update(f"{part.shape}{part.dtype.str};".encode())
+        digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+@final
+class ResidentDataset(Dataset):
+    """Examples held as one array; each device that asks for batches receives it once."""
+
+    def __init__(self, name: str, examples: Examples, split: Split, flip: bool = False) -> None:
+        """Divide the examples and describe them.
+
+        Raises:
+            BadInput: Too few examples, or flips asked of vectors.
+        """
+        values = examples.values
+        images = values.ndim == 4
+        if flip and not images:
+            raise BadInput(f"{name} holds vectors, which cannot be mirrored: leave flip off.")
+        self._members = divide(len(values), split, examples.official_test, name)
+        self._flip = flip
+        self._values = torch.from_numpy(np.ascontiguousarray(values))
+        labels = examples.labels
+        self._labels = None if labels is None else torch.from_numpy(np.ascontiguousarray(labels))
+        self._partly_labelled = labels is not None and bool((labels < 0).any())
+        self._on_device: dict[torch.device, tuple[Tensor, Tensor | None]] = {
+            self._values.device: (self._values, self._labels)
+        }
+        sides = values.shape[1:]
+        self.info = DataInfo(
+            name=name,
+            shape=(sides[2], sides[0], sides[1]) if images else (sides[0],),
+            images=images,
+            classes=examples.classes,
+            counts={part: len(members) for part, members in self._members.items()},
+            fingerprint=fingerprint(examples, self._members),
+            notes=examples.notes,
+        )
+
+    def loader(
+        self,
+        split: str,
+        batch_size: int,
+        *,
+        seed: int,
+        device: torch.device,
+        rank: int = 0,
+        world: int = 1,
+    ) -> Loader:
+        """See ``Dataset.loader``."""
+        members = members_of(self._members, split, self.info.name)
+        what = "training" if split == "train" else split
+        order = Order(len(members), batch_size, seed=seed, rank=rank, world=world, what=what)
+        values, labels = self._held_on(device)
+        flip = self._flip and split == "train"
+        return ResidentLoader(values, labels, self._partly_labelled, members, order, flip)
+
+    def take(self, split: str, n: int, device: torch.device) -> Batch:
+        """See ``Dataset.take``."""
+        if n < 0:
+            raise BadInput(f"n = {n}: the number of examples to take should not be negative.")
+        index = torch.from_numpy(members_of(self._members, split, self.info.name)[:n])
+        # Gathered on the host: a look at a few examples should not upload all of them.
+        stored = self._values.index_select(0, index).to(device)
+        label = None
+        if self._labels is not None:
+            label = self._labels.index_select(0, index).to(device)
+        return as_batch(stored, label, self._partly_labelled)
+
+    def _held_on(self, device: torch.device) -> tuple[Tensor, Tensor | None]:
+        # An empty tensor resolves "cuda" to "cuda:0", so that both names share one copy.
+        device = torch.empty(0, device=device).device
+        if device not in self._on_device:
+            labels = None if self._labels is None else self._labels.to(device)
+            self._on_device[device] = (self._values.to(device), labels)
+        return self._on_device[device]
+
+
+@final
+class ResidentLoader(Loader):
+    """Batches gathered by index from a tensor on the device."""
+
+    def __init__(
+        self,
+        values: Tensor,
+        labels: Tensor | None,
+        partly_labelled: bool,
+        members: NDArray[np.int64],
+        order: Order,
+        flip: bool,
+    ) -> None:
+        self.batches_per_epoch = order.batches_per_epoch
+        self._values, self._labels = values, labels
+        self._partly_labelled = partly_labelled
+        self._members, self._order, self._flip = members, order, flip
+
+    def batch(self, cursor: int) -> Batch:
+        """See ``Loader.batch``; nothing here waits for the device."""
+        device = self._values.device
+        index = upload(self._members[self._order.positions(cursor)], device)
+        stored = self._values.index_select(0, index)
+        if self._flip:
+            stored = mirrored(stored, upload(self._order.flips(cursor), device))
+        label = None if self._labels is None else self._labels.index_select(0, index)
+        return as_batch(stored, label, self._partly_labelled)
+
+    def close(self) -> None:
+        """Nothing to stop: no threads are used."""

@@ -1,0 +1,245 @@
+"""Folders too large for memory: files decoded by threads, a few batches ahead."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from saddlepoint.data.batch import Batch
+from saddlepoint.data.dataset import Dataset, Loader
+from saddlepoint.data.description import DataInfo, Folder
+from saddlepoint.data.listing import shown
+from saddlepoint.data.manifest import Manifest
+from saddlepoint.data.order import Order
+from saddlepoint.data.pictures import Rendering, UndecodableError, render
+from saddlepoint.data.pixels import as_batch, mirrored, upload
+from saddlepoint.data.splitting import SPLITS, divide, members_of
+from saddlepoint.errors import BadInput
+
+# Batches decoded ahead of the one asked for; memory holds this many and one more.
+_AHEAD = 2
+
+
+@final
+class _Decoder:
+    """Decodes the members of one split; a file that fails gives way to the next good one.
+
+    Attributes:
+        failed: Files that became unreadable.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], rendering: Rendering, members: NDArray[np.int64]
+    ) -> None:
+        self._paths, self._rendering, self._members = paths, rendering, members
+        self.failed: set[Path] = set()
+        self._warned: set[Path] = set()
+
+    def empty(self, n: int) -> NDArray[np.uint8]:
+        """Room for ``n`` images, (n, H, W, C)."""
+        size = self._rendering
+        return np.empty((n, size.height, size.width, size.channels), dtype=np.uint8)
+
+    def fill(self, out: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Decode the members at ``positions`` into ``out``; return the examples really used."""
+        used = np.empty(len(positions), dtype=np.int64)
+        for row, position in enumerate(positions):
+            used[row], out[row] = self._decode(int(position))
+        return used
+
+    def _decode(self, position: int) -> tuple[int, NDArray[np.uint8]]:
+        # The next one of the same split, so that a test image never enters training.
+        for step in range(len(self._members)):
+            index = int(self._members[(position + step) % len(self._members)])
+            try:
+                return index, render(self._paths[index], self._rendering)
+            except UndecodableError:
+                self.failed.add(self._paths[index])
+        raise BadInput(
+            f"none of the {len(self._members):,} images can be read any more, the first is "
+            f"{shown(str(self._paths[int(self._members[0])]))}: restore the folder and resume."
+        )
+
+    def warn(self) -> None:
+        """Say once of each file that it became unreadable."""
+        for path in sorted(self.failed - self._warned):
+            self._warned.add(path)
+            warnings.warn(
+                f"{shown(str(path))} became unreadable; the next good image takes its place "
+                f"({len(self._warned):,} such file(s) so far).",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+
+@final
+class StreamingDataset(Dataset):
+    """A folder of images that are decoded when they are needed."""
+
+    def __init__(self, name: str, root: Path, manifest: Manifest, description: Folder) -> None:
+        """Divide the good files of a manifest.
+
+        Raises:
+            BadInput: Too few of them.
+        """
+        good = [entry for entry in manifest.entries if not entry.problem]
+        self._paths = [root / entry.path for entry in good]
+        self._rendering = manifest.rendering
+        self._members = divide(len(good), description.split, name=name)
+        self._flip, self._workers = description.flip, description.workers
+        self._labels: NDArray[np.int64] | None = None
+        if manifest.classes:
+            self._labels = np.array([entry.label for entry in good], dtype=np.int64)
+        digest = hashlib.sha256(json.dumps(asdict(self._rendering), sort_keys=True).encode())
+        for entry in good:
+            digest.update(f"{entry.sha256} {entry.label};".encode())
+        for split in SPLITS:
+            digest.update(self._members[split].tobytes() + b";")
+        size = self._rendering
+        self.info = DataInfo(
+            name=name,
+            shape=(size.channels, size.height, size.width),
+            images=True,
+            classes=manifest.classes,
+            counts={part: len(members) for part, members in self._members.items()},
+            fingerprint=digest.hexdigest(),
+            notes=manifest.notes,
+        )
+
+    def loader(
+        self,
+        split: str,
+        batch_size: int,
+        *,
+        seed: int,
+        device: torch.device,
+        rank: int = 0,
+        world: int = 1,
+    ) -> Loader:
+        """See ``Dataset.loader``."""
+        members = members_of(self._members, split, self.info.name)
+        what = "training" if split == "train" else split
+        order = Order(len(members), batch_size, seed=seed, rank=rank, world=world, what=what)
+        decoder = _Decoder(self._paths, self._rendering, members)
+        flip = self._flip and split == "train"
+        return StreamingLoader(decoder, self._labels, order, flip, self._workers, device)
+
+    def take(self, split: str, n: int, device: torch.device) -> Batch:
+        """See ``Dataset.take``; files that became unreadable give way to the next good one."""
+        if n < 0:
+            raise BadInput(f"n = {n}: the number of examples to take should not be negative.")
+        members = members_of(self._members, split, self.info.name)
+        decoder = _Decoder(self._paths, self._rendering, members)
+        with ThreadPoolExecutor(self._workers) as pool:
+            work = _Work(decoder, np.arange(min(n, len(members))), pool, self._workers)
+            return work.batch(self._labels, None, device)
+
+
+@final
+class _Work:
+    """A batch on its way: room for its pixels and the threads' parts of it."""
+
+    def __init__(
+        self,
+        decoder: _Decoder,
+        positions: NDArray[np.int64],
+        pool: ThreadPoolExecutor,
+        workers: int,
+    ) -> None:
+        self._decoder = decoder
+        self._pixels = decoder.empty(len(positions))
+        self._parts: list[Future[NDArray[np.int64]]] = []
+        start = 0
+        for part in np.array_split(positions, max(1, min(workers, len(positions)))):
+            room = self._pixels[start : start + len(part)]
+            self._parts.append(pool.submit(decoder.fill, room, part))
+            start += len(part)
+
+    def cancel(self) -> None:
+        """Drop what has not begun."""
+        for part in self._parts:
+            part.cancel()
+
+    def batch(
+        self, labels: NDArray[np.int64] | None, flips: torch.Tensor | None, device: torch.device
+    ) -> Batch:
+        """Wait for the pixels and bring them to the device."""
+        used = np.concatenate([part.result() for part in self._parts])
+        self._decoder.warn()
+        pixels = torch.from_numpy(self._pixels)
+        if device.type == "cuda":
+            # Only from pinned memory does the copy overlap with the device's work.
+            pixels = pixels.pin_memory()
+        stored = pixels.to(device, non_blocking=True)
+        if flips is not None:
+            stored = mirrored(stored, upload(flips, device))
+        label = None if labels is None else upload(labels[used], device)
+        partly = labels is not None and bool((labels < 0).any())
+        return as_batch(stored, label, partly)
+
+
+@final
+class StreamingLoader(Loader):
+    """Batches decoded by threads, which keep a fixed number of batches ahead."""
+
+    def __init__(
+        self,
+        decoder: _Decoder,
+        labels: NDArray[np.int64] | None,
+        order: Order,
+        flip: bool,
+        workers: int,
+        device: torch.device,
+    ) -> None:
+        self.batches_per_epoch = order.batches_per_epoch
+        self._decoder, self._labels, self._order = decoder, labels, order
+        self._flip, self._workers, self._device = flip, workers, device
+        self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(workers)
+        self._pending: dict[int, _Work] = {}
+
+    @property
+    def unreadable(self) -> int:
+        """How many files became unreadable so far; others took their places."""
+        return len(self._decoder.failed)
+
+    def batch(self, cursor: int) -> Batch:
+        """See ``Loader.batch``; files already being decoded for other cursors are dropped."""
+        work = self._pending.pop(cursor, None)
+        if work is None:
+            # A jump: what was read ahead elsewhere makes room first.
+            self._keep_only(range(cursor + 1, cursor + 1 + _AHEAD))
+            work = self._begin(cursor)
+        for ahead in range(cursor + 1, cursor + 1 + _AHEAD):
+            if ahead not in self._pending:
+                self._pending[ahead] = self._begin(ahead)
+        self._keep_only(range(cursor + 1, cursor + 1 + _AHEAD))
+        return work.batch(
+            self._labels, self._order.flips(cursor) if self._flip else None, self._device
+        )
+
+    def close(self) -> None:
+        """See ``Loader.close``."""
+        if self._pool is not None:
+            self._keep_only(range(0))
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def _begin(self, cursor: int) -> _Work:
+        if self._pool is None:
+            raise BadInput("this loader is closed: ask the data set for another.")
+        positions = self._order.positions(cursor)
+        return _Work(self._decoder, positions, self._pool, self._workers)
+
+    def _keep_only(self, cursors: range) -> None:
+        for cursor in [cursor for cursor in self._pending if cursor not in cursors]:
+            self._pending.pop(cursor).cancel()

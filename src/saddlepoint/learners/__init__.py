@@ -1,0 +1,1 @@
+"""Model families; each is one file, and no other room branches on which one it is."""

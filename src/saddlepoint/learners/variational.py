@@ -1,0 +1,152 @@
+"""The variational autoencoder (Kingma and Welling 2014)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from saddlepoint.data.batch import Batch
+from saddlepoint.data.description import DataInfo
+from saddlepoint.errors import BadInput
+from saddlepoint.learners.description import Variational
+from saddlepoint.learners.interface import (
+    RECALIBRATION_SAMPLES,
+    Learner,
+    Losses,
+    Phase,
+    Term,
+    evaluating,
+    latent_blocks,
+)
+from saddlepoint.networks.batch_norm import reestimate
+from saddlepoint.networks.build import build_backbone, build_generator
+from saddlepoint.optimisers import Adam, RmsProp, Sgd
+from saddlepoint.randomness import Streams
+from saddlepoint.schedules import value_at
+
+
+def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, exp(log_variance)) ‖ N(0, 1)) summed over the last axis, in nats.
+
+    ½ Σ (μ² + σ² − log σ² − 1).
+    """
+    return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(-1)
+
+
+def bernoulli_log_likelihood(logits: Tensor, target: Tensor) -> Tensor:
+    """Σ t log σ(l) + (1 − t) log(1 − σ(l)) over all axes but the first; target in [0, 1]."""
+    return -binary_cross_entropy_with_logits(logits, target, reduction="none").flatten(1).sum(1)
+
+
+def gaussian_log_likelihood(mean: Tensor, log_scale: Tensor, target: Tensor) -> Tensor:
+    """Log density of N(mean, exp(log_scale)²) at ``target``, summed over all axes but the first."""
+    scaled = (target - mean) * torch.exp(-log_scale)
+    each = -0.5 * (scaled.square() + math.log(2 * math.pi)) - log_scale
+    return each.flatten(1).sum(1)
+
+
+class VariationalLearner(Learner):
+    """One phase: minimise reconstruction + β · KL, which for β = 1 is the negative ELBO.
+
+    ELBO = E_q(z|x) log p(x|z) − KL(q(z|x) ‖ p(z)), in nats per example, with one sample of z by
+    reparametrisation. Likelihoods are of the values as the model sees them: images in [−1, 1]
+    (Gaussian) or rescaled to [0, 1] (Bernoulli).
+    """
+
+    headline = ("elbo", "reconstruction", "kl")
+    averaged = ("autoencoder",)
+
+    def __init__(self, description: Variational, data: DataInfo) -> None:
+        super().__init__()
+        self.description = description
+        if description.likelihood == "bernoulli" and not data.images:
+            raise BadInput(
+                "the Bernoulli likelihood needs images, and these data are vectors: use "
+                "likelihood 'gaussian'."
+            )
+        backbone, features = build_backbone(description.encoder, data.shape)
+        self.autoencoder = nn.ModuleDict(
+            {
+                "encoder": backbone,
+                "posterior": nn.Linear(features, 2 * description.latent),
+                "decoder": build_generator(
+                    description.decoder, description.latent, data.shape, "linear"
+                ),
+                "noise": _Scale(),
+            }
+        )
+
+    @property
+    def players(self) -> Mapping[str, nn.Module]:
+        return {"autoencoder": self.autoencoder}
+
+    @property
+    def optimisers(self) -> Mapping[str, Adam | Sgd | RmsProp]:
+        return {"autoencoder": self.description.optimiser}
+
+    def phases(self, progress: float) -> Sequence[Phase]:
+        beta = value_at(self.description.beta, progress)
+
+        def loss(batch: Batch | None, streams: Streams) -> Losses:
+            assert batch is not None
+            return self._loss(batch, streams, beta)
+
+        return (Phase("elbo", ("autoencoder",), loss),)
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance (batch, latent) of q(z|x), in float32."""
+        statistics = self.autoencoder["posterior"](self.autoencoder["encoder"](x)).float()
+        mean, log_variance = statistics.chunk(2, dim=1)
+        return mean, log_variance
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """Log p(x|z) in nats, (batch,)."""
+        output = self.autoencoder["decoder"](z)
+        if self.description.likelihood == "bernoulli":
+            return bernoulli_log_likelihood(output, (x.float() + 1) / 2)
+        return gaussian_log_likelihood(output, self.autoencoder["noise"].log_scale, x.float())
+
+    def _loss(self, batch: Batch, streams: Streams, beta: float) -> Losses:
+        mean, log_variance = self.posterior(batch.x)
+        noise = streams.normal(tuple(mean.shape), "posterior")
+        z = mean + noise * (log_variance / 2).exp()
+        reconstruction = Term(-self.log_likelihood(batch.x, z))
+        kl = Term(kl_to_standard_normal(mean, log_variance), weight=beta)
+        error, information = reconstruction.reduced().detach(), kl.reduced().detach()
+        return Losses(
+            {"reconstruction": reconstruction, "kl": kl},
+            {
+                "elbo": -error - information,
+                "reconstruction": error,
+                "kl": information,
+                "noise_std": self.autoencoder["noise"].log_scale.detach().exp(),
+            },
+        )
+
+    @torch.no_grad()
+    def sample(self, n: int, seed: int, condition: Tensor | None = None) -> Tensor:
+        """The decoder's mean at latents from the prior, as is usual for pictures."""
+        decoder = self.autoencoder["decoder"]
+        with evaluating(decoder):
+            output = torch.cat([decoder(z)[:kept] for z, kept in self._blocks(n, seed)])
+        return 2 * output.sigmoid() - 1 if self.description.likelihood == "bernoulli" else output
+
+    def recalibrate(self, seed: int) -> None:
+        blocks = self._blocks(RECALIBRATION_SAMPLES, seed)
+        reestimate(self.autoencoder["decoder"], (z for z, _ in blocks))
+
+    def _blocks(self, n: int, seed: int) -> list[tuple[Tensor, int]]:
+        device = next(self.autoencoder.parameters()).device
+        return [(z.to(device), kept) for z, kept in latent_blocks(n, self.description.latent, seed)]
+
+
+class _Scale(nn.Module):
+    """The logarithm of the Gaussian likelihood's one standard deviation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.zeros(()))

@@ -1,0 +1,1 @@
+"""Networks: generators (vector to example) and backbones (example to features)."""

@@ -1,0 +1,94 @@
+"""Descriptions of optimisers; each coefficient is a number or a schedule (torch-free on import)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from saddlepoint.description import Description
+from saddlepoint.schedules import Coefficient, value_at
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Adam(Description):
+    """Adam (Kingma and Ba 2015), with the fused update where the device has one."""
+
+    kind: Literal["adam"] = "adam"
+    learning_rate: Coefficient = Field(2e-4, description="Step size.")
+    beta1: float = Field(0.5, ge=0, lt=1, description="Decay of the mean of the gradients.")
+    beta2: float = Field(0.999, ge=0, lt=1, description="Decay of the mean of their squares.")
+    eps: float = Field(1e-8, gt=0)
+    weight_decay: float = Field(0.0, ge=0, description="Decoupled (AdamW) when positive.")
+
+    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """A PyTorch optimiser over ``parameters`` at the first learning rate."""
+        import torch
+
+        return torch.optim.AdamW(
+            parameters,
+            lr=value_at(self.learning_rate, 0.0),
+            betas=(self.beta1, self.beta2),
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
+
+    def settings(self, progress: float) -> dict[str, Any]:
+        """What the optimiser's groups must hold at ``progress``."""
+        return {"lr": value_at(self.learning_rate, progress)}
+
+
+class Sgd(Description):
+    """Stochastic gradient descent with optional momentum."""
+
+    kind: Literal["sgd"] = "sgd"
+    learning_rate: Coefficient = Field(0.1, description="Step size.")
+    momentum: Coefficient = Field(0.0, description="Share of the last step that is kept.")
+
+    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """A PyTorch optimiser over ``parameters`` at the first coefficients."""
+        import torch
+
+        start = self.settings(0.0)
+        return torch.optim.SGD(parameters, lr=start["lr"], momentum=start["momentum"], fused=True)
+
+    def settings(self, progress: float) -> dict[str, Any]:
+        """What the optimiser's groups must hold at ``progress``."""
+        return {
+            "lr": value_at(self.learning_rate, progress),
+            "momentum": value_at(self.momentum, progress),
+        }
+
+
+class RmsProp(Description):
+    """RMSProp (Tieleman and Hinton 2012)."""
+
+    kind: Literal["rmsprop"] = "rmsprop"
+    learning_rate: Coefficient = Field(5e-5, description="Step size.")
+    decay: float = Field(0.99, ge=0, lt=1, description="Decay of the mean of the squares.")
+    eps: float = Field(1e-8, gt=0)
+
+    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """A PyTorch optimiser over ``parameters`` at the first learning rate."""
+        import torch
+
+        kept = list(parameters)
+        return torch.optim.RMSprop(
+            kept,
+            lr=value_at(self.learning_rate, 0.0),
+            alpha=self.decay,
+            eps=self.eps,
+            # keeps the step count on the device, so that no update waits for the host
+            capturable=any(parameter.device.type == "cuda" for parameter in kept),
+        )
+
+    def settings(self, progress: float) -> dict[str, Any]:
+        """What the optimiser's groups must hold at ``progress``."""
+        return {"lr": value_at(self.learning_rate, progress)}
+
+
+OptimiserDescription = Annotated[Adam | Sgd | RmsProp, Field(discriminator="kind")]

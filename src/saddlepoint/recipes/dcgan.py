@@ -1,0 +1,36 @@
+"""DCGAN: Radford, Metz and Chintala, Unsupervised Representation Learning, 2016."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from saddlepoint.learners.description import Adversarial
+from saddlepoint.networks.description import Dcgan
+from saddlepoint.optimisers import Adam
+from saddlepoint.recipes.registry import Common, assemble, recipe
+from saddlepoint.run import Run
+from saddlepoint.training.description import Training
+
+
+@recipe("dcgan")
+def dcgan(data: Any = "digits", *, width: int = 64, **common: Unpack[Common]) -> Run:
+    """Convolutional GAN for images of any size from 8×8 up, grey or colour.
+
+    The paper's numbers: latent 100, batch 128, Adam 2e-4 with β1 = 0.5 for both players, weights
+    from N(0, 0.02), batch norm except at the generator's output and the critic's input.
+
+    Args:
+        data: A built-in name, an image folder, an array or its file.
+        width: Channels next to the image.
+        **common: seed, steps, batch_size, device, precision.
+    """
+    network = Dcgan(width=width)
+    learner = Adversarial(
+        latent=100,
+        objective="non_saturating",
+        generator=network,
+        critic=network,
+        generator_optimiser=Adam(learning_rate=2e-4, beta1=0.5),
+        critic_optimiser=Adam(learning_rate=2e-4, beta1=0.5),
+    )
+    return assemble("dcgan", data, learner, Training(steps=5000), **common)

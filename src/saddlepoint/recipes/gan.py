@@ -1,0 +1,43 @@
+"""The game of Goodfellow et al., Generative Adversarial Nets, 2014, on fully connected networks."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from saddlepoint.learners.description import Adversarial
+from saddlepoint.networks.description import Mlp
+from saddlepoint.optimisers import Adam
+from saddlepoint.recipes.registry import Common, assemble, recipe
+from saddlepoint.run import Run
+from saddlepoint.training.description import Training
+
+
+@recipe("gan")
+def gan(
+    data: Any = "digits",
+    *,
+    objective: str = "non_saturating",
+    critic_steps: int = 1,
+    **common: Unpack[Common],
+) -> Run:
+    """Fully connected GAN for points in the plane, vectors and small images.
+
+    Two hidden layers of 256 units a player, Adam 2e-4 with β1 = 0.5. The paper's own networks
+    (maxout, dropout) and optimiser are not used here.
+
+    Args:
+        data: A built-in name, an image folder, an array or its file.
+        objective: ``minimax`` or ``non_saturating``.
+        critic_steps: Critic updates before each generator update.
+        **common: seed, steps, batch_size, device, precision.
+    """
+    learner = Adversarial(
+        latent=64,
+        objective=objective,
+        critic_steps=critic_steps,
+        generator=Mlp(hidden=(256, 256), activation="relu"),
+        critic=Mlp(hidden=(256, 256), activation="leaky_relu"),
+        generator_optimiser=Adam(learning_rate=2e-4, beta1=0.5),
+        critic_optimiser=Adam(learning_rate=2e-4, beta1=0.5),
+    )
+    return assemble("gan", data, learner, Training(steps=10_000, sample_every=1000), **common)

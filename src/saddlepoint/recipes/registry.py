@@ -1,0 +1,77 @@
+"""What makes a function a recipe: a name, a line of description, and the options common to all."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypedDict, Unpack
+
+from pydantic import ValidationError
+
+from saddlepoint.data.description import describe_data
+from saddlepoint.description import explain
+from saddlepoint.errors import BadInput, did_you_mean
+from saddlepoint.learners.description import Adversarial, Variational
+from saddlepoint.run import Run
+from saddlepoint.training.description import Training
+
+Recipe = Callable[..., Run]
+RECIPES: dict[str, Recipe] = {}
+
+
+class Common(TypedDict, total=False):
+    """Options that every recipe takes, for a run's most often changed numbers."""
+
+    seed: int
+    steps: int
+    batch_size: int | None
+    device: str
+    precision: str
+
+
+def recipe(name: str) -> Callable[[Recipe], Recipe]:
+    """Register a recipe; values that do not fit become a ``BadInput`` sentence."""
+
+    def register(function: Recipe) -> Recipe:
+        @functools.wraps(function)
+        def guarded(*args: Any, **options: Any) -> Run:
+            try:
+                return function(*args, **options)
+            except ValidationError as error:
+                raise BadInput(f"recipe {name}: {explain(error)}") from error
+
+        RECIPES[name] = guarded
+        return guarded
+
+    return register
+
+
+def assemble(
+    name: str,
+    data: Any,
+    learner: Adversarial | Variational,
+    training: Training,
+    **common: Unpack[Common],
+) -> Run:
+    """The run of a recipe: its own numbers, overridden by the common options that were given."""
+    seed = common.pop("seed", 0)
+    return Run(
+        recipe=name,
+        seed=seed,
+        data=describe_data(data),
+        learner=learner,
+        training=training.replace(**common),
+    )
+
+
+def find(name: str) -> Recipe:
+    """The recipe called ``name``.
+
+    Raises:
+        BadInput: There is none.
+    """
+    if name not in RECIPES:
+        raise BadInput(
+            f"'{name}' is not a recipe (known: {', '.join(RECIPES)}).{did_you_mean(name, RECIPES)}"
+        )
+    return RECIPES[name]

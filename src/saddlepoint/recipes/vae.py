@@ -1,0 +1,42 @@
+"""The variational autoencoder: Kingma and Welling, Auto-Encoding Variational Bayes, 2014."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Unpack
+
+from saddlepoint.learners.description import Variational
+from saddlepoint.networks.description import Dcgan, Mlp
+from saddlepoint.optimisers import Adam
+from saddlepoint.recipes.registry import Common, assemble, recipe
+from saddlepoint.run import Run
+from saddlepoint.training.description import Training
+
+
+@recipe("vae")
+def vae(
+    data: Any = "digits",
+    *,
+    network: Literal["mlp", "convolutional"] = "mlp",
+    likelihood: Literal["bernoulli", "gaussian"] = "gaussian",
+    **common: Unpack[Common],
+) -> Run:
+    """Variational autoencoder, fully connected or convolutional, Bernoulli or Gaussian.
+
+    Twenty latents, Adam 1e-3. The Gaussian likelihood learns one standard deviation for all
+    values, so that no weight between the two terms has to be guessed.
+
+    Args:
+        data: A built-in name, an image folder, an array or its file.
+        network: ``mlp`` (two layers of 256) or ``convolutional`` (images only).
+        likelihood: ``gaussian``, or ``bernoulli`` for images.
+        **common: seed, steps, batch_size, device, precision.
+    """
+    body = Mlp(hidden=(256, 256)) if network == "mlp" else Dcgan(width=32, norm="none")
+    learner = Variational(
+        latent=20,
+        likelihood=likelihood,
+        encoder=body,
+        decoder=body,
+        optimiser=Adam(learning_rate=1e-3, beta1=0.9),
+    )
+    return assemble("vae", data, learner, Training(steps=5000), **common)

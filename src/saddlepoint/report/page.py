@@ -1,0 +1,357 @@
+"""The report of a run: one self-contained HTML file beside its record."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import shlex
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from saddlepoint.errors import BadInput
+from saddlepoint.pictures import animate, evenly_spaced, write_aside
+from saddlepoint.report import figures, parts
+from saddlepoint.report.gather import Event, Frame, Summary, at, gather, number
+
+NAME = "report.html"
+_THUMBNAILS = 8
+_GIF_BYTES = 900_000  # beyond this the page would no longer be small
+_ROUTINE = ("checkpoint", "samples", "best")
+_ROWS = 60
+
+
+def build_report(folder: Path) -> Path:
+    """Write ``report.html`` into a run directory, from what lies there alone.
+
+    Makes ``samples/timeline.gif`` first where it is missing or older than the newest picture.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        BadInput: The folder is no run, or cannot be written.
+    """
+    folder = Path(folder)
+    summary = gather(folder)
+    out = folder / NAME
+    try:
+        gif = _timeline(summary)
+        write_aside(out, page(summary, gif).encode("utf-8"))
+    except OSError as error:
+        raise BadInput(f"the report cannot be written to {out}: {error}.") from error
+    return out
+
+
+def page(summary: Summary, gif: Path | None = None) -> str:
+    """Return the whole page as HTML; ``gif`` is the timeline to put into it."""
+    name = _name(summary)
+    style = files("saddlepoint.report").joinpath("style.css").read_text(encoding="utf-8")
+    sections = [
+        _samples(summary),
+        _curves(summary),
+        _time(summary, gif),
+        _data(summary),
+        _description(summary),
+        _environment(summary),
+        _onwards(summary),
+    ]
+    # The policy makes the browser itself refuse anything that is not part of the page.
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{parts.text(name)} · saddlepoint</title>
+<style>
+{style}</style>
+</head>
+<body>
+<main>
+{_head(summary, name)}
+{chr(10).join(sections)}
+</main>
+</body>
+</html>
+"""
+
+
+def _name(summary: Summary) -> str:
+    recipe = at(summary.given, "recipe") or at(summary.given, "learner", "kind") or "A run"
+    data = at(summary.resolved, "data", "name") or at(summary.given, "data", "kind")
+    return f"{recipe} on {data}" if data else str(recipe)
+
+
+def _head(summary: Summary, name: str) -> str:
+    state = summary.state
+    word = "running or killed" if state.kind == "open" else state.kind
+    badge = f'<span class="state {state.kind}">{parts.text(word)}</span>'
+    notes = [parts.paragraph(problem, "problem") for problem in summary.problems]
+    return "\n".join(
+        [
+            f"<header><h1>{parts.text(name)} {badge}</h1>",
+            parts.paragraph(state.sentence, "lead"),
+            *notes,
+            parts.facts(_key_figures(summary)),
+            "</header>",
+        ]
+    )
+
+
+def _key_figures(summary: Summary) -> list[tuple[str, object]]:
+    batch = number(at(summary.resolved, "batch_size"))
+    done = f"{summary.step:,}" + (f" of {summary.target:,}" if summary.target is not None else "")
+    seen = None
+    if batch is not None:
+        seen = f"{summary.step * batch:,.0f} (steps × batch of {batch:,.0f})"
+    rates = [rate for rate in summary.rate if math.isfinite(rate)]
+    what = "Images" if at(summary.resolved, "data", "images") is not False else "Examples"
+    pairs: list[tuple[str, object]] = [
+        ("Steps", done),
+        ("Examples seen", seen),
+        (f"{what} per second (median)", f"{np.median(rates):,.0f}" if rates else None),
+        ("Training time", _duration(summary.seconds[-1]) if summary.seconds else None),
+    ]
+    players = at(summary.resolved, "parameters")
+    if isinstance(players, dict) and players:
+        for player, count in players.items():
+            known = number(count)
+            pairs.append((f"Parameters, {player}", None if known is None else f"{known:,.0f}"))
+    else:
+        pairs.append(("Parameters", None))
+    best = summary.best
+    if best is not None:
+        value = "" if best.value is None else f" = {best.value:.4g}"
+        sense = {"min": ", lowest", "max": ", highest"}.get(best.mode, "")
+        pairs.append(("Best checkpoint", f"step {best.step:,} ({best.scalar}{value}{sense})"))
+    else:
+        pairs.append(("Best checkpoint", None))
+    headline = at(summary.resolved, "headline")
+    last = {curve.name: curve.last for curve in summary.curves}
+    for name in headline if isinstance(headline, list) else []:
+        value_now = last.get(str(name))
+        pairs.append((f"{name}, last", None if value_now is None else f"{value_now:.4g}"))
+    return pairs
+
+
+def _samples(summary: Summary) -> str:
+    items = []
+    real = parts.compact(summary.real, 1000, 220_000) if summary.real else None
+    if real:
+        items.append(parts.figure(parts.img(*real, "Real examples of the data."), "Real"))
+    newest, image = None, None
+    for newest in reversed(summary.frames):
+        image = parts.compact(newest.path, 1000, 220_000)
+        if image:
+            break
+    if newest and image:
+        alt = f"Generated samples at step {newest.step:,}."
+        items.append(parts.figure(parts.img(*image, alt), f"Generated, step {newest.step:,}"))
+    missing = [] if real else [parts.paragraph("No picture of real examples is recorded.", "quiet")]
+    if not image:
+        missing.append(parts.paragraph("No picture of generated samples is recorded.", "quiet"))
+    return parts.section(
+        "Real and generated", parts.cards(items, "pair") if items else "", *missing, key="samples"
+    )
+
+
+def _curves(summary: Summary) -> str:
+    drawings, left = figures.curves(summary)
+    if not drawings:
+        words = parts.paragraph("No scalars are recorded.", "quiet")
+        return parts.section("Curves", words, key="curves")
+    hints = ["Solid: running mean; faint: logged values."]
+    if any(not math.isfinite(value) for curve in summary.curves for value in curve.values):
+        hints.append("× at the foot: a value that was not finite.")
+    players = at(summary.resolved, "parameters")
+    if isinstance(players, dict) and "critic" in players:
+        hints.append("In a game of two players a falling loss does not mean better samples.")
+    more = parts.paragraph(f"Not drawn, but in record.jsonl: {', '.join(left)}.") if left else ""
+    images = [_drawing(drawing) for drawing in drawings]
+    hint = parts.paragraph(" ".join(hints), "quiet")
+    return parts.section("Curves", hint, parts.cards(images, "charts"), more, key="curves")
+
+
+def _drawing(drawing: figures.Drawing) -> str:
+    width, height = drawing.picture.size
+    image = parts.img(parts.png(drawing.picture), (width // 2, height // 2), drawing.alt)
+    return parts.figure(image, drawing.title)
+
+
+def _timeline(summary: Summary) -> Path | None:
+    """The animation over the frames, made anew if the newest frame is younger."""
+    out = summary.folder / "samples" / "timeline.gif"
+    paths = [frame.path for frame in summary.frames]
+    if len(paths) < 2:
+        return out if out.exists() else None
+    newest = max(path.stat().st_mtime_ns for path in paths)
+    if not out.exists() or out.stat().st_mtime_ns < newest:
+        try:
+            animate(paths, out, [f"step {frame.step:,}" for frame in summary.frames])
+        except BadInput:  # no frame is readable
+            return None
+    return out
+
+
+def _time(summary: Summary, gif: Path | None) -> str:
+    chosen = [summary.frames[i] for i in evenly_spaced(len(summary.frames), _THUMBNAILS)]
+    thumbnails: list[tuple[Frame, tuple[bytes, tuple[int, int]]]] = []
+    for frame in chosen:
+        image = parts.compact(frame.path, 480, 40_000)
+        if image:
+            thumbnails.append((frame, image))
+    content = []
+    if gif is not None:
+        still = parts.uri(thumbnails[-1][1][0]) if thumbnails else ""
+        content.append(_animation(summary, gif, still))
+    small = [
+        parts.figure(
+            parts.img(*image, f"Generated samples at step {frame.step:,}."),
+            f"step {frame.step:,}",
+        )
+        for frame, image in thumbnails
+    ]
+    content.append(parts.cards(small, "thumbs") if small else "")
+    if summary.events:
+        heads = ("Step", "Time (UTC)", "Event", "Detail")
+        content.append(parts.table("What happened", heads, _event_rows(summary.events)))
+    else:
+        content.append(parts.paragraph("No events are recorded.", "quiet"))
+    if summary.checkpoints:
+        kept = ", ".join(f"{step:,}" for step in summary.checkpoints[-12:])
+        lead = "…, " if len(summary.checkpoints) > 12 else ""
+        content.append(parts.paragraph(f"Checkpoints kept at steps {lead}{kept}."))
+    else:
+        content.append(parts.paragraph("No checkpoints are kept.", "quiet"))
+    return parts.section("Timeline", *content, key="timeline")
+
+
+def _animation(summary: Summary, gif: Path, still: str) -> str:
+    data = gif.read_bytes()
+    if len(data) > _GIF_BYTES:
+        return parts.paragraph(f"The animation lies beside this page: samples/{gif.name}.")
+    try:
+        with Image.open(io.BytesIO(data), formats=["GIF"]) as image:
+            size = image.size
+    except (OSError, ValueError, SyntaxError):
+        return parts.paragraph(f"The animation samples/{gif.name} cannot be read.", "quiet")
+    first, last = (summary.frames[0].step, summary.frames[-1].step) if summary.frames else (0, 0)
+    alt = f"Animation of generated samples from step {first:,} to step {last:,}."
+    return parts.cards(
+        [parts.figure(parts.img(data, size, alt, still), "All steps in motion")], "single"
+    )
+
+
+def _event_rows(events: tuple[Event, ...]) -> list[tuple[str, str, str, str]]:
+    """Rows of the table; between two turns of the run, many events of a kind become one row."""
+    rows: list[tuple[str, str, str, str]] = []
+    segment: dict[str, list[Event]] = {}
+
+    def close() -> None:
+        for name, same in segment.items():
+            if len(same) <= 3:
+                rows.extend(_row(event) for event in same)
+                continue
+            span = f"{same[0].step:,} to {same[-1].step:,}"
+            detail = f"last: {same[-1].detail}" if same[-1].detail else ""
+            rows.append((span, _stamp(same[-1].time), f"{name} × {len(same):,}", detail))
+        segment.clear()
+
+    for event in events:
+        if event.name in _ROUTINE:
+            segment.setdefault(event.name, []).append(event)
+        else:
+            close()
+            rows.append(_row(event))
+    close()
+    if len(rows) > _ROWS:
+        cut = len(rows) - _ROWS
+        middle = ("…", "", f"{cut:,} more rows", "in record.jsonl")
+        rows = [*rows[: _ROWS // 2], middle, *rows[-_ROWS // 2 :]]
+    return rows
+
+
+def _row(event: Event) -> tuple[str, str, str, str]:
+    return (f"{event.step:,}", _stamp(event.time), event.name, event.detail)
+
+
+def _stamp(time: str) -> str:
+    return time.replace("T", " ").removesuffix("Z")
+
+
+def _data(summary: Summary) -> str:
+    data = at(summary.resolved, "data")
+    shape, classes, counts = at(data, "shape"), at(data, "classes"), at(data, "counts")
+    sizes = None
+    if isinstance(counts, dict):
+        sizes = ", ".join(f"{_count(number_)} {part}" for part, number_ in counts.items())
+    pairs: list[tuple[str, object]] = [
+        ("Name", at(data, "name")),
+        ("Shape", " × ".join(map(str, shape)) if isinstance(shape, list) else None),
+        ("Examples", sizes),
+    ]
+    if isinstance(classes, list) and classes:
+        names = ", ".join(map(str, classes[:20])) + (", …" if len(classes) > 20 else "")
+        pairs.append((f"Classes ({len(classes)})", names))
+    fingerprint = at(data, "fingerprint")
+    pairs.append(("Fingerprint", fingerprint))
+    notes = at(data, "notes")
+    said = parts.listing(notes) if isinstance(notes, list) and notes else ""
+    return parts.section("Data", parts.facts(pairs), said, key="data")
+
+
+def _description(summary: Summary) -> str:
+    pieces = []
+    for title, tree in (("As given", summary.given), ("As resolved", summary.resolved)):
+        if tree:
+            content = json.dumps(tree, indent=2, ensure_ascii=False)
+            pieces.append(parts.details(title, parts.code(content, title)))
+        else:
+            pieces.append(parts.paragraph(f"{title}: not recorded.", "quiet"))
+    return parts.section("Description", *pieces, key="description")
+
+
+def _environment(summary: Summary) -> str:
+    names = ("device", "processor", "threads", "precision")
+    pairs = [(name.capitalize(), at(summary.resolved, name)) for name in names]
+    versions = at(summary.resolved, "versions")
+    if isinstance(versions, dict) and versions:
+        pairs += [(f"{name} version", version) for name, version in versions.items()]
+    else:
+        pairs.append(("Versions", None))
+    drawing = figures.speed(summary)
+    chart = parts.cards([_drawing(drawing)], "charts") if drawing else ""
+    return parts.section("Environment and speed", parts.facts(pairs), chart, key="environment")
+
+
+def _onwards(summary: Summary) -> str:
+    run = shlex.quote(str(summary.folder))
+    return parts.section(
+        "How to go on",
+        parts.paragraph("Carry on from the latest checkpoint:"),
+        parts.code(f"saddlepoint resume {run}", "Command to resume"),
+        parts.paragraph("Draw new samples:"),
+        parts.code(f"saddlepoint sample {run} --n 64 --out grid.png", "Command to sample"),
+        key="onwards",
+    )
+
+
+def _count(value: object) -> str:
+    known = number(value)
+    return "?" if known is None else f"{known:,.0f}"
+
+
+def _duration(seconds: float) -> str:
+    """Two units at most: 7.5 s, 12 min 30 s, 3 h 5 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60} min"

@@ -1,0 +1,55 @@
+"""The typed, validated, printable description of a whole run; JSON in and out (torch-free)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from saddlepoint.data.description import DataDescription, Digits
+from saddlepoint.description import Description, validated
+from saddlepoint.errors import BadInput
+from saddlepoint.learners.description import Adversarial, LearnerDescription
+from saddlepoint.training.description import Training
+
+FORMAT = 1
+NAME = "run.json"
+
+
+class Run(Description):
+    """Everything that decides what a run computes."""
+
+    format: Literal[1] = Field(1, description="Version of this description's layout.")
+    recipe: str | None = Field(None, description="Name of the recipe that it came from.")
+    seed: int = Field(0, ge=0, description="Seed of weights, order, latents and everything else.")
+    data: DataDescription = Digits()
+    learner: LearnerDescription = Adversarial()
+    training: Training = Training()
+
+
+def read_run(path: Path) -> Run:
+    """Read a description from a ``run.json``: of a run directory, or one written by hand.
+
+    Raises:
+        BadInput: No such file, no JSON, or not a description.
+    """
+    return validated(Run, read_json(path).get("given", read_json(path)))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one JSON object.
+
+    Raises:
+        BadInput: No such file, or it holds no JSON object.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise BadInput(f"{path} holds no valid JSON: {error}.") from error
+    if not isinstance(found, dict):
+        raise BadInput(f"{path} holds no JSON object, so it describes no run.")
+    return found

@@ -1,0 +1,44 @@
+"""How long, on what and how a run trains (torch-free)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from saddlepoint.description import Description
+
+
+class Best(Description):
+    """Which checkpoint counts as the best: by a scalar of the record."""
+
+    scalar: str | None = Field(
+        None, description="Name of a recorded scalar, for example 'elbo'; by default none."
+    )
+    mode: Literal["min", "max"] = Field("min", description="Is smaller or larger better?")
+
+
+class Training(Description):
+    """The part of a run's description that no model family touches."""
+
+    steps: int = Field(2000, ge=1, description="Training steps; schedules run over this horizon.")
+    batch_size: int | None = Field(
+        None, ge=2, description="Examples per update; by default 128, or all if there are fewer."
+    )
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ... or mps.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 where the processor computes with it, else float32."
+    )
+    threads: int | None = Field(None, ge=1, description="CPU threads; by default PyTorch's choice.")
+    averaging: float = Field(
+        0.999,
+        ge=0,
+        lt=1,
+        description="Decay per step of the averaged weights that samples use; 0 uses the last.",
+    )
+    log_every: int = Field(50, ge=1, description="Steps between lines of the record.")
+    sample_every: int = Field(500, ge=1, description="Steps between sample grids.")
+    samples: int = Field(64, ge=1, le=1024, description="Samples in each grid.")
+    checkpoint_every: int = Field(500, ge=1, description="Steps between checkpoints.")
+    keep: int = Field(3, ge=1, description="Newest checkpoints that are kept, besides the best.")
+    best: Best = Best()

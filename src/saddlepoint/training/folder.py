@@ -1,0 +1,130 @@
+"""The run directory: who may write to it, and what ``run.json`` says."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from saddlepoint.data.description import DataInfo
+from saddlepoint.description import validated
+from saddlepoint.errors import BadInput, RunStopped
+from saddlepoint.run import FORMAT, NAME, Run, read_json
+from saddlepoint.training.checkpoint import replace_text
+from saddlepoint.version import VERSION
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A run as its directory describes it.
+
+    Attributes:
+        run: The description as given.
+        resolved: What it came to: device, precision, threads, versions, batch size, steps,
+            horizon, data, parameters.
+        data: What is known of the data.
+    """
+
+    run: Run
+    resolved: dict[str, Any]
+    data: DataInfo
+
+
+def read(folder: Path) -> Stored:
+    """Read a run directory's description.
+
+    Raises:
+        BadInput: It is no run directory, or its description is damaged.
+    """
+    if not (folder / NAME).is_file():
+        what = "does not exist" if not folder.exists() else f"holds no {NAME}"
+        raise BadInput(f"{folder} is no run: it {what}. Start one with `saddlepoint train`.")
+    found = read_json(folder / NAME)
+    if "given" not in found or "resolved" not in found:
+        raise BadInput(f"{folder / NAME} is a description without the record of a run.")
+    return Stored(
+        run=validated(Run, found["given"]),
+        resolved=found["resolved"],
+        data=validated(DataInfo, found["resolved"].get("data", {})),
+    )
+
+
+def write(folder: Path, run: Run, resolved: dict[str, Any]) -> None:
+    """Write ``run.json``."""
+    whole = {"format": FORMAT, "given": run.model_dump(mode="json"), "resolved": resolved}
+    replace_text(folder / NAME, json.dumps(whole, indent=2))
+
+
+def versions() -> dict[str, str]:
+    """What the bits of a run depend on besides its description."""
+    return {
+        "saddlepoint": VERSION,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def prepare(folder: Path) -> None:
+    """Make the directory of a new run.
+
+    Raises:
+        BadInput: It holds another run, or other things.
+        RunStopped: It cannot be made.
+    """
+    if (folder / NAME).exists():
+        raise BadInput(
+            f"{folder} holds a run already: continue it with `saddlepoint resume {folder}`, or "
+            "choose another --out."
+        )
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInput(f"{folder} exists and is not an empty folder: choose another --out.")
+    try:
+        (folder / "samples").mkdir(parents=True)
+        (folder / "checkpoints").mkdir()
+    except OSError as error:
+        raise RunStopped(
+            f"cannot make the folder {folder} ({error.strerror}): choose another --out."
+        ) from error
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Keep a second process from training in the same directory.
+
+    Raises:
+        BadInput: Another process trains there now.
+    """
+    try:
+        import fcntl
+    except ImportError:  # no such lock on Windows
+        yield
+        return
+    try:
+        file = (folder / ".lock").open("w")
+    except OSError as error:
+        raise RunStopped(f"cannot write to {folder} ({error.strerror}).") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BadInput(
+                f"another process is training in {folder}: wait for it or stop it first."
+            ) from error
+        yield
+
+
+def free_name(run: Run) -> Path:
+    """The first unused ``runs/NAME-N`` for a run without an --out."""
+    stem = f"{run.recipe or run.learner.kind}-{run.data.kind}"
+    number = 1
+    while (path := Path("runs") / f"{stem}-{number}").exists():
+        number += 1
+    return path

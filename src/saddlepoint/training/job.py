@@ -1,0 +1,255 @@
+"""A run in memory: everything that trains, and how it is logged, drawn, saved and restored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saddlepoint import pictures
+from saddlepoint.data.dataset import Dataset
+from saddlepoint.errors import BadInput, Interrupted, RunStopped
+from saddlepoint.learners.build import build_learner
+from saddlepoint.randomness import derive
+from saddlepoint.run import Run
+from saddlepoint.training import checkpoint
+from saddlepoint.training.averaging import Average
+from saddlepoint.training.device import Policy
+from saddlepoint.training.progress import Display
+from saddlepoint.training.record import Record
+from saddlepoint.training.restoring import flatten_optimiser, restore_optimiser
+from saddlepoint.training.signals import Signals
+from saddlepoint.training.step import Batches, Stepper
+
+SAMPLES = "samples"
+REAL = "real.png"
+
+
+@dataclass
+class Job:
+    """A run that can step.
+
+    Attributes:
+        run: The description as given.
+        folder: The run directory.
+        data: The examples.
+        policy: Device and precision.
+        batch_size: Examples per update.
+        horizon: Steps over which progress goes from 0 to 1.
+    """
+
+    run: Run
+    folder: Path
+    data: Dataset
+    policy: Policy
+    batch_size: int
+    horizon: int
+    done: int = 0
+    seconds: float = 0.0
+    scalars: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        learner = build_learner(
+            self.run.learner, self.data.info, batch_size=self.batch_size, seed=self.run.seed
+        )
+        self.policy.place(learner)
+        learner.train()
+        loader = self.data.loader(
+            "train", self.batch_size, seed=self.run.seed, device=self.policy.device
+        )
+        self.learner = learner
+        self.stepper = Stepper(learner, self.policy, Batches(loader), self.run.seed)
+        self.average = Average(learner, self.run.training.averaging)
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Parameters of each player."""
+        counts = self.stepper.parameters.items()
+        return {name: sum(p.numel() for p in parameters) for name, parameters in counts}
+
+    def loop(self, target: int, record: Record, display: Display, signals: Signals) -> None:
+        """Train until ``target`` steps are done.
+
+        Raises:
+            RunStopped: A loss or gradient was not finite.
+            Interrupted: A signal came; the state was saved.
+        """
+        settings = self.run.training
+        clock = _Clock(self.done, self.stepper.batches.cursor)
+        while self.done < target:
+            self.stepper.step(self.done, min(self.done / self.horizon, 1.0))
+            self.done += 1
+            self.average.update(self.done)
+            display.advance(self.done)
+            last = self.done == target or signals.received is not None
+            if last or self.done % settings.log_every == 0:
+                self._log(clock, record, display)
+            if last or self.done % settings.sample_every == 0:
+                self.draw(record)
+            if last or self.done % settings.checkpoint_every == 0:
+                self.save(record)
+            if signals.received is not None:
+                self._interrupted(signals.received, target, record)
+
+    def _interrupted(self, signal_number: int, target: int, record: Record) -> None:
+        if self.done < target:
+            record.event(self.done, "interrupted", f"signal {signal_number}")
+            raise Interrupted(
+                f"stopped by a signal after step {self.done} of {target}; everything is saved. "
+                f"Go on with `saddlepoint resume {self.folder}`.",
+                signal_number,
+            )
+
+    def _log(self, clock: _Clock, record: Record, display: Display) -> None:
+        self._stop_if_not_finite(record)
+        seconds, batches = clock.lap(self.stepper.batches.cursor)
+        self.seconds += seconds
+        rate = batches * self.batch_size / seconds
+        # A checkpoint between two log lines carries the unread sums; an empty reading can
+        # only follow a checkpoint that ended an interval.
+        self.scalars = self.stepper.meters.read() or self.scalars
+        record.scalars(self.done, self.scalars, seconds=self.seconds, rate=rate)
+        display.log(self.done, rate, self.scalars)
+        best = self.run.training.best
+        if best.scalar is not None and best.scalar not in self.scalars:
+            known = ", ".join(self.scalars)
+            raise BadInput(
+                f"training.best.scalar = '{best.scalar}' is not recorded; recorded are: {known}."
+            )
+
+    def _stop_if_not_finite(self, record: Record) -> None:
+        found = self.stepper.trouble.read()
+        if found is None:
+            return
+        step, names = found
+        what = " and ".join(names)
+        kept = checkpoint.steps_of(self.folder)
+        state = f"the checkpoint of step {kept[-1]} is kept" if kept else "no checkpoint was due yet"
+        sentence = (
+            f"step {step}: {what} became infinite or NaN; that update was not applied and the run "
+            f"stopped ({state}). Start again with a lower learning rate, or with "
+            "--precision float32 if it ran in bfloat16."
+        )
+        record.event(self.done, "stopped", sentence)
+        raise RunStopped(sentence)
+
+    def draw(self, record: Record) -> None:
+        """Write the picture of the samples from the fixed latents."""
+        self._stop_if_not_finite(record)
+        self.average.settle(derive(self.run.seed, "recalibration"))
+        samples = self.average.learner.sample(
+            self.run.training.samples, derive(self.run.seed, "pictures")
+        )
+        reference = None if self.data.info.images else self._real(2000)
+        image = pictures.draw(
+            samples.cpu().numpy(), images=self.data.info.images, reference=reference
+        )
+        name = f"step-{self.done:08d}.png"
+        pictures.save_png(image, self.folder / SAMPLES / name)
+        record.event(self.done, "samples", name)
+
+    def draw_real(self) -> None:
+        """Write the picture of real examples, laid out as the samples are."""
+        real = self._real(self.run.training.samples if self.data.info.images else 2000)
+        image = pictures.draw(real, images=self.data.info.images, reference=real)
+        pictures.save_png(image, self.folder / SAMPLES / REAL)
+
+    def _real(self, n: int) -> np.ndarray:
+        return self.data.take("train", n, torch.device("cpu")).x.numpy()
+
+    def save(self, record: Record) -> None:
+        """Write a checkpoint, let it compete for the best, remove what is no longer kept."""
+        self._stop_if_not_finite(record)
+        self.average.settle(derive(self.run.seed, "recalibration"))
+        tensors, facts = self._state()
+        checkpoint.save(self.folder, self.done, tensors, facts)
+        record.event(self.done, "checkpoint")
+        best = self.run.training.best
+        if best.scalar is not None and best.scalar in self.scalars:
+            value = self.scalars[best.scalar]
+            if checkpoint.offer_best(self.folder, self.done, best.scalar, value, best.mode):
+                record.event(self.done, "best", f"{best.scalar} = {value:.6g}")
+        checkpoint.prune(self.folder, self.run.training.keep)
+
+    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors: dict[str, Tensor] = {}
+        groups = {}
+        parts: dict[str, Mapping[str, Tensor]] = {
+            "learner": self.learner.state_dict(),
+            "average": self.average.state_dict(),
+        }
+        for name, optimiser in self.stepper.optimisers.items():
+            parts[f"optimiser/{name}"], groups[name] = flatten_optimiser(optimiser)
+        parts["meters"], counts = self.stepper.meters.state()
+        for part, values in parts.items():
+            tensors |= {f"{part}/{key}": value for key, value in values.items()}
+        facts = {
+            "cursor": self.stepper.batches.cursor,
+            "horizon": self.horizon,
+            "seconds": self.seconds,
+            "scalars": self.scalars,
+            "meter_counts": counts,
+            "optimiser_groups": groups,
+            "data": self.data.info.fingerprint,
+        }
+        return tensors, facts
+
+    def restore(self, state: checkpoint.Checkpoint) -> None:
+        """Take back what ``save`` wrote.
+
+        Raises:
+            BadInput: The checkpoint belongs to another description.
+        """
+
+        def part(name: str) -> dict[str, Tensor]:
+            start = f"{name}/"
+            return {
+                key.removeprefix(start): value
+                for key, value in state.tensors.items()
+                if key.startswith(start)
+            }
+
+        facts = state.facts
+        device = self.policy.device
+        try:
+            self.learner.load_state_dict(part("learner"))
+            self.average.load_state_dict(part("average"))
+            for name, optimiser in self.stepper.optimisers.items():
+                restore_optimiser(
+                    optimiser, part(f"optimiser/{name}"), facts["optimiser_groups"][name]
+                )
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise BadInput(
+                f"the checkpoint of step {state.step} in {self.folder} does not belong to this "
+                f"description: {str(error).splitlines()[0]}"
+            ) from error
+        sums = {name: value.to(device) for name, value in part("meters").items()}
+        self.stepper.meters.restore(sums, facts["meter_counts"])
+        self.stepper.batches.cursor = facts["cursor"]
+        self.horizon = facts["horizon"]
+        self.seconds = facts["seconds"]
+        self.scalars = facts["scalars"]
+        self.done = state.step
+
+    def close(self) -> None:
+        """Stop the loader's threads."""
+        self.stepper.batches.loader.close()
+
+
+class _Clock:
+    """Measures the training time and the batches between log lines."""
+
+    def __init__(self, step: int, cursor: int) -> None:
+        self._time, self._cursor = time.perf_counter(), cursor
+
+    def lap(self, cursor: int) -> tuple[float, int]:
+        """Seconds and batches since the last lap."""
+        now = time.perf_counter()
+        seconds, batches = now - self._time, cursor - self._cursor
+        self._time, self._cursor = now, cursor
+        return max(seconds, 1e-9), batches

@@ -1,0 +1,96 @@
+"""Open a trained run: one line from its directory to samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from torch import Tensor
+
+from saddlepoint.data.description import DataInfo
+from saddlepoint.errors import BadInput
+from saddlepoint.learners.build import build_learner
+from saddlepoint.learners.interface import Learner
+from saddlepoint.run import Run
+from saddlepoint.training import checkpoint, folder
+from saddlepoint.training.averaging import load_averaged
+from saddlepoint.training.device import choose
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run's model as of one checkpoint, with its averaged weights, ready to sample.
+
+    Attributes:
+        run: The description.
+        data: What is known of the data.
+        step: Steps that the checkpoint had done.
+        learner: The learner, in evaluation mode.
+    """
+
+    run: Run
+    data: DataInfo
+    step: int
+    learner: Learner
+
+    def sample(self, n: int, seed: int = 0, condition: Tensor | None = None) -> Tensor:
+        """Draw ``n`` samples, (n, *shape) float32 on the CPU.
+
+        Images lie in [−1, 1]. The first m of n samples are those of ``sample(m)``.
+        """
+        if n < 1:
+            raise BadInput(f"cannot draw {n} samples: ask for at least 1.")
+        if not 0 <= seed < 2**63:
+            raise BadInput(f"seed {seed} is out of range: use 0 to 2^63 − 1.")
+        return self.learner.sample(n, seed, condition).float().cpu()
+
+
+def load(
+    where: str | Path, checkpoint_step: int | Literal["auto", "latest", "best"] = "auto",
+    *, device: str = "auto"
+) -> Trained:
+    """Load the model of a run directory.
+
+    Args:
+        where: The run directory.
+        checkpoint_step: ``latest``, ``best`` (of a run that names a scalar for it), a step, or
+            ``auto``: the best if there is one, else the latest.
+        device: Where to compute.
+
+    Raises:
+        BadInput: No run, or no such checkpoint.
+    """
+    where = Path(where).expanduser()
+    stored = folder.read(where)
+    best = checkpoint.read_best(where)
+    if checkpoint_step == "best" and best is None:
+        raise BadInput(f"{where} has no best checkpoint: name a scalar with --training.best.scalar.")
+    if isinstance(checkpoint_step, int):
+        there = checkpoint.steps_of(where)
+        if checkpoint_step not in there:
+            raise BadInput(
+                f"{where} has no checkpoint of step {checkpoint_step}; there are: "
+                f"{', '.join(map(str, there)) or 'none'}."
+            )
+        state = checkpoint.load(where, checkpoint_step)
+    elif best is not None and checkpoint_step != "latest":
+        state = checkpoint.load(where, best["step"])
+    else:
+        state, _ = checkpoint.load_newest(where)
+    learner = build_learner(
+        stored.run.learner,
+        stored.data,
+        batch_size=stored.resolved["batch_size"],
+        seed=stored.run.seed,
+    )
+    parts: dict[str, dict[str, Tensor]] = {"learner": {}, "average": {}}
+    for key, value in state.tensors.items():
+        part, name = key.split("/", 1)
+        if part in parts:
+            parts[part][name] = value
+    learner.load_state_dict(parts["learner"])
+    load_averaged(learner, parts["average"])
+    choose(device, "float32").place(learner)
+    learner.eval()
+    return Trained(stored.run, stored.data, state.step, learner)

@@ -1,0 +1,221 @@
+"""Start a run or resume one: from a description to a job, its loop and its end."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from saddlepoint.data.dataset import Dataset
+from saddlepoint.data.description import Array
+from saddlepoint.data.opening import array_to_npz, open_data
+from saddlepoint.errors import BadInput, RunStopped
+from saddlepoint.run import NAME, Run
+from saddlepoint.training import checkpoint, folder
+from saddlepoint.training.device import Policy, choose, processor
+from saddlepoint.training.job import Job
+from saddlepoint.training.progress import display
+from saddlepoint.training.record import Record
+from saddlepoint.training.signals import Signals
+
+DEFAULT_BATCH = 128
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to.
+
+    Attributes:
+        folder: The run directory.
+        step: Steps done.
+        scalars: The last log line.
+    """
+
+    folder: Path
+    step: int
+    scalars: dict[str, float]
+
+
+def train(run: Run, out: str | Path | None = None, *, quiet: bool = False) -> Result:
+    """Train a new run to its end.
+
+    Args:
+        run: The description, from a recipe or ``read_run``.
+        out: The run directory, new or empty; by default the first free ``runs/NAME-N``.
+        quiet: Show no progress.
+
+    Raises:
+        BadInput: Something in the request cannot be done.
+        RunStopped: Non-finite values, a full disk or memory; the last checkpoint is kept.
+        Interrupted: A signal came; the state was saved.
+    """
+    where = Path(out).expanduser() if out is not None else folder.free_name(run)
+    policy = choose(run.training.device, run.training.precision)
+    new = not where.exists()
+    folder.prepare(where)
+    try:
+        with _machine(run.training.threads, policy), folder.lock(where):
+            run = _keep_array(run, where)
+            data = open_data(run.data, keep=where)
+            size = _batch_size(run, data)
+            job = Job(run, where, data, policy, size, horizon=run.training.steps)
+            folder.write(where, run, _resolved(job, run.training.steps))
+            return _carry_out(job, run.training.steps, "start", quiet)
+    finally:
+        if not (where / NAME).exists():  # nothing began: leave no trace
+            for part in where.iterdir():
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
+            if new:
+                where.rmdir()
+
+
+def resume(
+    where: str | Path,
+    *,
+    steps: int | None = None,
+    reschedule: bool = False,
+    device: str | None = None,
+    quiet: bool = False,
+) -> Result:
+    """Go on from the newest whole checkpoint.
+
+    Args:
+        where: The run directory.
+        steps: Train to this many steps instead of those asked for before.
+        reschedule: Stretch the schedules over the new number of steps; without it they stay at
+            their end values beyond the first horizon.
+        device: Another device than the run's; then bits are not promised to agree.
+        quiet: Show no progress.
+
+    Raises:
+        BadInput: No run there, no usable checkpoint, or the data changed.
+        RunStopped: As for ``train``.
+        Interrupted: As for ``train``.
+    """
+    where = Path(where).expanduser()
+    stored = folder.read(where)
+    resolved = stored.resolved
+    policy = choose(device or resolved["device"], resolved["precision"])
+    with _machine(resolved["threads"], policy), folder.lock(where):
+        data = open_data(stored.run.data, keep=where)
+        if data.info.fingerprint != stored.data.fingerprint:
+            raise BadInput(
+                f"the data of {where} changed since the run began ({data.info.name}): put them "
+                "back as they were, or start a new run."
+            )
+        target = steps if steps is not None else resolved["steps"]
+        job = Job(stored.run, where, data, policy, resolved["batch_size"], resolved["horizon"])
+        notes = _restore(job, where)
+        if steps is not None and steps < job.done:
+            raise BadInput(f"{where} has done {job.done} steps already, more than {steps}.")
+        if reschedule:
+            job.horizon = target
+        if resolved["versions"] != folder.versions():
+            notes.append(
+                "library versions differ from those the run began with, so results may differ in "
+                "their last bits."
+            )
+        folder.write(where, stored.run, resolved | {"steps": target, "horizon": job.horizon})
+        return _carry_out(job, target, "resume", quiet, notes)
+
+
+def _restore(job: Job, where: Path) -> list[str]:
+    """Load the newest whole checkpoint; a run that died before its first one starts over."""
+    if not checkpoint.steps_of(where):
+        return ["no checkpoint was due before the run stopped: starting at step 0."]
+    state, complaints = checkpoint.load_newest(where)
+    job.restore(state)
+    return [*complaints, *([f"using the checkpoint of step {state.step}."] if complaints else [])]
+
+
+def _carry_out(
+    job: Job, target: int, event: str, quiet: bool, notes: list[str] | None = None
+) -> Result:
+    """Run the loop and put every kind of end on record."""
+    shown = display(job.done, target, job.learner.headline, wanted=not quiet)
+    try:
+        with Signals() as signals:
+            record = Record(job.folder)
+            record.event(job.done, event, " ".join(notes or []))
+            for note in [*job.data.info.notes, *(notes or [])]:
+                shown.say(note)
+            if job.done == 0:
+                job.draw_real()
+                job.draw(record)
+            job.loop(target, record, shown, signals)
+            record.event(job.done, "finished")
+            record.close()
+    except OSError as error:
+        raise RunStopped(
+            f"{job.folder} could not be written ({error.strerror or error}); make room or make it "
+            f"writable, then `saddlepoint resume {job.folder}`."
+        ) from error
+    except torch.OutOfMemoryError as error:
+        raise RunStopped(
+            f"the memory of {job.policy.device} does not suffice: use a smaller --batch-size or "
+            "a narrower network."
+        ) from error
+    finally:
+        shown.close()
+        job.close()
+    return Result(job.folder, job.done, job.scalars)
+
+
+def _keep_array(run: Run, where: Path) -> Run:
+    """Store an array that was handed over in memory, so that the run can be resumed."""
+    if isinstance(run.data, Array) and run.data.path is None:
+        return run.replace(data=array_to_npz(run.data, where / "data.npz"))
+    return run
+
+
+def _batch_size(run: Run, data: Dataset) -> int:
+    available = data.info.counts["train"]
+    asked = run.training.batch_size
+    if asked is not None and asked > available:
+        raise BadInput(
+            f"--batch-size {asked} is larger than the {available} training examples of "
+            f"{data.info.name}: use at most {available}."
+        )
+    return asked if asked is not None else min(DEFAULT_BATCH, available)
+
+
+def _resolved(job: Job, steps: int) -> dict[str, Any]:
+    return {
+        "device": str(job.policy.device),
+        "processor": processor(job.policy.device),
+        "precision": job.policy.precision,
+        "threads": torch.get_num_threads(),
+        "versions": folder.versions(),
+        "batch_size": job.batch_size,
+        "steps": steps,
+        "horizon": job.horizon,
+        "data": job.data.info.model_dump(mode="json"),
+        "parameters": job.parameter_counts(),
+        "headline": list(job.learner.headline),
+    }
+
+
+@contextmanager
+def _machine(threads: int | None, policy: Policy) -> Iterator[None]:
+    """Set what belongs to the process, and put it back afterwards.
+
+    Flushing denormals to zero keeps a saturated critic, whose gradients underflow, from slowing
+    the CPU's convolutions down many times.
+    """
+    before = torch.get_num_threads()
+    flushed = torch.tensor(1e-40).mul(1.0).item() == 0.0
+    cuda = [policy.device] if policy.device.type == "cuda" else []
+    torch.set_flush_denormal(True)
+    try:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        with torch.random.fork_rng(devices=cuda):
+            yield
+    finally:
+        torch.set_num_threads(before)
+        torch.set_flush_denormal(flushed)

@@ -129,13 +129,15 @@ def recipes(name: Positional[str | None] = None) -> None:
         print(f"{each:<{width}}  {inspect.cleandoc(function.__doc__ or '').splitlines()[0]}")
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "train": train,
+PLAIN: dict[str, Callable[..., None]] = {
     "resume": resume,
     "sample": sample,
     "report": report,
     "recipes": recipes,
 }
+
+
+COMMANDS: dict[str, Callable[..., None]] = {"train": train, **PLAIN}
 
 
 def _after_training(folder: Path, step: int) -> None:
@@ -172,11 +174,11 @@ def dispatch(words: Sequence[str]) -> None:
     elif name == "completion":
         from saddlepoint.completion import script
 
-        print(script(rest))
-    elif name in COMMANDS:
+        print(script(rest, PLAIN, PROG))
+    elif name in PLAIN:
         from saddlepoint.options import parse
 
-        parse(COMMANDS[name], rest, f"{PROG} {name}")
+        parse(PLAIN[name], rest, f"{PROG} {name}")
     else:
         known = [*COMMANDS, "completion"]
         raise BadInput(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,34 +31,33 @@ class Common:
     quiet: bool = False
 
 
-def script(words: Sequence[str]) -> str:
+def script(words: Sequence[str], plain: Mapping[str, Callable[..., Any]], prog: str) -> str:
     """The completion script for a shell.
+
+    Args:
+        words: The shell's name, alone.
+        plain: The commands besides ``train``.
+        prog: The program's name.
 
     Raises:
         BadInput: No or an unknown shell.
     """
-    from saddlepoint.cli import COMMANDS, PROG
-
     if len(words) != 1 or words[0] not in SHELLS:
-        raise BadInput(f"name one shell: {PROG} completion {'|'.join(SHELLS)}.")
-    commands: dict[str, Callable[..., Any]] = {
-        name: function for name, function in COMMANDS.items() if name != "train"
-    }
-    commands |= {f"train {name}": _options_of(function()) for name, function in RECIPES.items()}
+        raise BadInput(f"name one shell: {prog} completion {'|'.join(SHELLS)}.")
+    trained = {f"train {name}": _options_of(function()) for name, function in RECIPES.items()}
+    commands: dict[str, Callable[..., Any]] = {**plain, **trained}
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         tyro.extras.subcommand_cli_from_dict(
-            commands, prog=PROG, args=["--tyro-print-completion", words[0]]
+            commands, prog=prog, args=["--tyro-print-completion", words[0]]
         )
     return printed.getvalue()
 
 
 def _options_of(run: Run) -> Callable[..., None]:
     def train(
-        common: tyro.conf.OmitArgPrefixes[Common] = Common(),  # noqa: B008
-        description: Annotated[
-            tyro.conf.AvoidSubcommands[Run], tyro.conf.arg(name="")
-        ] = run,
+        common: tyro.conf.OmitArgPrefixes[Common] = Common(),
+        description: Annotated[tyro.conf.AvoidSubcommands[Run], tyro.conf.arg(name="")] = run,
     ) -> None:
         """Train this recipe."""
 

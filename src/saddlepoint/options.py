@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import inspect
 import io
+import itertools
 import re
 import typing
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ def _sentence(box: str, prog: str) -> str:
     rules = [i for i, line in enumerate(lines) if set(line) == {"─"}] or [len(lines)]
     said = " ".join(lines[: rules[0]]).strip() or "these options cannot be read"
     hint = ""
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in itertools.pairwise(lines):
         if before.startswith("Perhaps you meant"):
             hint = f" Did you mean {line.split()[0]}?"
     # pydantic's own wording, told without its apparatus
@@ -158,9 +159,7 @@ def print_train_help(start: Start, words: Sequence[str], prog: str) -> None:
         parse(AvoidSubcommands[Run], ["--help"], prog, default=_describe(start, common))
 
 
-def described(
-    start: Start, words: Sequence[str], prog: str
-) -> tuple[Run, argparse.Namespace]:
+def described(start: Start, words: Sequence[str], prog: str) -> tuple[Run, argparse.Namespace]:
     """The run that ``saddlepoint train TARGET WORDS`` describes, and the common options.
 
     Raises:

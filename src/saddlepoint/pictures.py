@@ -92,15 +92,8 @@ def grid(
     if channels in (2, 4):
         pixels = _over_checks(pixels)
     height, width, rows = height * scale, width * scale, math.ceil(count / columns)
-    sheet = np.full(
-        (
-            rows * (height + padding) + padding,
-            columns * (width + padding) + padding,
-            pixels.shape[-1],
-        ),
-        GAP,
-        dtype=np.uint8,
-    )
+    size = rows * (height + padding) + padding, columns * (width + padding) + padding
+    sheet = np.full((*size, pixels.shape[-1]), GAP, dtype=np.uint8)
     for index, image in enumerate(pixels):
         y = padding + index // columns * (height + padding)
         x = padding + index % columns * (width + padding)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.description import DataInfo
@@ -41,23 +42,28 @@ class AdversarialLearner(Learner):
         self.description = description
         self.objective = OBJECTIVES[description.objective]
         self.batch_size = batch_size
-        output = "tanh" if data.images else "linear"
         self.generator = build_generator(
-            description.generator, description.latent, data.shape, output
+            description.generator,
+            description.latent,
+            data.shape,
+            "tanh" if data.images else "linear",
         )
         self.critic = Critic(description.critic, data.shape)
 
     @property
+    @override
     def players(self) -> Mapping[str, nn.Module]:
         return {"critic": self.critic, "generator": self.generator}
 
     @property
+    @override
     def optimisers(self) -> Mapping[str, Adam | Sgd | RmsProp]:
         return {
             "critic": self.description.critic_optimiser,
             "generator": self.description.generator_optimiser,
         }
 
+    @override
     def phases(self, progress: float) -> Sequence[Phase]:
         return (
             Phase("critic", ("critic",), self._critic_loss, repeats=self.description.critic_steps),
@@ -103,11 +109,13 @@ class AdversarialLearner(Learner):
         term = Term(self.objective.generator(real_score, fake_score))
         return Losses({"adversarial": term}, {"generator/loss": term.reduced().detach()})
 
+    @override
     @torch.no_grad()
     def sample(self, n: int, seed: int, condition: Tensor | None = None) -> Tensor:
         with evaluating(self.generator):
             return torch.cat([self.generator(z)[:kept] for z, kept in self._blocks(n, seed)])
 
+    @override
     def recalibrate(self, seed: int) -> None:
         blocks = self._blocks(RECALIBRATION_SAMPLES, seed)
         reestimate(self.generator, (z for z, _ in blocks))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
+from typing_extensions import override
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.description import DataInfo
@@ -49,6 +50,20 @@ def gaussian_log_likelihood(mean: Tensor, log_scale: Tensor, target: Tensor) -> 
     return each.flatten(1).sum(1)
 
 
+class Autoencoder(nn.Module):
+    """Encoder, decoder and the Gaussian likelihood's one standard deviation: one player."""
+
+    def __init__(self, description: Variational, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.encoder, features = build_backbone(description.encoder, shape)
+        self.posterior = nn.Linear(features, 2 * description.latent)
+        self.decoder = build_generator(description.decoder, description.latent, shape, "linear")
+        # the Bernoulli likelihood has no such number to learn
+        self.log_scale = nn.Parameter(
+            torch.zeros(()), requires_grad=description.likelihood == "gaussian"
+        )
+
+
 class VariationalLearner(Learner):
     """One phase: minimise reconstruction + β · KL, which for β = 1 is the negative ELBO.
 
@@ -68,26 +83,19 @@ class VariationalLearner(Learner):
                 "the Bernoulli likelihood needs images, and these data are vectors: use "
                 "likelihood 'gaussian'."
             )
-        backbone, features = build_backbone(description.encoder, data.shape)
-        self.autoencoder = nn.ModuleDict(
-            {
-                "encoder": backbone,
-                "posterior": nn.Linear(features, 2 * description.latent),
-                "decoder": build_generator(
-                    description.decoder, description.latent, data.shape, "linear"
-                ),
-                "noise": _Scale(),
-            }
-        )
+        self.autoencoder = Autoencoder(description, data.shape)
 
     @property
+    @override
     def players(self) -> Mapping[str, nn.Module]:
         return {"autoencoder": self.autoencoder}
 
     @property
+    @override
     def optimisers(self) -> Mapping[str, Adam | Sgd | RmsProp]:
         return {"autoencoder": self.description.optimiser}
 
+    @override
     def phases(self, progress: float) -> Sequence[Phase]:
         beta = value_at(self.description.beta, progress)
 
@@ -99,16 +107,16 @@ class VariationalLearner(Learner):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance (batch, latent) of q(z|x), in float32."""
-        statistics = self.autoencoder["posterior"](self.autoencoder["encoder"](x)).float()
+        statistics = self.autoencoder.posterior(self.autoencoder.encoder(x)).float()
         mean, log_variance = statistics.chunk(2, dim=1)
         return mean, log_variance
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """Log p(x|z) in nats, (batch,)."""
-        output = self.autoencoder["decoder"](z)
+        output = self.autoencoder.decoder(z)
         if self.description.likelihood == "bernoulli":
             return bernoulli_log_likelihood(output, (x.float() + 1) / 2)
-        return gaussian_log_likelihood(output, self.autoencoder["noise"].log_scale, x.float())
+        return gaussian_log_likelihood(output, self.autoencoder.log_scale, x.float())
 
     def _loss(self, batch: Batch, streams: Streams, beta: float) -> Losses:
         mean, log_variance = self.posterior(batch.x)
@@ -123,30 +131,24 @@ class VariationalLearner(Learner):
                 "elbo": -error - information,
                 "reconstruction": error,
                 "kl": information,
-                "noise_std": self.autoencoder["noise"].log_scale.detach().exp(),
+                "noise_std": self.autoencoder.log_scale.detach().exp(),
             },
         )
 
+    @override
     @torch.no_grad()
     def sample(self, n: int, seed: int, condition: Tensor | None = None) -> Tensor:
         """The decoder's mean at latents from the prior, as is usual for pictures."""
-        decoder = self.autoencoder["decoder"]
+        decoder = self.autoencoder.decoder
         with evaluating(decoder):
             output = torch.cat([decoder(z)[:kept] for z, kept in self._blocks(n, seed)])
         return 2 * output.sigmoid() - 1 if self.description.likelihood == "bernoulli" else output
 
+    @override
     def recalibrate(self, seed: int) -> None:
         blocks = self._blocks(RECALIBRATION_SAMPLES, seed)
-        reestimate(self.autoencoder["decoder"], (z for z, _ in blocks))
+        reestimate(self.autoencoder.decoder, (z for z, _ in blocks))
 
     def _blocks(self, n: int, seed: int) -> list[tuple[Tensor, int]]:
         device = next(self.autoencoder.parameters()).device
         return [(z.to(device), kept) for z, kept in latent_blocks(n, self.description.latent, seed)]
-
-
-class _Scale(nn.Module):
-    """The logarithm of the Gaussian likelihood's one standard deviation."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.log_scale = nn.Parameter(torch.zeros(()))

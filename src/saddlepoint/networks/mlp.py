@@ -24,9 +24,7 @@ def activation(name: str) -> nn.Module:
 class MlpGenerator(nn.Module):
     """(batch, inputs) to (batch, *shape)."""
 
-    def __init__(
-        self, description: Mlp, inputs: int, shape: tuple[int, ...], output: str
-    ) -> None:
+    def __init__(self, description: Mlp, inputs: int, shape: tuple[int, ...], output: str) -> None:
         super().__init__()
         self.shape = shape
         layers = _layers(description, inputs)

@@ -72,10 +72,12 @@ def curves(summary: Summary) -> tuple[list[Drawing], list[str]]:
     """Draw the scalars; returns the drawings and the names for which there was no room."""
     resumes = [event.step for event in summary.events if event.name == "resume"]
     sorted_groups = groups(summary.curves)
+    # The same steps in all figures, so that the eye can go from one to the next.
+    end = max((step for curve in summary.curves for step in curve.steps), default=0)
     drawings = [
         Drawing(
             title,
-            _draw(title, [(c.name, c.steps, c.values) for c in members], "step", resumes),
+            _draw(title, [(c.name, c.steps, c.values) for c in members], "step", end, resumes),
             _alt(title, members),
         )
         for title, members in sorted_groups[:_FIGURES]
@@ -97,7 +99,7 @@ def speed(summary: Summary) -> Drawing | None:
     )
     times = [value / size for value in summary.seconds]
     lines = [("examples per second", times, summary.rate)]
-    picture = _draw("Speed", lines, f"training time in {unit}", [], zero=True)
+    picture = _draw("Speed", lines, f"training time in {unit}", total / size, zero=True)
     middle = float(np.median(measured))
     alt = f"Examples per second over the training time: median {middle:,.0f}."
     return Drawing("Speed", picture, alt)
@@ -124,7 +126,8 @@ def _draw(
     title: str,
     lines: Sequence[tuple[str, Sequence[float], Sequence[float]]],
     x_label: str,
-    resumes: Sequence[int],
+    end: float,
+    resumes: Sequence[int] = (),
     *,
     zero: bool = False,
 ) -> Image.Image:
@@ -139,9 +142,9 @@ def _draw(
         for index, (name, x, y) in enumerate(lines):
             colour = COLOURS[index % len(COLOURS)]
             steps, values = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-            window = len(values) // 12
+            window = len(values) // 6
             raw: dict[str, Any] = {"color": colour, "marker": "o", "markersize": 2.5}
-            if window < 3:
+            if window < 5:
                 axes.plot(steps, values, **raw, linewidth=1.1, label=name)
             else:
                 raw["marker"] = "" if len(values) > 50 else "."
@@ -163,6 +166,8 @@ def _draw(
         note = _scale(axes, finite) if not zero else ""
         if zero and len(finite):
             axes.set_ylim(0, float(finite.max()) * 1.15 or 1.0)
+        if end > 0:
+            axes.set_xlim(-0.02 * end, 1.02 * end)
         axes.set_xlabel(x_label, fontsize=8.5)
         label = lines[0][0] if len(lines) == 1 else _unit(title)
         axes.set_ylabel(label + note, fontsize=8.5, parse_math=False)
@@ -186,8 +191,12 @@ def _draw(
 
 def _scale(axes: Axes, values: np.ndarray) -> str:
     """Choose a logarithmic axis where one size hides the rest; returns what the label adds."""
+    axes.ticklabel_format(axis="y", scilimits=(-3, 5))
     sizes = np.abs(values[values != 0])
     if not len(sizes):
+        return ""
+    if values.min() == values.max():  # a constant, not its rounding errors
+        axes.set_ylim(*sorted((0, 2 * float(values[0]))))
         return ""
     if (values > 0).all():
         if sizes.max() / sizes.min() <= 200:

@@ -300,7 +300,8 @@ def _data(summary: Summary) -> str:
         names = ", ".join(map(str, classes[:20])) + (", …" if len(classes) > 20 else "")
         pairs.append((f"Classes ({len(classes)})", names))
     fingerprint = at(data, "fingerprint")
-    pairs.append(("Fingerprint", fingerprint))
+    # The first digits tell two data sets apart; all stand in the description.
+    pairs.append(("Fingerprint", f"{fingerprint[:12]}…" if isinstance(fingerprint, str) else None))
     notes = at(data, "notes")
     said = parts.listing(notes) if isinstance(notes, list) and notes else ""
     return parts.section("Data", parts.facts(pairs), said, key="data")

@@ -89,10 +89,7 @@ def img(data: bytes, size: tuple[int, int], alt: str, still: str = "") -> str:
         alt: The same in words.
         still: Data URI shown instead to readers who ask for reduced motion.
     """
-    tag = (
-        f'<img src="{uri(data)}" width="{size[0]}" height="{size[1]}" alt="{text(alt)}" '
-        'decoding="async">'
-    )
+    tag = f'<img src="{uri(data)}" width="{size[0]}" height="{size[1]}" alt="{text(alt)}">'
     if not still:
         return tag
     source = f'<source media="(prefers-reduced-motion: reduce)" srcset="{still}">'

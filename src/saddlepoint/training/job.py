@@ -129,7 +129,9 @@ class Job:
         step, names = found
         what = " and ".join(names)
         kept = checkpoint.steps_of(self.folder)
-        state = f"the checkpoint of step {kept[-1]} is kept" if kept else "no checkpoint was due yet"
+        state = (
+            f"the checkpoint of step {kept[-1]} is kept" if kept else "no checkpoint was due yet"
+        )
         sentence = (
             f"step {step}: {what} became infinite or NaN; that update was not applied and the run "
             f"stopped ({state}). Start again with a lower learning rate, or with "

@@ -28,8 +28,7 @@ class Meters:
             return {}
         totals = torch.stack(list(self._sums.values())).cpu().tolist()
         means = {
-            name: total / self._counts[name]
-            for name, total in zip(self._sums, totals, strict=True)
+            name: total / self._counts[name] for name, total in zip(self._sums, totals, strict=True)
         }
         self._sums, self._counts = {}, {}
         return means
@@ -63,7 +62,9 @@ class Trouble:
         """The first step with a non-finite value and all the names it struck, or None."""
         if not self._first:
             return None
-        steps = dict(zip(self._first, torch.stack(list(self._first.values())).tolist(), strict=True))
+        steps = dict(
+            zip(self._first, torch.stack(list(self._first.values())).tolist(), strict=True)
+        )
         first = min(steps.values())
         if first == self.NONE:
             return None

@@ -7,6 +7,8 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
+from typing_extensions import override
+
 
 class Display(ABC):
     """Shows how far a run is."""
@@ -31,15 +33,19 @@ class Display(ABC):
 class Silent(Display):
     """Shows nothing."""
 
+    @override
     def advance(self, step: int) -> None:
         return None
 
+    @override
     def log(self, step: int, rate: float, scalars: Mapping[str, float]) -> None:
         return None
 
+    @override
     def say(self, sentence: str) -> None:
         return None
 
+    @override
     def close(self) -> None:
         return None
 
@@ -51,9 +57,11 @@ class Lines(Display):
         self._total, self._headline = total, headline
         self._last = (start, time.monotonic())
 
+    @override
     def advance(self, step: int) -> None:
         return None
 
+    @override
     def log(self, step: int, rate: float, scalars: Mapping[str, float]) -> None:
         now = time.monotonic()
         seconds_a_step = (now - self._last[1]) / max(1, step - self._last[0])
@@ -63,9 +71,11 @@ class Lines(Display):
         text = f"step {step}/{self._total}  {rate:.0f} examples/s  {left} left  {figures}"
         print(text, file=sys.stderr, flush=True)
 
+    @override
     def say(self, sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
 
+    @override
     def close(self) -> None:
         return None
 
@@ -101,12 +111,14 @@ class Bar(Display):
         )
         self._progress.start()
 
+    @override
     def advance(self, step: int) -> None:
         now = time.monotonic()
         if now - self._shown > self.REFRESH_SECONDS:
             self._shown = now
             self._progress.update(self._task, completed=step)
 
+    @override
     def log(self, step: int, rate: float, scalars: Mapping[str, float]) -> None:
         self._progress.update(
             self._task,
@@ -115,9 +127,11 @@ class Bar(Display):
             figures=" ".join(figures_of(scalars, self._headline)),
         )
 
+    @override
     def say(self, sentence: str) -> None:
         self._progress.console.print(sentence, markup=False, highlight=False)
 
+    @override
     def close(self) -> None:
         self._progress.stop()
 

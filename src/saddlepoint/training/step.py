@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
+from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Loader
 from saddlepoint.learners.interface import Learner, Phase
 from saddlepoint.optimisers import Adam, RmsProp, Sgd
@@ -24,7 +25,7 @@ class Batches:
     loader: Loader
     cursor: int = 0
 
-    def next(self):  # type: ignore[no-untyped-def]
+    def next(self) -> Batch:
         """The next batch."""
         batch = self.loader.batch(self.cursor)
         self.cursor += 1
@@ -37,7 +38,10 @@ class Stepper:
     def __init__(self, learner: Learner, policy: Policy, batches: Batches, seed: int) -> None:
         self.learner, self.policy, self.batches, self.seed = learner, policy, batches, seed
         self.descriptions: Mapping[str, Adam | Sgd | RmsProp] = learner.optimisers
-        self.parameters = {name: list(p.parameters()) for name, p in learner.players.items()}
+        self.parameters = {
+            name: [p for p in player.parameters() if p.requires_grad]
+            for name, player in learner.players.items()
+        }
         self.optimisers = {
             name: description.build(self.parameters[name])
             for name, description in self.descriptions.items()
@@ -59,9 +63,7 @@ class Stepper:
 
     def _update(self, phase: Phase, repeat: int, number: int) -> None:
         batch = self.batches.next() if phase.needs_data else None
-        streams = Streams(
-            self.seed, "train", number, phase.name, repeat, device=self.policy.device
-        )
+        streams = Streams(self.seed, "train", number, phase.name, repeat, device=self.policy.device)
         torch.manual_seed(streams.seed_of("global"))  # for layers that draw by themselves
         with self.policy.autocast():
             losses = self.learner(phase, batch, streams)
@@ -91,9 +93,8 @@ def guarded_step(optimiser: torch.optim.Optimizer, finite: Tensor) -> None:
     attributes by which gradient scalers ask them to; the others step and are put back.
     """
     if optimiser.defaults.get("fused"):
-        optimiser.grad_scale, optimiser.found_inf = None, (~finite).float()  # type: ignore[attr-defined]
+        vars(optimiser).update(grad_scale=None, found_inf=(~finite).float())
         optimiser.step()
-        del optimiser.grad_scale, optimiser.found_inf
         return
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     before = {id(t): t.detach().clone() for t in _touched(optimiser, parameters)}
@@ -105,6 +106,8 @@ def guarded_step(optimiser: torch.optim.Optimizer, finite: Tensor) -> None:
             tensor.copy_(torch.where(finite, tensor, old))
 
 
-def _touched(optimiser: torch.optim.Optimizer, parameters: list[torch.nn.Parameter]) -> list[Tensor]:
+def _touched(
+    optimiser: torch.optim.Optimizer, parameters: list[torch.nn.Parameter]
+) -> list[Tensor]:
     states = [value for p in parameters for value in optimiser.state.get(p, {}).values()]
     return [*parameters, *(s for s in states if isinstance(s, Tensor))]

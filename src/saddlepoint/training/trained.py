@@ -47,8 +47,10 @@ class Trained:
 
 
 def load(
-    where: str | Path, checkpoint_step: int | Literal["auto", "latest", "best"] = "auto",
-    *, device: str = "auto"
+    where: str | Path,
+    checkpoint_step: int | Literal["auto", "latest", "best"] = "auto",
+    *,
+    device: str = "auto",
 ) -> Trained:
     """Load the model of a run directory.
 
@@ -65,7 +67,9 @@ def load(
     stored = folder.read(where)
     best = checkpoint.read_best(where)
     if checkpoint_step == "best" and best is None:
-        raise BadInput(f"{where} has no best checkpoint: name a scalar with --training.best.scalar.")
+        raise BadInput(
+            f"{where} has no best checkpoint: name a scalar with --training.best.scalar."
+        )
     if isinstance(checkpoint_step, int):
         there = checkpoint.steps_of(where)
         if checkpoint_step not in there:

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+torch.set_num_threads(1)  # two-thread runs slow down tenfold on a loaded machine
+
+
+@pytest.fixture(autouse=True)
+def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages come unwrapped and uncoloured, wherever the tests run."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("NO_COLOR", "1")

@@ -1,0 +1,57 @@
+"""Every recipe at a size that trains in a second."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file
+
+from saddlepoint.recipes import RECIPES
+from saddlepoint.run import Run
+
+# What makes a recipe small; a recipe that is not named here runs as it is.
+SMALL: dict[str, dict[str, Any]] = {"dcgan": {"width": 4}}
+VARIANTS = [
+    *((name, SMALL.get(name, {})) for name in RECIPES),
+    ("gan", {"data": "ring", "objective": "minimax", "critic_steps": 2}),
+    ("vae", {"network": "convolutional", "likelihood": "bernoulli"}),
+]
+IDS = [f"{name}-{'-'.join(map(str, options.values()))}" for name, options in VARIANTS]
+
+
+def tiny(name: str, steps: int = 12, **options: Any) -> Run:
+    """A run of ``name`` on the digits that saves, logs and draws often."""
+    training = {"log_every": 3, "sample_every": 6, "checkpoint_every": 4, "samples": 9}
+    training |= options.pop("training", {})
+    options = {**SMALL.get(name, {}), "batch_size": 16, "device": "cpu"} | options
+    run = RECIPES[name](options.pop("data", "digits"), steps=steps, **options)
+    return run.replace(training=run.training.replace(**training))
+
+
+def tensors(run: Path, step: int) -> dict[str, np.ndarray]:
+    """Every tensor of a checkpoint."""
+    file = run / "checkpoints" / f"step-{step:08d}" / "state.safetensors"
+    return {name: value.numpy() for name, value in load_file(file).items()}
+
+
+def same_bits(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:
+    """Are two checkpoints equal, bit for bit?"""
+    return first.keys() == second.keys() and all(
+        first[name].tobytes() == second[name].tobytes() for name in first
+    )
+
+
+def command(*words: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, as a user would."""
+    return subprocess.run(
+        [sys.executable, "-m", "saddlepoint.cli", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **settings,
+    )

@@ -6,6 +6,7 @@ import torch
 
 from saddlepoint.data.description import Array, Split, describe_data
 from saddlepoint.data.opening import array_to_npz, open_data
+from saddlepoint.data.splitting import divide
 from saddlepoint.errors import BadInput
 
 CPU = torch.device("cpu")
@@ -19,11 +20,9 @@ def opened(values, labels=None, **options):
 
 
 def everything(data):
-    """All examples in the order of the array, undoing the split's shuffle by fingerprint order."""
+    """All examples in the order of the array: the split's shuffle undone."""
     n = data.info.counts["train"]
     batch = data.take("train", n, CPU)
-    from saddlepoint.data.splitting import divide
-
     back = np.argsort(divide(n, ALL)["train"])
     label = None if batch.label is None else batch.label[back]
     return batch.x[back], label
@@ -48,9 +47,10 @@ def test_layouts_are_recognised_and_said(shape, layout, result):
     assert data.info.shape == result
     assert layout in data.info.notes[0]
     x, _ = everything(data)
-    nchw = {"NHW": values[:, None], "NHWC": values.transpose(0, 3, 1, 2) if values.ndim == 4 else 0}
-    expected = nchw.get(layout, values)
-    assert torch.equal(x, torch.from_numpy(expected / 127.5 - 1).float())
+    expected = torch.from_numpy(values).float() / 127.5 - 1
+    if layout != "NCHW":
+        expected = expected.reshape(*shape[:3], -1).permute(0, 3, 1, 2)
+    assert torch.equal(x, expected)
 
 
 @pytest.mark.parametrize("shape", [(5, 3, 9, 3), (5, 9, 9, 9)])

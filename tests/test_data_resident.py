@@ -46,7 +46,7 @@ def test_digits_are_what_scikit_learn_has():
     got = sorted(map(tuple, levels.round().long().reshape(1797, 64).tolist()))
     assert got == sorted(map(tuple, bunch.images.astype(int).reshape(1797, 64).tolist()))
     assert torch.bincount(batch.label).tolist() == np.bincount(bunch.target).tolist()
-    assert (levels - levels.round()).abs().max() < 8 / 255
+    assert (levels - levels.round()).abs().max() < 8.01 / 255
 
 
 def test_uint8_becomes_minus_one_to_one_exactly_and_channels_last():
@@ -132,9 +132,7 @@ def test_unknown_labels_are_masked_in_every_batch():
 
 def test_ranks_see_disjoint_examples():
     data = dataset(numbered(), np.arange(40))
-    loaders = [
-        data.loader("train", 4, seed=0, device=CPU, rank=rank, world=3) for rank in range(3)
-    ]
+    loaders = [data.loader("train", 4, seed=0, device=CPU, rank=rank, world=3) for rank in range(3)]
     for cursor in range(6):
         seen = torch.cat([loader.batch(cursor).label for loader in loaders]).tolist()
         assert len(set(seen)) == 12

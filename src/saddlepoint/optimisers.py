@@ -54,7 +54,8 @@ class Sgd(Description):
         import torch
 
         start = self.settings(0.0)
-        return torch.optim.SGD(parameters, lr=start["lr"], momentum=start["momentum"], fused=True)
+        # Not the fused update: told to skip its first step, it leaves the momentum uninitialised.
+        return torch.optim.SGD(parameters, lr=start["lr"], momentum=start["momentum"])
 
     def settings(self, progress: float) -> dict[str, Any]:
         """What the optimiser's groups must hold at ``progress``."""

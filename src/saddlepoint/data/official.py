@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import tarfile
 import zlib
 from pathlib import Path
@@ -171,10 +172,13 @@ def read_idx(path: Path) -> Bytes:
     if len(content) < 4 or content[:3] != b"\x00\x00\x08" or content[3] not in (1, 3):
         raise BadInput(f"{path} is not an IDX file of bytes (wrong magic number): {replace}.")
     start = 4 + 4 * content[3]
+    if len(content) < start:
+        raise BadInput(f"{path} ends within its header: {replace}.")
     shape = tuple(int(side) for side in np.frombuffer(content[4:start], dtype=">u4"))
-    if len(shape) != content[3] or len(content) - start != int(np.prod(shape, dtype=np.int64)):
+    # Python's integers, since a damaged header may promise more than 64 bits can count.
+    if len(content) - start != math.prod(shape):
         raise BadInput(
-            f"{path} holds {max(0, len(content) - start):,} values, and its header promises "
+            f"{path} holds {len(content) - start:,} values, and its header promises "
             f"{' × '.join(map(str, shape))}: {replace}."
         )
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)

@@ -90,7 +90,7 @@ def render(source: Path | bytes, rendering: Rendering) -> NDArray[np.uint8]:
             side = 2 * max(rendering.height, rendering.width)
             image.draft(None, (side, side))
             image.load()
-            plain = _plain_mode(_upright(image))
+            plain = plain_mode(_upright(image))
         pixels = np.asarray(_fitted(_in_channels(plain, rendering), rendering))
     except Exception as error:  # As above.
         raise UndecodableError(_reason(error)) from error
@@ -140,7 +140,7 @@ def _has_grey_palette(image: Image.Image) -> bool:
     return bool((colours[:, :3] == colours[:, :1]).all())
 
 
-def _plain_mode(image: Image.Image) -> Image.Image:
+def plain_mode(image: Image.Image) -> Image.Image:
     """Return the image as L, LA, RGB or RGBA."""
     transparent = _is_transparent(image)
     if _is_deep(image):

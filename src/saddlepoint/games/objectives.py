@@ -59,10 +59,15 @@ def _log_ratio(p: Tensor, q: Tensor) -> Tensor:
     return p.log() - q.log()
 
 
+def _kullback_leibler(p: Tensor, q: Tensor) -> Tensor:
+    """KL(p‖q) = Σ p log(p/q) in nats, with 0 log 0 = 0."""
+    return p.xlogy(p / q).sum()
+
+
 def _jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
     """JSD = ½ KL(p‖m) + ½ KL(q‖m), m = (p + q) / 2, in nats; at most log 2."""
     m = (p + q) / 2
-    return ((p * (p / m).log()).sum() + (q * (q / m).log()).sum()) / 2
+    return (_kullback_leibler(p, m) + _kullback_leibler(q, m)) / 2
 
 
 def _cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
@@ -100,7 +105,7 @@ OBJECTIVES: dict[str, Objective] = {
             generator_sees_real=False,
             optimal_score=_log_ratio,
             critic_cost=_cross_entropy_optimum,
-            divergence=lambda p, q: (q * _log_ratio(q, p)).sum() - 2 * _jensen_shannon(p, q),
+            divergence=lambda p, q: _kullback_leibler(q, p) - 2 * _jensen_shannon(p, q),
         ),
     )
 }

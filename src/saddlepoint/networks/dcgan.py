@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from saddlepoint.networks.description import Dcgan
 
 Size = tuple[int, int]
-LONGEST_SHORT_SIDE = 5  # halving stops when the shorter side is at most this
+LONGEST_SHORT_SIDE = 5  # halving stops when the shorter side is at most this,
+LEAST_HALVINGS = 2  # but 8×8 images get a critic of two layers too
 
 
 def sizes(height: int, width: int) -> list[Size]:
     """The sizes from the image down to the innermost map, each half the one before, rounded up."""
     found = [(height, width)]
-    while min(found[-1]) > LONGEST_SHORT_SIDE:
+    while len(found) <= LEAST_HALVINGS or min(found[-1]) > LONGEST_SHORT_SIDE:
         h, w = found[-1]
         found.append(((h + 1) // 2, (w + 1) // 2))
     return found

@@ -78,7 +78,8 @@ def fake_run(folder, *, end="finished", lines=60, frames=6, evil=""):
         }
         if line % 10 == 0:
             scalars["validation/frechet"] = 40 - 30 * line / lines
-        record.scalars(step, scalars, seconds=0.8 * line, rate=3000 + 200 * float(random.normal()))
+        rate = 3000 + 200 * float(random.normal())
+        record.scalars(step, scalars, seconds=0.8 * line, rate=rate, examples=128 * step)
         if line % 2 == 0:
             record.event(step, "checkpoint", f"checkpoints/step-{step:08}")
     if end:
@@ -184,7 +185,7 @@ def test_the_page_says_what_is_known(page):
     for words in (
         "gan on digits",
         "Finished at step 1,200 of 1,200.",
-        "153,600 (steps × batch of 128)",
+        "153,600",
         "48.0 s",
         "123,456",
         "step 600 (validation/frechet = 12.5, lowest)",

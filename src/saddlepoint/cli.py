@@ -176,9 +176,9 @@ def dispatch(words: Sequence[str]) -> None:
 
         print(script(rest, PLAIN, PROG))
     elif name in PLAIN:
-        from saddlepoint.options import parse
+        from saddlepoint.options import call
 
-        parse(PLAIN[name], rest, f"{PROG} {name}")
+        call(PLAIN[name], rest, f"{PROG} {name}")
     else:
         known = [*COMMANDS, "completion"]
         raise BadInput(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import inspect
 import io
 import itertools
 import re
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,16 @@ def parse(target: Any, words: Sequence[str], prog: str, **settings: Any) -> Any:
         raise BadInput(_sentence(complaint.getvalue(), prog)) from None
     except ValidationError as error:
         raise BadInput(explain(error)) from None
+
+
+def call(function: Callable[..., None], words: Sequence[str], prog: str) -> None:
+    """Read ``words`` as the arguments of ``function``, then call it, its output untouched."""
+
+    @functools.wraps(function)
+    def read(*args: Any, **options: Any) -> Callable[[], None]:
+        return functools.partial(function, *args, **options)
+
+    parse(read, words, prog)()
 
 
 def _sentence(box: str, prog: str) -> str:

@@ -10,6 +10,7 @@ import math
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
+from tyro.constructors import PrimitiveConstructorSpec
 
 from saddlepoint.description import Description
 
@@ -68,7 +69,50 @@ class Piecewise(Description):
 
 
 Schedule = Annotated[Cosine | Exponential | Piecewise, Field(discriminator="kind")]
-Coefficient = float | Schedule
+FORMS = "a number, cosine:START:END, exponential:START:END or piecewise:0=VALUE:0.5=VALUE"
+
+
+def coefficient_from(text: str) -> float | Cosine | Exponential | Piecewise:
+    """Read a coefficient as it is written on the command line, for example ``cosine:2e-4:0``.
+
+    Raises:
+        ValueError: It is none of the forms.
+    """
+    kind, *parts = text.split(":")
+    try:
+        if kind in ("cosine", "exponential"):
+            start, end = map(float, parts)
+            return (Cosine if kind == "cosine" else Exponential)(start=start, end=end)
+        if kind == "piecewise":
+            points = [tuple(map(float, part.split("="))) for part in parts]
+            return Piecewise.model_validate({"points": points})
+        if not parts and math.isfinite(float(kind)):
+            return float(kind)
+    except ValueError:
+        pass
+    raise ValueError(f"'{text}' is not a coefficient: give {FORMS}")
+
+
+def coefficient_text(coefficient: float | Cosine | Exponential | Piecewise) -> str:
+    """The inverse of ``coefficient_from``."""
+    if isinstance(coefficient, Piecewise):
+        return ":".join(["piecewise", *(f"{place}={value}" for place, value in coefficient.points)])
+    if isinstance(coefficient, Cosine | Exponential):
+        return f"{coefficient.kind}:{coefficient.start}:{coefficient.end}"
+    return str(coefficient)
+
+
+Coefficient = Annotated[
+    float | Schedule,
+    # one word on the command line, instead of a group of options for each kind of schedule
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="NUMBER|SCHEDULE",
+        instance_from_str=lambda words: coefficient_from(words[0]),
+        is_instance=lambda value: isinstance(value, int | float | Cosine | Exponential | Piecewise),
+        str_from_instance=lambda value: [coefficient_text(value)],
+    ),
+]
 
 
 def value_at(coefficient: float | Cosine | Exponential | Piecewise, progress: float) -> float:

@@ -68,7 +68,10 @@ def array_to_npz(description: Array, path: Path) -> Array:
         BadInput: There is nothing in memory, or it is not made of numbers.
     """
     if description._values is None:
-        raise BadInput("this array description holds nothing in memory that could be stored.")
+        raise BadInput(
+            "this array description holds nothing in memory: pass path=, or give the array itself "
+            "as the data."
+        )
     arrays = {"x": _to_numpy(description._values, "the array")}
     if description._labels is not None:
         arrays["y"] = _to_numpy(description._labels, "the labels")

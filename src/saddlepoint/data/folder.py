@@ -59,7 +59,8 @@ def open_folder(description: Folder, keep: Path | None) -> Dataset:
         check_unchanged(manifest, settings, root, paths)
         return StreamingDataset(name, root, manifest, description)
     headers, problems = _look_at(root, paths)
-    _refuse_damage(description, root, problems, len(paths))
+    if not headers:
+        _refuse_damage(description, root, problems, len(paths))
     rendering = choose_rendering(description, list(headers.values()))
     needed = len(headers) * rendering.height * rendering.width * rendering.channels
     if needed <= description.memory_gib * 2**30:

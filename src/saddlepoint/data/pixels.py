@@ -13,7 +13,8 @@ from saddlepoint.data.batch import Batch
 def upload(values: NDArray[np.int64] | Tensor, device: torch.device) -> Tensor:
     """Copy a small host array to ``device`` without waiting for the device."""
     tensor = values if isinstance(values, Tensor) else torch.from_numpy(values)
-    return tensor.to(device, non_blocking=True)
+    # On CUDA the source is staged before the call returns; other devices do not promise that.
+    return tensor.to(device, non_blocking=device.type == "cuda")
 
 
 def mirrored(pixels: Tensor, flips: Tensor) -> Tensor:

@@ -180,7 +180,7 @@ class _Work:
         if device.type == "cuda":
             # Only from pinned memory does the copy overlap with the device's work.
             pixels = pixels.pin_memory()
-        stored = pixels.to(device, non_blocking=True)
+        stored = upload(pixels, device)
         if flips is not None:
             stored = mirrored(stored, upload(flips, device))
         label = None if labels is None else upload(labels[used], device)

@@ -98,6 +98,7 @@ class Summary:
         target: Updates asked for, if recorded.
         seconds: Training seconds at each log line.
         rate: Training examples per second at each log line.
+        examples: Training examples used up to the last log line.
         curves: The scalars, in the order in which they appeared.
         events: What happened, in order.
         frames: Pictures of samples by step.
@@ -115,6 +116,7 @@ class Summary:
     target: int | None
     seconds: tuple[float, ...] = ()
     rate: tuple[float, ...] = ()
+    examples: int = 0
     curves: tuple[Curve, ...] = ()
     events: tuple[Event, ...] = ()
     frames: tuple[Frame, ...] = ()
@@ -169,6 +171,7 @@ def gather(folder: Path) -> Summary:
         target=None if target is None else int(target),
         seconds=tuple(number(value) or 0.0 for value in history.seconds),
         rate=tuple(_value(value) for value in history.rate),
+        examples=history.examples[-1] if history.examples else 0,
         curves=_curves(history, nulls),
         events=events,
         frames=tuple(Frame(*pair) for pair in _numbered(samples, ".png")),

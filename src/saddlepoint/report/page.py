@@ -105,11 +105,8 @@ def _head(summary: Summary, name: str) -> str:
 
 
 def _key_figures(summary: Summary) -> list[tuple[str, object]]:
-    batch = number(at(summary.resolved, "batch_size"))
     done = f"{summary.step:,}" + (f" of {summary.target:,}" if summary.target is not None else "")
-    seen = None
-    if batch is not None:
-        seen = f"{summary.step * batch:,.0f} (steps × batch of {batch:,.0f})"
+    seen = f"{summary.examples:,}" if summary.examples else None
     rates = [rate for rate in summary.rate if math.isfinite(rate)]
     what = "Images" if at(summary.resolved, "data", "images") is not False else "Examples"
     pairs: list[tuple[str, object]] = [

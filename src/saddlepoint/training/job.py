@@ -113,7 +113,10 @@ class Job:
         # A checkpoint between two log lines carries the unread sums; an empty reading can
         # only follow a checkpoint that ended an interval.
         self.scalars = self.stepper.meters.read() or self.scalars
-        record.scalars(self.done, self.scalars, seconds=self.seconds, rate=rate)
+        examples = self.stepper.batches.cursor * self.batch_size
+        record.scalars(
+            self.done, self.scalars, seconds=self.seconds, rate=rate, examples=examples
+        )
         display.log(self.done, rate, self.scalars)
         best = self.run.training.best
         if best.scalar is not None and best.scalar not in self.scalars:

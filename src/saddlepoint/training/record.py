@@ -29,7 +29,13 @@ class Record:
             self._file.write("\n")
 
     def scalars(
-        self, step: int, values: Mapping[str, float], *, seconds: float, rate: float
+        self,
+        step: int,
+        values: Mapping[str, float],
+        *,
+        seconds: float,
+        rate: float,
+        examples: int,
     ) -> None:
         """Add the scalars of one log interval.
 
@@ -38,10 +44,11 @@ class Record:
             values: Means over the interval; non-finite ones are stored as null.
             seconds: Training time since the run's first start, pauses left out.
             rate: Training examples per second over the interval.
+            examples: Training examples used since the run's first start.
         """
         kept = {name: value if math.isfinite(value) else None for name, value in values.items()}
         self._write(
-            {"kind": "scalars", "step": step, "seconds": round(seconds, 3)}
+            {"kind": "scalars", "step": step, "seconds": round(seconds, 3), "examples": examples}
             | {"images_per_second": round(rate, 1), "scalars": kept}
         )
 
@@ -70,6 +77,7 @@ class History:
         scalars: For each name the values at ``steps`` (None where missing or not finite).
         seconds: Training seconds at ``steps``.
         rate: Examples per second at ``steps``.
+        examples: Training examples used up to ``steps``.
         events: Every event in the order in which it was written.
     """
 
@@ -77,6 +85,7 @@ class History:
     scalars: dict[str, list[float | None]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
     rate: list[float] = field(default_factory=list)
+    examples: list[int] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -108,5 +117,6 @@ def read_record(folder: Path) -> History:
         scalars={name: [line["scalars"].get(name) for line in ordered] for name in names},
         seconds=[line["seconds"] for line in ordered],
         rate=[line["images_per_second"] for line in ordered],
+        examples=[line.get("examples", 0) for line in ordered],
         events=events,
     )

@@ -386,7 +386,9 @@ def test_reductions_are_made_in_float32():
 def test_the_cases_cover_every_kind():
     descriptions = [description for description, _ in CASES.values()]
     kinds = {d.kind for d in descriptions}
-    networks = {n.kind for d in descriptions for n in dict(d).values() if isinstance(n, Mlp | Dcgan)}
+    networks = {
+        n.kind for d in descriptions for n in dict(d).values() if isinstance(n, Mlp | Dcgan)
+    }
     likelihoods = {d.likelihood for d in descriptions if isinstance(d, Variational)}
     assert kinds == {"adversarial", "variational"}
     assert networks == {"mlp", "dcgan"}

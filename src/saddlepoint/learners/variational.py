@@ -141,7 +141,11 @@ class VariationalLearner(Learner):
         """The decoder's mean at latents from the prior, as is usual for pictures."""
         decoder = self.autoencoder.decoder
         with evaluating(decoder):
-            output = torch.cat([decoder(z)[:kept] for z, kept in self._blocks(n, seed)])
+            return torch.cat([self._mean(z)[:kept] for z, kept in self._blocks(n, seed)])
+
+    def _mean(self, z: Tensor) -> Tensor:
+        """The mean of p(x|z), on the scale of the data."""
+        output = self.autoencoder.decoder(z)
         return 2 * output.sigmoid() - 1 if self.description.likelihood == "bernoulli" else output
 
     @override

@@ -1,0 +1,136 @@
+"""The house: imports point one way, descriptions need no torch, files stay small."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "saddlepoint"
+# In the order in which data flows: a room imports only from itself and from those before it.
+ORDER = [
+    "version",
+    "errors",
+    "description",
+    "schedules",
+    "randomness",
+    "optimisers",
+    "pictures",
+    "data",
+    "networks",
+    "games",
+    "learners",
+    "run",
+    "training",
+    "exporting",
+    "recipes",
+    "report",
+    "options",
+    "completion",
+    "cli",
+]
+# The run's description is the union of the rooms' descriptions, wherever these rooms stand.
+UNION = {("run", "saddlepoint.training.description")}
+
+
+def room(module: str) -> str:
+    return module.split(".")[1]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every saddlepoint module that a file imports, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("saddlepoint"):
+            if node.module == "saddlepoint":
+                yield from (f"saddlepoint.{alias.name}" for alias in node.names)
+            else:
+                yield str(node.module)
+        elif isinstance(node, ast.Import):
+            yield from (a.name for a in node.names if a.name.startswith("saddlepoint."))
+
+
+FILES = sorted(p for p in SOURCE.rglob("*.py") if p.name != "__init__.py" or p.parent != SOURCE)
+
+
+def module_of(path: Path) -> str:
+    return ".".join(["saddlepoint", *path.relative_to(SOURCE).with_suffix("").parts])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_point_one_way(path: Path) -> None:
+    here = ORDER.index(room(module_of(path)))
+    for module in imports(path):
+        if (room(module_of(path)), module) in UNION:
+            continue
+        assert ORDER.index(room(module)) <= here, f"{path.name} must not import {module}"
+
+
+def test_every_room_has_a_place_in_the_order() -> None:
+    assert {room(module_of(path)) for path in FILES} == set(ORDER)
+
+
+def test_the_import_check_sees_what_it_should(tmp_path: Path) -> None:
+    file = tmp_path / "example.py"
+    file.write_text(
+        "import saddlepoint.cli\nfrom saddlepoint import pictures\n"
+        "def f():\n    from saddlepoint.training.step import Stepper\n"
+    )
+    found = ["saddlepoint.cli", "saddlepoint.pictures", "saddlepoint.training.step"]
+    assert sorted(imports(file)) == found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_files_stay_small(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 420
+
+
+TORCH_FREE = [
+    ["--help"],
+    ["--version"],
+    ["recipes"],
+    ["recipes", "dcgan"],
+    ["train", "--help"],
+    ["train", "vae", "--help"],
+    ["train", "dcgn"],
+    ["train", "dcgan", "--learner.generator.widht", "3"],
+    ["train", "dcgan", "--data", "nowhere"],
+    ["train", "dcgan", "--precision", "float16"],
+    ["resume", "--help"],
+    ["sample", "--help"],
+    ["completion", "bash"],
+]
+
+
+@pytest.mark.parametrize("words", TORCH_FREE, ids=" ".join)
+def test_help_completion_and_validation_do_not_import_torch(words: list[str]) -> None:
+    program = (
+        "import sys\nfrom saddlepoint.cli import main\n"
+        f"try:\n    main({words!r})\nexcept SystemExit as stop:\n    assert stop.code in (0, 2)\n"
+        "assert 'torch' not in sys.modules\nassert 'sklearn' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_describing_a_run_in_python_does_not_import_torch() -> None:
+    program = (
+        "import sys, saddlepoint as sp\nprint(sp.recipes.dcgan(data='fashion-mnist', seed=1))\n"
+        "assert 'torch' not in sys.modules\nsp.train\nassert 'torch' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_everything_promised_at_the_top_is_there() -> None:
+    import saddlepoint
+
+    for name in saddlepoint.__all__:
+        assert getattr(saddlepoint, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'trane'"):
+        _ = saddlepoint.trane

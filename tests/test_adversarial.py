@@ -165,7 +165,8 @@ def test_latents_follow_the_prior(prior, where):
         learner.sample(4000, seed=0)
     else:
         phase = {p.name: p for p in learner.phases(0.0)}[where]
-        learner(phase, Drawn(POINTS.shape).batch(0), streams(0))
+        reals = Batch(torch.zeros(4000, *POINTS.shape)) if phase.needs_data else None
+        learner(phase, reals, streams(0))
     z = torch.cat(latents).flatten().double()
     assert len(z) >= 20_000
     distribution = stats.norm() if prior == "normal" else stats.uniform(-1, 2)

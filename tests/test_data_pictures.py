@@ -61,6 +61,7 @@ def test_one_bit_images_are_black_and_white():
 
 def test_sixteen_bits_are_scaled_not_cut():
     deep = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
+    deep[3:9] += noise(6, 16)
     data = saved(Image.fromarray(deep))
     pixels = render(data, rendering(channels=1))[..., 0]
     assert np.array_equal(pixels, np.rint(deep / 257))
@@ -208,6 +209,12 @@ def test_large_jpegs_are_antialiased_too():
     ramp = np.tile(np.linspace(0, 255, 512).astype(np.uint8), (512, 1))
     pixels = render(saved(Image.fromarray(ramp), "JPEG", quality=95), rendering(channels=1))
     assert np.abs(pixels[8, :, 0] - np.linspace(0, 255, 16) * 15 / 16 - 8).max() < 3
+
+
+def test_jpegs_are_not_decoded_below_the_wanted_detail():
+    data = saved(Image.fromarray(noise(128, 128, 3)), "JPEG", quality=95)
+    decoded = saved(Image.open(io.BytesIO(data)))
+    assert np.array_equal(render(data, rendering(64, 64)), render(decoded, rendering(64, 64)))
 
 
 def test_crop_takes_the_middle_and_pad_shows_all():

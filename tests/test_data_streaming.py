@@ -151,11 +151,19 @@ def change_same_size(folder):
     os.utime(path, ns=(5, 5))
 
 
+def cut_at_the_same_time(folder):
+    path = folder / "c" / "05.jpg"
+    time = path.stat().st_mtime_ns
+    path.write_bytes(path.read_bytes()[:-1])
+    os.utime(path, ns=(time, time))
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         (change_same_size, r"03\.png changed since the run began"),
         (lambda f: (f / "b" / "04.png").write_bytes(b"short"), r"04\.png changed since"),
+        (cut_at_the_same_time, r"05\.jpg changed since the run began"),
         (lambda f: (f / "b" / "bad.png").write_bytes(b"fixed?"), r"bad\.png changed since"),
         (lambda f: (f / "c" / "02.png").unlink(), r"02\.png is missing"),
         (
@@ -218,6 +226,22 @@ def test_a_file_lost_while_streaming_gives_way_to_the_next_good_one(folder):
     with pytest.warns(RuntimeWarning, match="became unreadable"):
         left = data.take("test", 100, CPU)
     assert left.x.shape == test.x.shape
+
+
+@pytest.mark.filterwarnings("ignore:.*became unreadable")
+def test_the_next_image_of_the_split_takes_the_place(folder):
+    data = opened(folder)
+    before = data.take("train", 6, CPU)
+    for path in sorted(folder.rglob("*.*")):
+        content = path.read_bytes()
+        path.write_bytes(b"lost")
+        after = data.take("train", 6, CPU)
+        if not torch.equal(after.x[2], before.x[2]):
+            break
+        path.write_bytes(content)
+    replaced = [0, 1, 3, 3, 4, 5]
+    assert torch.equal(after.x, before.x[replaced])
+    assert torch.equal(after.label, before.label[replaced])
 
 
 def test_a_folder_lost_while_streaming_stops_with_a_sentence(folder):

@@ -98,7 +98,7 @@ def test_streams_draw_what_they_say():
 
 def test_streams_and_the_global_generators_do_not_touch():
     def states():
-        numpy_state = np.random.get_state()  # noqa: NPY002
+        numpy_state = np.random.get_state()
         return torch.get_rng_state().tolist(), random.getstate(), numpy_state[1].tolist()
 
     torch.manual_seed(1)
@@ -106,7 +106,7 @@ def test_streams_and_the_global_generators_do_not_touch():
     first = Streams(0, "a").normal((5,), "z"), numpy_generator(0, "a").normal(size=5)
     assert states() == before
     torch.manual_seed(2)
-    np.random.seed(2)  # noqa: NPY002
+    np.random.seed(2)
     random.seed(2)
     assert torch.equal(Streams(0, "a").normal((5,), "z"), first[0])
     assert np.array_equal(numpy_generator(0, "a").normal(size=5), first[1])

@@ -226,6 +226,20 @@ def test_an_array_in_memory_is_kept_for_resuming(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 255, (40, 9, 8, 3), dtype=np.uint8)
     sp.train(tiny("gan", data=images), tmp_path / "run", quiet=True)
     assert sp.resume(tmp_path / "run", steps=14, quiet=True).step == 14
+    (tmp_path / "run").rename(tmp_path / "elsewhere")
+    assert sp.resume(tmp_path / "elsewhere", steps=16, quiet=True).step == 16
+
+
+def test_relative_paths_are_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (40, 9, 8, 3), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    monkeypatch.chdir(tmp_path)
+    sp.train(tiny("gan", data="images.npy"), "run", quiet=True)
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    assert sp.resume("../run", steps=14, quiet=True).step == 14
 
 
 def test_two_processes_cannot_train_in_one_folder(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ class Dcgan(Description):
     """Strided convolutions without pooling (Radford et al. 2016), for images of any size ≥ 8.
 
     A side is halved (odd sides: rounded up) at least twice and until the shorter one is at most
-    5; the generator walks the same sizes backwards. Generators use ReLU, backbones LeakyReLU with slope 0.2.
+    5; the generator walks the same sizes backwards. Generators use ReLU, backbones LeakyReLU with
+    slope 0.2.
     """
 
     kind: Literal["dcgan"] = "dcgan"

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from saddlepoint.data.dataset import Dataset
-from saddlepoint.data.description import Array
+from saddlepoint.data.description import Array, Folder
 from saddlepoint.data.opening import array_to_npz, open_data
 from saddlepoint.errors import BadInput, RunStopped
 from saddlepoint.run import NAME, Run
@@ -24,6 +24,7 @@ from saddlepoint.training.record import Record
 from saddlepoint.training.signals import Signals
 
 DEFAULT_BATCH = 128
+OWN_DATA = "data.npz"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def train(run: Run, out: str | Path | None = None, *, quiet: bool = False) -> Re
     folder.prepare(where)
     try:
         with _machine(run.training.threads, policy), folder.lock(where):
-            run = _keep_array(run, where)
+            run = _settled(run, where)
             data = open_data(run.data, keep=where)
             size = _batch_size(run, data)
             job = Job(run, where, data, policy, size, horizon=run.training.steps)
@@ -102,7 +103,7 @@ def resume(
     resolved = stored.resolved
     policy = choose(device or resolved["device"], resolved["precision"])
     with _machine(resolved["threads"], policy), folder.lock(where):
-        data = open_data(stored.run.data, keep=where)
+        data = open_data(_moved_along(stored.run, where).data, keep=where)
         if data.info.fingerprint != stored.data.fingerprint:
             raise BadInput(
                 f"the data of {where} changed since the run began ({data.info.name}): put them "
@@ -166,10 +167,23 @@ def _carry_out(
     return Result(job.folder, job.done, job.scalars)
 
 
-def _keep_array(run: Run, where: Path) -> Run:
-    """Store an array that was handed over in memory, so that the run can be resumed."""
-    if isinstance(run.data, Array) and run.data.path is None:
-        return run.replace(data=array_to_npz(run.data, where / "data.npz"))
+def _settled(run: Run, where: Path) -> Run:
+    """The run with data that can be found again, from whatever folder it is resumed.
+
+    An array that was handed over in memory is stored in the run directory; paths become absolute.
+    """
+    data = run.data
+    if isinstance(data, Array) and data.path is None:
+        data = array_to_npz(data, where / OWN_DATA)
+    if isinstance(data, Array | Folder) and data.path is not None:
+        data = data.replace(path=data.path.expanduser().absolute())
+    return run.replace(data=data)
+
+
+def _moved_along(run: Run, where: Path) -> Run:
+    """The run with its own stored array where it is now: the directory may have been moved."""
+    if isinstance(run.data, Array) and (where / OWN_DATA).exists():
+        return run.replace(data=run.data.replace(path=where / OWN_DATA))
     return run
 
 

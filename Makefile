@@ -1,0 +1,41 @@
+# make demo | test | test-slow | lint | bench | clean        (make VENV=dir PYTHON=python3.12 ...)
+VENV ?= .venv
+PYTHON ?= python3
+BIN = $(VENV)/bin
+DEMO = runs/demo
+
+.PHONY: demo test test-slow lint bench clean
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.developer: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $@
+
+# Trains a DCGAN on the bundled digits and writes a page about it.
+demo: $(VENV)/.installed
+	rm -rf $(DEMO)
+	$(BIN)/saddlepoint train dcgan --steps 1500 --out $(DEMO) --training.sample-every 150
+	$(BIN)/saddlepoint sample $(DEMO) --n 64 --seed 7 --out $(DEMO)/grid.png
+	$(BIN)/saddlepoint report $(DEMO)
+	@echo "Open $(CURDIR)/$(DEMO)/report.html in a browser."
+
+test: $(VENV)/.developer
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.developer
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.developer
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/step.py --json benchmarks/results/step.json
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -161,7 +161,9 @@ def build_pair(case: Case, policy: Policy) -> tuple[Ours, Tutorial]:
     if case.recipe == "dcgan":
         tutorial = Tutorial(*tutorial_networks(ours), images)
     else:
-        critic = nn.Sequential(copied(ours.learner.critic.backbone), copied(ours.learner.critic.head))
+        critic = nn.Sequential(
+            copied(ours.learner.critic.backbone), copied(ours.learner.critic.head)
+        )
         tutorial = Tutorial(Flat(ours.learner.generator), critic, images)
         tutorial.latent, tutorial.tail = 64, ()
     if case.saturated:

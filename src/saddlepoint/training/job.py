@@ -114,9 +114,7 @@ class Job:
         # only follow a checkpoint that ended an interval.
         self.scalars = self.stepper.meters.read() or self.scalars
         examples = self.stepper.batches.cursor * self.batch_size
-        record.scalars(
-            self.done, self.scalars, seconds=self.seconds, rate=rate, examples=examples
-        )
+        record.scalars(self.done, self.scalars, seconds=self.seconds, rate=rate, examples=examples)
         display.log(self.done, rate, self.scalars)
         best = self.run.training.best
         if best.scalar is not None and best.scalar not in self.scalars:

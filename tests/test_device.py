@@ -1,0 +1,119 @@
+"""Device and precision: resolved once, refused in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import VARIANTS, tensors, tiny
+
+import saddlepoint as sp
+from saddlepoint.training import device
+from saddlepoint.training.device import choose
+
+
+def test_auto_finds_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = "cuda" if torch.cuda.is_available() else None
+    assert choose("auto", "float32").device.type in (expected, "cpu", "mps")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose("auto", "float32").device.type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({"avx2"}, "float32"),
+        ({"avx512f"}, "float32"),
+        ({"avx512f", "avx512_bf16"}, "bfloat16"),
+        ({"amx_bf16", "amx_tile"}, "bfloat16"),
+    ],
+)
+def test_auto_precision_follows_the_processor(
+    monkeypatch: pytest.MonkeyPatch, flags: set[str], expected: str
+) -> None:
+    monkeypatch.setattr(device, "_flags", lambda: flags)
+    monkeypatch.setattr(device.platform, "machine", lambda: "x86_64")
+    assert choose("cpu", "auto").precision == expected
+    assert choose("cpu", "float32").precision == "float32"
+    monkeypatch.setattr(device.platform, "machine", lambda: "arm64")
+    assert choose("cpu", "auto").precision == "float32"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("tpu", "'tpu' is not a device"),
+        ("meta", "'meta' is not a device"),
+        ("cuda:99", "no device 'cuda:99' here"),
+    ],
+)
+def test_devices_that_are_not_there(name: str, sentence: str) -> None:
+    with pytest.raises(sp.BadInput, match=sentence):
+        choose(name, "auto")
+
+
+def test_mps_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(sp.BadInput, match="no device 'mps' here"):
+        choose("mps", "auto")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_both_precisions_train_and_keep_float32_weights(
+    tmp_path: Path, precision: str, name: str, options: dict[str, object]
+) -> None:
+    run = tiny(name, 4, precision=precision, **options)
+    sp.train(run, tmp_path / "run", quiet=True)
+    kinds = {str(value.dtype) for value in tensors(tmp_path / "run", 4).values()}
+    assert kinds <= {"float32", "int64"}
+    assert sp.load(tmp_path / "run").sample(3).dtype == torch.float32
+
+
+def test_precisions_agree_on_the_first_losses(tmp_path: Path) -> None:
+    """bfloat16 keeps about three digits; a step in it must stay near the step in float32."""
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        run = tiny("dcgan", 3, precision=precision)
+        found[precision] = sp.train(run, tmp_path / precision, quiet=True).scalars
+    for name, value in found["float32"].items():
+        assert found["bfloat16"][name] == pytest.approx(value, rel=0.05, abs=0.02), name
+
+
+def test_image_networks_compute_channels_last_throughout() -> None:
+    """No convolution of a step sees or makes rows: that would cost many times its price."""
+    from saddlepoint.data.opening import open_data
+    from saddlepoint.learners.build import build_learner
+    from saddlepoint.training.step import Batches, Stepper
+
+    run = tiny("dcgan")
+    data = open_data(run.data)
+    learner = build_learner(run.learner, data.info, batch_size=16, seed=0)
+    policy = choose("cpu", "bfloat16")
+    policy.place(learner)
+    bad: list[str] = []
+
+    def check(where: str, tensor: torch.Tensor) -> None:
+        if tensor.dim() == 4 and not tensor.is_contiguous(memory_format=torch.channels_last):
+            bad.append(f"{where} {tuple(tensor.shape)} {tensor.stride()}")
+
+    for name, module in learner.named_modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+            module.register_forward_hook(
+                lambda m, inputs, output, name=name: (
+                    (
+                        check(f"{name} in", inputs[0]),
+                        check(f"{name} out", output),
+                        output.requires_grad
+                        and output.register_hook(lambda grad: check(f"{name} grad", grad)),
+                    )
+                    and None
+                )
+            )
+    loader = data.loader("train", 16, seed=0, device=torch.device("cpu"))
+    stepper = Stepper(learner, policy, Batches(loader), seed=0)
+    stepper.step(0, 0.0)
+    stepper.step(1, 0.0)
+    assert not bad, bad

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny import tiny
 
 from saddlepoint.data.opening import open_data
 from saddlepoint.learners.build import build_learner
 from saddlepoint.learners.interface import Learner
 from saddlepoint.training.averaging import Average
+from tiny import tiny
 
 
 def learner_of(name: str = "dcgan") -> Learner:

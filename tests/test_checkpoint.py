@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import command, same_bits, tensors, tiny
 
 import saddlepoint as sp
 from saddlepoint.training import checkpoint
 from saddlepoint.training.record import read_record
+from tiny import command, same_bits, tensors, tiny
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
         original(values, path)
 
     monkeypatch.setattr(module, "save_file", full)
-    with pytest.raises(sp.RunStopped, match="No space left on device.*step 4 is intact") as caught:
+    with pytest.raises(sp.RunStopped, match=r"No space left on device.*step 4 is intact") as caught:
         sp.train(tiny("gan"), tmp_path / "run", quiet=True)
     assert caught.value.exit_code == 3
     assert [p.name for p in (tmp_path / "run/checkpoints").iterdir()] == ["step-00000004"]

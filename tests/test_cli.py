@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import command, tiny
 
 import saddlepoint as sp
 from saddlepoint.cli import main
 from saddlepoint.data.description import Folder
 from saddlepoint.options import described, start_of
 from saddlepoint.recipes import RECIPES
+from tiny import command, tiny
 
 
 def fails(capsys: pytest.CaptureFixture[str], *words: str) -> str:

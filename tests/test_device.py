@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from tiny import VARIANTS, tensors, tiny
 
 import saddlepoint as sp
 from saddlepoint.training import device
 from saddlepoint.training.device import choose
+from tiny import VARIANTS, tensors, tiny
 
 
 def test_auto_finds_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +89,8 @@ def test_image_networks_compute_channels_last_throughout() -> None:
     from saddlepoint.learners.build import build_learner
     from saddlepoint.training.step import Batches, Stepper
 
-    run = tiny("dcgan")
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 17, 3), dtype=np.uint8)
+    run = tiny("dcgan", data=images)
     data = open_data(run.data)
     learner = build_learner(run.learner, data.info, batch_size=16, seed=0)
     policy = choose("cpu", "bfloat16")
@@ -99,19 +101,18 @@ def test_image_networks_compute_channels_last_throughout() -> None:
         if tensor.dim() == 4 and not tensor.is_contiguous(memory_format=torch.channels_last):
             bad.append(f"{where} {tuple(tensor.shape)} {tensor.stride()}")
 
+    def watch(name: str, module: torch.nn.Module) -> None:
+        def look(_: object, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+            check(f"{name} in", inputs[0])
+            check(f"{name} out", output)
+            if output.requires_grad:
+                output.register_hook(lambda gradient: check(f"{name} gradient", gradient))
+
+        module.register_forward_hook(look)
+
     for name, module in learner.named_modules():
         if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
-            module.register_forward_hook(
-                lambda m, inputs, output, name=name: (
-                    (
-                        check(f"{name} in", inputs[0]),
-                        check(f"{name} out", output),
-                        output.requires_grad
-                        and output.register_hook(lambda grad: check(f"{name} grad", grad)),
-                    )
-                    and None
-                )
-            )
+            watch(name, module)
     loader = data.loader("train", 16, seed=0, device=torch.device("cpu"))
     stepper = Stepper(learner, policy, Batches(loader), seed=0)
     stepper.step(0, 0.0)

@@ -13,20 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import IDS, VARIANTS, command, same_bits, tensors, tiny
 
 import saddlepoint as sp
 from saddlepoint.training.record import read_record
+from saddlepoint.training.step import Stepper
+from tiny import IDS, VARIANTS, command, same_bits, tensors, tiny
 
 
 class Killed(Exception):
     """Stands for a crash: nothing is saved on the way out."""
 
 
-def crash_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+def crashed(run: sp.Run, steps: int, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the process 'die' right after ``steps`` steps, between two checkpoints."""
-    from saddlepoint.training.step import Stepper
-
     original = Stepper.step
 
     def step(self: Stepper, number: int, progress: float) -> None:
@@ -34,7 +33,10 @@ def crash_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
             raise Killed
         original(self, number, progress)
 
-    monkeypatch.setattr(Stepper, "step", step)
+    with monkeypatch.context() as patch:
+        patch.setattr(Stepper, "step", step)
+        with pytest.raises(Killed):
+            sp.train(run, out, quiet=True)
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS, ids=IDS)
@@ -43,9 +45,7 @@ def test_every_recipe_resumes_to_the_same_bits(
 ) -> None:
     run = tiny(name, **options)
     sp.train(run, tmp_path / "whole", quiet=True)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        crash_after(patch, 10)
-        sp.train(run, tmp_path / "broken", quiet=True)
+    crashed(run, 10, tmp_path / "broken", monkeypatch)
     assert (tmp_path / "broken/checkpoints/step-00000008").exists()
 
     # Looking at a run between its two halves changes nothing.
@@ -83,8 +83,7 @@ def test_a_real_kill_costs_nothing(tmp_path: Path) -> None:
     whole, broken = str(tmp_path / "whole"), tmp_path / "broken"
     assert command("train", "dcgan", *options, "--out", whole).returncode == 0
     process = subprocess.Popen(
-        [sys.executable, "-m", "saddlepoint.cli", "train", "dcgan", *options]
-        + ["--out", str(broken)],
+        [sys.executable, "-m", "saddlepoint.cli", "train", "dcgan", *options, "--out", broken],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -136,9 +135,7 @@ def test_a_run_that_died_before_its_first_checkpoint_starts_over(
 ) -> None:
     run = tiny("gan")
     sp.train(run, tmp_path / "whole", quiet=True)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        crash_after(patch, 2)
-        sp.train(run, tmp_path / "broken", quiet=True)
+    crashed(run, 2, tmp_path / "broken", monkeypatch)
     sp.resume(tmp_path / "broken", quiet=True)
     assert same_bits(tensors(tmp_path / "whole", 12), tensors(tmp_path / "broken", 12))
 
@@ -153,8 +150,6 @@ def with_schedule(steps: int, out: Path) -> sp.Run:
 
 
 def rates_used(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    from saddlepoint.training.step import Stepper
-
     used: list[float] = []
     original = Stepper._update
 

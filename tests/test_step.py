@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -208,10 +207,9 @@ def test_a_step_never_reads_from_the_device(optimiser: Any) -> None:
 
 
 def test_real_learners_never_read_from_the_device() -> None:
-    from tiny import VARIANTS, tiny
-
     from saddlepoint.data.opening import open_data
     from saddlepoint.learners.build import build_learner
+    from tiny import VARIANTS, tiny
 
     for name, options in VARIANTS:
         run = tiny(name, **options)
@@ -280,6 +278,5 @@ def test_randomness_belongs_to_the_step_alone() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _seeded() -> Iterator[None]:
+def _seeded() -> None:
     torch.manual_seed(1)
-    yield

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import command, tensors, tiny
 
 import saddlepoint as sp
 from saddlepoint.training import checkpoint
 from saddlepoint.training.record import read_record
+from tiny import command, tensors, tiny
 
 
 def explosive(steps: int = 200) -> sp.Run:

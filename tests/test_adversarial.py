@@ -225,6 +225,7 @@ def test_a_turn_moves_its_player_and_not_one_bit_of_the_other(data, mover, monke
     after = {name: weights(player) for name, player in learner.players.items()}
     other = "generator" if mover == "critic" else "critic"
     assert same(after[other], before[other])
+    assert all(p.grad is None for p in learner.players[other].parameters())
     for one, two in zip(after[mover], before[mover], strict=True):
         assert not torch.equal(one, two)
 

@@ -115,6 +115,7 @@ def test_the_generator_of_the_paper():
         assert convolution.stride == (2, 2)
         assert convolution.padding == (1, 1)
     assert [n.num_features for n in of_kind(generator, nn.BatchNorm2d)] == [512, 256, 128, 64]
+    assert {(n.eps, n.momentum) for n in of_kind(generator, nn.BatchNorm2d)} == {(1e-5, 0.1)}
     assert [c.bias is not None for c in convolutions] == [False, False, False, True]
 
 
@@ -137,6 +138,7 @@ def test_the_critic_of_the_paper():
         assert convolution.stride == (2, 2)
         assert convolution.padding == (1, 1)
     assert [n.num_features for n in of_kind(critic, nn.BatchNorm2d)] == [128, 256, 512]
+    assert {(n.eps, n.momentum) for n in of_kind(critic, nn.BatchNorm2d)} == {(1e-5, 0.1)}
     assert {a.negative_slope for a in of_kind(critic, nn.LeakyReLU)} == {0.2}
     assert critic.head.in_features == 512 * 4 * 4
 

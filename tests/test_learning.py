@@ -50,7 +50,7 @@ def test_a_gan_finds_a_gaussian(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_dcgan_draws_digits(tmp_path: Path, precision: str) -> None:
-    """A classifier trained on the real digits finds all ten, as an untrained generator's does not."""
+    """A classifier of real digits finds all ten among the samples, few without training."""
     digits = load_digits()
     classifier = SVC().fit(digits.data / 16, digits.target)
 
@@ -63,7 +63,9 @@ def test_dcgan_draws_digits(tmp_path: Path, precision: str) -> None:
 
     start = sp.recipes.dcgan(steps=1, device="cpu", precision=precision)
     sp.train(start, tmp_path / "untrained", quiet=True)
-    sp.train(start.replace(training=start.training.replace(steps=3000)), tmp_path / "run", quiet=True)
+    sp.train(
+        start.replace(training=start.training.replace(steps=3000)), tmp_path / "run", quiet=True
+    )
     untrained, trained = classes(tmp_path / "untrained"), classes(tmp_path / "run")
     assert untrained[0] <= 5
     assert trained[0] == 10
@@ -71,7 +73,7 @@ def test_dcgan_draws_digits(tmp_path: Path, precision: str) -> None:
 
 
 def test_a_streamed_folder_stays_at_flat_memory(tmp_path: Path) -> None:
-    """Three thousand photographs of 256×256 (590 MB decoded) pass through a much smaller process."""
+    """3,000 photographs of 256×256 (590 MB decoded) pass through a much smaller process."""
     random = np.random.default_rng(0)
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -7,7 +7,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from saddlepoint.optimisers import Adam, OptimiserDescription, RmsProp, Sgd
-from saddlepoint.schedules import Exponential, Piecewise
+from saddlepoint.schedules import Exponential, Piecewise, coefficient_from
 
 ADAPTER = TypeAdapter(OptimiserDescription)
 FALLING = Exponential(start=1e-2, end=1e-4)
@@ -173,3 +173,11 @@ def test_descriptions_survive_json(description):
 def test_nonsense_is_refused(wrong):
     with pytest.raises(ValidationError):
         ADAPTER.validate_python(wrong)
+
+
+@pytest.mark.parametrize("rate", [-1e-3, "cosine:1e-3:-1e-3", "piecewise:0=1:0.5=-1:1=1"])
+@pytest.mark.parametrize("kind", [Adam, Sgd, RmsProp])
+def test_a_negative_rate_is_refused_in_a_sentence(kind, rate) -> None:
+    value = coefficient_from(rate) if isinstance(rate, str) else rate
+    with pytest.raises(ValidationError, match="is negative somewhere"):
+        kind(learning_rate=value)

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from saddlepoint.description import Description
-from saddlepoint.schedules import Coefficient, Cosine, Exponential, Piecewise, value_at
+from saddlepoint.schedules import (
+    Coefficient,
+    Cosine,
+    Exponential,
+    Piecewise,
+    coefficient_from,
+    coefficient_text,
+    value_at,
+)
 
 COEFFICIENT = TypeAdapter(Coefficient)
 EXAMPLES = (
@@ -114,3 +122,23 @@ def test_a_coefficient_refuses_what_is_neither_number_nor_schedule(wrong):
     assert Holder(coefficient=0.5).coefficient == 0.5
     with pytest.raises(ValidationError):
         Holder(coefficient=wrong)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0.5", "2e-4", "cosine:0.0002:0.0", "exponential:1.0:0.01", "piecewise:0.0=1.0:0.5=0.1"],
+)
+def test_coefficients_are_read_and_written_as_one_word(text: str) -> None:
+    read = coefficient_from(text)
+    assert coefficient_from(coefficient_text(read)) == read
+    assert value_at(read, 0.0) == {"0.5": 0.5, "2e-4": 2e-4, "cosine:0.0002:0.0": 2e-4}.get(
+        text, 1.0
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "cosin:1:2", "cosine:1", "nan", "inf", "exponential:1:0"]
+)
+def test_other_words_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a coefficient: give a number, cosine:START:END"):
+        coefficient_from(text)

@@ -20,7 +20,8 @@ def derive(seed: int, *purpose: int | str) -> int:
     The purposes are hashed (BLAKE2b), so neighbouring seeds and steps share nothing, unlike
     ``seed + step``, where (1, 2) and (2, 1) collide.
     """
-    text = "\x1f".join([str(seed), *(f"{type(part).__name__}:{part}" for part in purpose)])
+    named = (f"str:{part}" if isinstance(part, str) else f"int:{int(part)}" for part in purpose)
+    text = "\x1f".join([str(seed), *named])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 

@@ -57,15 +57,10 @@ class Piecewise(Description):
 
     def at(self, progress: float) -> float:
         """Value at ``progress``."""
-        before = self.points[0]
-        for after in self.points:
-            if progress <= after[0]:
-                gap = after[0] - before[0]
-                share = (progress - before[0]) / gap if gap and progress > before[0] else 0.0
-                start = before[1] if gap else after[1]
-                return start + share * (after[1] - start)
-            before = after
-        return before[1]
+        import numpy as np
+
+        places, values = zip(*self.points, strict=True)
+        return float(np.interp(progress, places, values))
 
 
 Schedule = Annotated[Cosine | Exponential | Piecewise, Field(discriminator="kind")]

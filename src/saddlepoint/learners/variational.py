@@ -125,15 +125,10 @@ class VariationalLearner(Learner):
         reconstruction = Term(-self.log_likelihood(batch.x, z))
         kl = Term(kl_to_standard_normal(mean, log_variance), weight=beta)
         error, information = reconstruction.reduced().detach(), kl.reduced().detach()
-        return Losses(
-            {"reconstruction": reconstruction, "kl": kl},
-            {
-                "elbo": -error - information,
-                "reconstruction": error,
-                "kl": information,
-                "noise_std": self.autoencoder.log_scale.detach().exp(),
-            },
-        )
+        watched = {"elbo": -error - information, "reconstruction": error, "kl": information}
+        if self.description.likelihood == "gaussian":
+            watched["noise_std"] = self.autoencoder.log_scale.detach().exp()
+        return Losses({"reconstruction": reconstruction, "kl": kl}, watched)
 
     @override
     @torch.no_grad()

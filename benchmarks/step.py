@@ -41,7 +41,7 @@ class Case:
     """What is timed."""
 
     name: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     recipe: str = "dcgan"
     saturated: bool = False
 
@@ -53,6 +53,7 @@ CASES = [
     Case("DCGAN 32×32×1, saturated critic", (32, 32, 1), saturated=True),
     Case("DCGAN 8×8×1", (8, 8, 1)),
     Case("fully connected 28×28×1", (28, 28, 1), recipe="gan"),
+    Case("fully connected, points in 2-D", (2,), recipe="gan"),
 ]
 
 
@@ -81,8 +82,10 @@ class Tutorial:
 
     def __init__(self, generator: nn.Module, critic: nn.Module, images: np.ndarray) -> None:
         self.generator, self.critic = generator, critic
-        scaled = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
-        self.images = scaled.contiguous()
+        data = torch.from_numpy(images)
+        if data.dim() == 4:
+            data = data.permute(0, 3, 1, 2).float() / 127.5 - 1
+        self.images = data.contiguous()
         self.optimisers = [
             torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999))
             for net in (critic, generator)
@@ -156,7 +159,10 @@ class Flat(nn.Module):
 
 def build_pair(case: Case, policy: Policy) -> tuple[Ours, Tutorial]:
     """Both contestants, checked to compute the same scores."""
-    images = np.random.default_rng(0).integers(0, 256, (512, *case.shape), dtype=np.uint8)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (512, *case.shape), dtype=np.uint8)
+    if len(case.shape) == 1:
+        images = random.standard_normal((512, *case.shape)).astype(np.float32)
     ours = Ours(case, images, policy)
     if case.recipe == "dcgan":
         tutorial = Tutorial(*tutorial_networks(ours), images)
@@ -302,6 +308,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="least time of one measurement")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="auto")
+    parser.add_argument("--only", default="", help="only cases whose name holds this")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     policy = choose(asked.device, asked.precision)
@@ -316,7 +323,7 @@ def main() -> None:
     print(" · ".join(f"{key} {value}" for key, value in head.items()))
     print(f"\n{'':34}{'tutorial':>10}{'ours':>10}{'ratio (min–max)':>20}{'of conv. rate':>15}")
     rows = []
-    for case in CASES:
+    for case in (case for case in CASES if asked.only in case.name):
         row = race(case, policy, asked.rounds, asked.seconds)
         rows.append(row)
         share = row.get("share_of_convolution_rate")

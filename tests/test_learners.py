@@ -327,21 +327,21 @@ def test_a_state_restores_a_learner(case):
 
 def test_a_term_is_the_mean_over_the_batch():
     values = torch.tensor([1.0, 2.0, 6.0])
-    assert Term(values).reduced().item() == 3.0
-    assert Term(values, weight=5.0).reduced().item() == 3.0  # the weight belongs to the total
+    assert Term(values).reduced.item() == 3.0
+    assert Term(values, weight=5.0).reduced.item() == 3.0  # the weight belongs to the total
     assert Losses({"a": Term(values, weight=5.0)}).total().item() == 15.0
 
 
 def test_a_scalar_term_counts_once():
     losses = Losses({"scalar": Term(torch.tensor(4.0)), "other": Term(torch.tensor([1.0, 3.0]))})
-    assert losses.terms["scalar"].reduced().item() == 4.0
+    assert losses.terms["scalar"].reduced.item() == 4.0
     assert losses.total().item() == 6.0
 
 
 def test_what_is_masked_counts_for_nothing_even_if_it_is_not_a_number():
     values = torch.tensor([1.0, torch.nan, 3.0, torch.inf], requires_grad=True)
     mask = torch.tensor([True, False, True, False])
-    reduced = Term(values, mask).reduced()
+    reduced = Term(values, mask).reduced
     assert reduced.item() == 2.0
     reduced.backward()
     assert values.grad.tolist() == [0.5, 0.0, 0.5, 0.0]
@@ -349,7 +349,7 @@ def test_what_is_masked_counts_for_nothing_even_if_it_is_not_a_number():
 
 def test_a_batch_that_is_masked_altogether_is_worth_nothing():
     values = torch.tensor([torch.nan, 5.0], requires_grad=True)
-    reduced = Term(values, torch.tensor([False, False])).reduced()
+    reduced = Term(values, torch.tensor([False, False])).reduced
     assert reduced.item() == 0.0
     reduced.backward()
     assert values.grad.tolist() == [0.0, 0.0]
@@ -364,29 +364,29 @@ def test_members_get_the_gradients_they_would_get_alone(masked):
     if mask is not None:
         assert len(set(mask.sum(1).tolist())) == 3
 
-    Term((weights * x).square(), mask).reduced().backward()
+    Term((weights * x).square(), mask).reduced.backward()
     for k in range(3):
         alone = weights[k].detach().clone().requires_grad_()
         of_member = None if mask is None else mask[k]
-        Term((alone * x[k]).square(), of_member).reduced().backward()
+        Term((alone * x[k]).square(), of_member).reduced.backward()
         torch.testing.assert_close(weights.grad[k], alone.grad)
 
 
 def test_two_axes_of_members_are_summed_as_well():
     values = torch.arange(24.0).reshape(2, 3, 4)
-    assert Term(values).reduced().item() == values.mean(-1).sum().item() == 69.0
+    assert Term(values).reduced.item() == values.mean(-1).sum().item() == 69.0
 
 
 def test_reductions_are_made_in_float32():
     values = torch.linspace(1, 2, 5001).to(torch.bfloat16)
     exact = values.double().mean().item()
     for reduced in (
-        Term(values).reduced(),
-        Term(values, torch.ones_like(values, dtype=torch.bool)).reduced(),
+        Term(values).reduced,
+        Term(values, torch.ones_like(values, dtype=torch.bool)).reduced,
     ):
         assert reduced.dtype == torch.float32
         assert reduced.item() == pytest.approx(exact, rel=1e-6)
-    assert Term(values[0]).reduced().dtype == torch.float32
+    assert Term(values[0]).reduced.dtype == torch.float32
     total = Losses({str(i): Term(values[i]) for i in range(3)}).total()
     assert total.dtype == torch.float32
 

@@ -250,7 +250,7 @@ def test_bfloat16_reaches_the_network_and_leaves_weights_and_losses_in_float32()
     stepper.step(0, 0.0)
     assert seen == [torch.bfloat16]
     assert all(p.dtype == torch.float32 for p in learner.parameters())
-    assert Term(torch.ones(4, dtype=torch.bfloat16)).reduced().dtype == torch.float32
+    assert Term(torch.ones(4, dtype=torch.bfloat16)).reduced.dtype == torch.float32
 
 
 def test_randomness_belongs_to_the_step_alone() -> None:

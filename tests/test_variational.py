@@ -210,7 +210,7 @@ def test_beta_weights_the_kl_term_and_nothing_else():
         assert set(losses.terms) == {"reconstruction", "kl"}
         assert kl.weight == pytest.approx(beta, abs=1e-12)
         assert reconstruction.weight == 1.0
-        plain = reconstruction.reduced() + beta * kl.reduced()
+        plain = reconstruction.reduced + beta * kl.reduced
         torch.testing.assert_close(losses.total(), plain)
         found = losses.diagnostics
         torch.testing.assert_close(found["reconstruction"], reconstruction.values.detach().mean())

@@ -30,7 +30,7 @@ from saddlepoint.randomness import Streams
 class AdversarialLearner(Learner):
     """Two phases a step: the critic's, ``critic_steps`` times, then the generator's.
 
-    Real and fake examples pass through the critic in separate batches, so that its batch
+    Real and fake examples pass through a critic with batch norm in separate batches, so that its
     statistics do not mix them. Each turn draws latents of its own.
     """
 
@@ -89,17 +89,23 @@ class AdversarialLearner(Learner):
         assert batch is not None
         with torch.no_grad():
             fake = self.generator(self._latents(streams))
-        real_score = self.critic(batch.x).score
-        fake_score = self.critic(fake).score
+        real_score, fake_score = self._scores(batch.x, fake)
         term = Term(self.objective.critic(real_score, fake_score))
         return Losses(
             {"adversarial": term},
             {
-                "critic/loss": term.reduced().detach(),
+                "critic/loss": term.reduced.detach(),
                 "critic/score_real": real_score.detach().mean(),
                 "critic/score_fake": fake_score.detach().mean(),
             },
         )
+
+    def _scores(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of both batches: in one pass, unless the critic would mix them."""
+        if self.critic.mixes_examples:
+            return self.critic(real).score, self.critic(fake).score
+        scores = self.critic(torch.cat([real, fake])).score
+        return scores[: len(real)], scores[len(real) :]
 
     def _generator_loss(self, batch: Batch | None, streams: Streams) -> Losses:
         fake_score = self.critic(self.generator(self._latents(streams))).score
@@ -107,7 +113,7 @@ class AdversarialLearner(Learner):
         # critic's pass over the real batch is saved.
         real_score = fake_score if batch is None else self.critic(batch.x).score
         term = Term(self.objective.generator(real_score, fake_score))
-        return Losses({"adversarial": term}, {"generator/loss": term.reduced().detach()})
+        return Losses({"adversarial": term}, {"generator/loss": term.reduced.detach()})
 
     @override
     @torch.no_grad()

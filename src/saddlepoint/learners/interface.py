@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,7 @@ class Term:
     mask: Tensor | None = None
     weight: float = 1.0
 
+    @cached_property
     def reduced(self) -> Tensor:
         """Mean over the batch (of what the mask leaves), summed over members; unweighted.
 
@@ -53,7 +55,7 @@ class Losses:
 
     def total(self) -> Tensor:
         """The one scalar that is differentiated."""
-        return torch.stack([t.weight * t.reduced() for t in self.terms.values()]).sum()
+        return torch.stack([t.weight * t.reduced for t in self.terms.values()]).sum()
 
 
 def _nothing() -> None:

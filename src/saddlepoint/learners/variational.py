@@ -124,7 +124,7 @@ class VariationalLearner(Learner):
         z = mean + noise * (log_variance / 2).exp()
         reconstruction = Term(-self.log_likelihood(batch.x, z))
         kl = Term(kl_to_standard_normal(mean, log_variance), weight=beta)
-        error, information = reconstruction.reduced().detach(), kl.reduced().detach()
+        error, information = reconstruction.reduced.detach(), kl.reduced.detach()
         watched = {"elbo": -error - information, "reconstruction": error, "kl": information}
         if self.description.likelihood == "gaussian":
             watched["noise_std"] = self.autoencoder.log_scale.detach().exp()

@@ -58,7 +58,11 @@ class CriticOutput(NamedTuple):
 
 
 class Critic(nn.Module):
-    """A backbone and a linear score."""
+    """A backbone and a linear score.
+
+    Attributes:
+        mixes_examples: True if an example's score depends on the others in its batch.
+    """
 
     def __init__(self, description: Mlp | Dcgan, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -66,6 +70,8 @@ class Critic(nn.Module):
         self.head = nn.Linear(features, 1)
         if isinstance(description, Dcgan):
             self.head.apply(dcgan.initialise)
+        norms = (nn.BatchNorm1d, nn.BatchNorm2d)
+        self.mixes_examples = any(isinstance(module, norms) for module in self.modules())
 
     def forward(self, x: Tensor) -> CriticOutput:
         """Score the examples ``x``."""

@@ -7,39 +7,50 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+SEPARATOR = "|"
+
 
 class Meters:
-    """Running means of diagnostics; one transfer to the host per reading."""
+    """Running means of diagnostics; one transfer to the host per reading.
+
+    Values that arrive together are kept as one vector, so that an update costs two operations
+    on the device however many diagnostics it has.
+    """
 
     def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        self._sums: dict[tuple[str, ...], Tensor] = {}
+        self._counts: dict[tuple[str, ...], int] = {}
 
     def add(self, values: Mapping[str, Tensor]) -> None:
         """Take in one update's diagnostics (scalars without gradient)."""
-        for name, value in values.items():
-            value = value.detach().float()
-            self._sums[name] = self._sums[name] + value if name in self._sums else value
-            self._counts[name] = self._counts.get(name, 0) + 1
+        names = tuple(values)
+        vector = torch.stack([value.detach().float() for value in values.values()])
+        self._sums[names] = self._sums[names] + vector if names in self._sums else vector
+        self._counts[names] = self._counts.get(names, 0) + 1
 
     def read(self) -> dict[str, float]:
         """Means since the last reading, which this one ends."""
         if not self._sums:
             return {}
-        totals = torch.stack(list(self._sums.values())).cpu().tolist()
-        means = {
-            name: total / self._counts[name] for name, total in zip(self._sums, totals, strict=True)
-        }
+        means = [vector / self._counts[names] for names, vector in self._sums.items()]
+        listed = [name for names in self._sums for name in names]
+        found = dict(zip(listed, torch.cat(means).tolist(), strict=True))
         self._sums, self._counts = {}, {}
-        return means
+        return found
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, int]]:
         """The unread sums and counts, so that a restart loses no part of an interval."""
-        return dict(self._sums), dict(self._counts)
+        joined = {SEPARATOR.join(names): names for names in self._sums}
+        return (
+            {key: self._sums[names] for key, names in joined.items()},
+            {key: self._counts[names] for key, names in joined.items()},
+        )
 
     def restore(self, sums: Mapping[str, Tensor], counts: Mapping[str, int]) -> None:
         """Take back what ``state`` gave."""
-        self._sums, self._counts = dict(sums), dict(counts)
+        # in the order of the counts: files of tensors sort theirs
+        self._sums = {tuple(key.split(SEPARATOR)): sums[key] for key in counts}
+        self._counts = {tuple(key.split(SEPARATOR)): count for key, count in counts.items()}
 
 
 class Trouble:
@@ -48,24 +59,24 @@ class Trouble:
     NONE = torch.iinfo(torch.int64).max
 
     def __init__(self) -> None:
-        self._first: dict[str, Tensor] = {}
+        self._first: dict[tuple[str, ...], Tensor] = {}
 
     def watch(self, step: int, values: Mapping[str, Tensor]) -> Tensor:
         """Check scalars by name; returns a boolean scalar: all finite. Nothing is read here."""
-        finite = torch.stack([value.detach().isfinite() for value in values.values()])
+        names = tuple(values)
+        finite = torch.stack([value.detach() for value in values.values()]).isfinite()
         steps = torch.where(finite, self.NONE, step)
-        for name, at in zip(values, steps, strict=True):
-            self._first[name] = torch.minimum(self._first[name], at) if name in self._first else at
+        known = self._first.get(names)
+        self._first[names] = steps if known is None else torch.minimum(known, steps)
         return finite.all()
 
     def read(self) -> tuple[int, list[str]] | None:
         """The first step with a non-finite value and all the names it struck, or None."""
         if not self._first:
             return None
-        steps = dict(
-            zip(self._first, torch.stack(list(self._first.values())).tolist(), strict=True)
-        )
-        first = min(steps.values())
+        listed = [name for names in self._first for name in names]
+        steps = torch.cat(list(self._first.values())).tolist()
+        first = min(steps)
         if first == self.NONE:
             return None
-        return first, [name for name, step in steps.items() if step == first]
+        return first, [name for name, step in zip(listed, steps, strict=True) if step == first]

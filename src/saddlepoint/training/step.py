@@ -64,7 +64,7 @@ class Stepper:
     def _update(self, phase: Phase, repeat: int, number: int) -> None:
         batch = self.batches.next() if phase.needs_data else None
         streams = Streams(self.seed, "train", number, phase.name, repeat, device=self.policy.device)
-        torch.manual_seed(streams.seed_of("global"))  # for layers that draw by themselves
+        self._seed_global(streams.seed_of("global"))
         with self.policy.autocast():
             losses = self.learner(phase, batch, streams)
         movers = [p for name in phase.moves for p in self.parameters[name]]
@@ -72,7 +72,7 @@ class Stepper:
             parameter.grad = None
         losses.total().backward(inputs=movers)
         checks = {
-            f"term '{name}' of the phase '{phase.name}'": term.reduced()
+            f"term '{name}' of the phase '{phase.name}'": term.reduced
             for name, term in losses.terms.items()
         }
         norms = {}
@@ -84,6 +84,14 @@ class Stepper:
         for name in phase.moves:
             guarded_step(self.optimisers[name], finite)
         self.meters.add({**losses.diagnostics, **norms})
+
+    def _seed_global(self, seed: int) -> None:
+        """For layers that draw by themselves; `torch.manual_seed` would cost as much as a layer."""
+        torch.default_generator.manual_seed(seed)
+        if self.policy.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        elif self.policy.device.type == "mps":
+            torch.mps.manual_seed(seed)
 
 
 def guarded_step(optimiser: torch.optim.Optimizer, finite: Tensor) -> None:

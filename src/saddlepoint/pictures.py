@@ -37,6 +37,18 @@ _DRAWN = 8000  # points of a cloud beyond this number add ink and time but no sh
 _style_lock = threading.Lock()
 
 
+def mosaic(pictures: Sequence[Image.Image], columns: int | None = None) -> Image.Image:
+    """Put pictures of one size side by side, in rows of about ``√n``."""
+    columns = columns or math.ceil(math.sqrt(len(pictures)))
+    width, height = pictures[0].size
+    rows = math.ceil(len(pictures) / columns)
+    whole = Image.new("RGB", (columns * width, rows * height), "white")
+    for index, picture in enumerate(pictures):
+        row, column = divmod(index, columns)
+        whole.paste(picture.convert("RGB"), (column * width, row * height))
+    return whole
+
+
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """Map floats in [-1, 1] to bytes, clipped and rounded; bytes are returned as they are.
 

@@ -7,6 +7,7 @@ nothing.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,32 +37,58 @@ class Streams:
     """The random streams of one update: ask for one by the name of its purpose.
 
     Asking twice for the same purpose gives the same numbers again, so each use has a name of
-    its own.
+    its own. With a tuple of seeds, numbers come with a leading axis of members, each drawn from
+    the member's own seed exactly as it would be alone.
     """
 
-    def __init__(self, seed: int, *place: int | str, device: torch.device | str = "cpu") -> None:
-        self._seed = seed
+    def __init__(
+        self,
+        seed: int | tuple[int, ...],
+        *place: int | str,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self._members = seed if isinstance(seed, tuple) else None
+        self._seed = seed[0] if isinstance(seed, tuple) else seed
         self._place = place
         self.device = device
 
     def seed_of(self, *purpose: int | str) -> int:
-        """The derived seed of ``purpose``."""
+        """The derived seed of ``purpose`` (of the first member)."""
         return derive(self._seed, *self._place, *purpose)
 
     def generator(self, *purpose: int | str) -> torch.Generator:
-        """A fresh generator on this stream's device."""
+        """A fresh generator on this stream's device (of the first member)."""
+        return self._generator(self._seed, purpose)
+
+    def _generator(self, seed: int, purpose: tuple[int | str, ...]) -> torch.Generator:
         import torch
 
-        return torch.Generator(device=self.device).manual_seed(self.seed_of(*purpose))
+        derived = derive(seed, *self._place, *purpose)
+        return torch.Generator(device=self.device).manual_seed(derived)
+
+    def _drawn(
+        self,
+        draw: Callable[..., torch.Tensor],
+        shape: tuple[int, ...],
+        purpose: tuple[int | str, ...],
+    ) -> torch.Tensor:
+        import torch
+
+        if self._members is None:
+            return draw(shape, generator=self.generator(*purpose), device=self.device)
+        numbers = torch.empty((len(self._members), *shape), device=self.device)
+        for each, seed in zip(numbers, self._members, strict=True):
+            draw(shape, generator=self._generator(seed, purpose), out=each)
+        return numbers
 
     def normal(self, shape: tuple[int, ...], *purpose: int | str) -> torch.Tensor:
-        """Standard normal numbers of ``shape``."""
+        """Standard normal numbers of ``shape``, after the members' axis if there are members."""
         import torch
 
-        return torch.randn(shape, generator=self.generator(*purpose), device=self.device)
+        return self._drawn(torch.randn, shape, purpose)
 
     def uniform(self, shape: tuple[int, ...], *purpose: int | str) -> torch.Tensor:
-        """Uniform numbers in [0, 1) of ``shape``."""
+        """Uniform numbers in [0, 1) of ``shape``, after the members' axis if there are members."""
         import torch
 
-        return torch.rand(shape, generator=self.generator(*purpose), device=self.device)
+        return self._drawn(torch.rand, shape, purpose)

@@ -24,9 +24,21 @@ class Run(Description):
     format: Literal[1] = Field(1, description="Version of this description's layout.")
     recipe: str | None = Field(None, description="Name of the recipe that it came from.")
     seed: int = Field(0, ge=0, description="Seed of weights, order, latents and everything else.")
+    seeds: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Train so many seeds (seed, seed + 1, ...) side by side in one program; "
+        "fully connected networks only.",
+    )
     data: DataDescription = Digits()
     learner: LearnerDescription = Adversarial()
     training: Training = Training()
+
+
+def seeds_of(run: Run) -> int | tuple[int, ...]:
+    """The run's seed, or the seeds of its members."""
+    return run.seed if run.seeds == 1 else tuple(range(run.seed, run.seed + run.seeds))
 
 
 def read_run(path: Path) -> Run:

@@ -37,7 +37,13 @@ class AdversarialLearner(Learner):
     headline = ("critic/loss", "generator/loss", "critic/score_real", "critic/score_fake")
     averaged = ("generator",)
 
-    def __init__(self, description: Adversarial, data: DataInfo, batch_size: int) -> None:
+    def __init__(
+        self,
+        description: Adversarial,
+        data: DataInfo,
+        batch_size: int,
+        members: int | None = None,
+    ) -> None:
         super().__init__()
         self.description = description
         self.objective = OBJECTIVES[description.objective]
@@ -47,8 +53,10 @@ class AdversarialLearner(Learner):
             description.latent,
             data.shape,
             "tanh" if data.images else "linear",
+            members,
         )
-        self.critic = Critic(description.critic, data.shape)
+        self.critic = Critic(description.critic, data.shape, members)
+        self._batch_axis = 0 if members is None else 1
 
     @property
     @override
@@ -77,7 +85,8 @@ class AdversarialLearner(Learner):
 
     def _latents(self, streams: Streams) -> Tensor:
         shape = (self.batch_size, self.description.latent)
-        return self._as_prior(streams.normal(shape, "latents"))
+        weight = next(self.generator.parameters())
+        return self._as_prior(streams.normal(shape, "latents").to(weight.dtype))
 
     def _as_prior(self, normal: Tensor) -> Tensor:
         """Standard normal numbers turned into draws of the prior; Φ maps N(0, 1) to U(0, 1)."""
@@ -94,9 +103,9 @@ class AdversarialLearner(Learner):
         return Losses(
             {"adversarial": term},
             {
-                "critic/loss": term.reduced.detach(),
-                "critic/score_real": real_score.detach().mean(),
-                "critic/score_fake": fake_score.detach().mean(),
+                "critic/loss": term.each.detach(),
+                "critic/score_real": real_score.detach().mean(-1),
+                "critic/score_fake": fake_score.detach().mean(-1),
             },
         )
 
@@ -104,8 +113,11 @@ class AdversarialLearner(Learner):
         """Scores of both batches: in one pass, unless the critic would mix them."""
         if self.critic.mixes_examples:
             return self.critic(real).score, self.critic(fake).score
-        scores = self.critic(torch.cat([real, fake])).score
-        return scores[: len(real)], scores[len(real) :]
+        scores = self.critic(torch.cat([real, fake], dim=self._batch_axis)).score
+        real_score, fake_score = scores.split(
+            [scores.shape[-1] - self.batch_size, self.batch_size], -1
+        )
+        return real_score, fake_score
 
     def _generator_loss(self, batch: Batch | None, streams: Streams) -> Losses:
         fake_score = self.critic(self.generator(self._latents(streams))).score
@@ -113,13 +125,17 @@ class AdversarialLearner(Learner):
         # critic's pass over the real batch is saved.
         real_score = fake_score if batch is None else self.critic(batch.x).score
         term = Term(self.objective.generator(real_score, fake_score))
-        return Losses({"adversarial": term}, {"generator/loss": term.reduced.detach()})
+        return Losses({"adversarial": term}, {"generator/loss": term.each.detach()})
 
     @override
     @torch.no_grad()
     def sample(self, n: int, seed: int, condition: Tensor | None = None) -> Tensor:
         with evaluating(self.generator):
-            return torch.cat([self.generator(z)[:kept] for z, kept in self._blocks(n, seed)])
+            parts = [
+                self.generator(z).narrow(self._batch_axis, 0, kept)
+                for z, kept in self._blocks(n, seed)
+            ]
+        return torch.cat(parts, dim=self._batch_axis)
 
     @override
     def recalibrate(self, seed: int) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from saddlepoint.data.batch import Batch
+from saddlepoint.networks.precision import widened
 from saddlepoint.optimisers import Adam, RmsProp, Sgd
 from saddlepoint.randomness import Streams, derive
 
@@ -32,18 +33,20 @@ class Term:
     weight: float = 1.0
 
     @cached_property
-    def reduced(self) -> Tensor:
-        """Mean over the batch (of what the mask leaves), summed over members; unweighted.
-
-        The sum gives each of K members the gradient that it would get alone.
-        """
-        values = self.values.float()
+    def each(self) -> Tensor:
+        """Mean over the batch (of what the mask leaves), for each member; unweighted."""
+        values = widened(self.values)
         if values.dim() == 0:
             return values
         if self.mask is None:
-            return values.mean(-1).sum()
+            return values.mean(-1)
         kept = torch.where(self.mask, values, 0.0)  # where, not ×: 0 · inf would be NaN
-        return (kept.sum(-1) / self.mask.sum(-1).clamp(min=1)).sum()
+        return kept.sum(-1) / self.mask.sum(-1).clamp(min=1)
+
+    @cached_property
+    def reduced(self) -> Tensor:
+        """The sum of ``each`` over members: every member gets the gradient it would get alone."""
+        return self.each.sum()
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,10 @@ class Learner(nn.Module, ABC):
 
     @abstractmethod
     def sample(self, n: int, seed: int, condition: Tensor | None = None) -> Tensor:
-        """``n`` examples (n, *shape); the first m of them are what ``sample(m, seed)`` gives."""
+        """``n`` examples (n, *shape); the first m of them are what ``sample(m, seed)`` gives.
+
+        A learner of several members returns (members, n, *shape).
+        """
 
     @abstractmethod
     def recalibrate(self, seed: int) -> None:

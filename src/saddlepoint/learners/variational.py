@@ -25,6 +25,7 @@ from saddlepoint.learners.interface import (
 )
 from saddlepoint.networks.batch_norm import reestimate
 from saddlepoint.networks.build import build_backbone, build_generator
+from saddlepoint.networks.precision import widened
 from saddlepoint.optimisers import Adam, RmsProp, Sgd
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import value_at
@@ -75,7 +76,9 @@ class VariationalLearner(Learner):
     headline = ("elbo", "reconstruction", "kl")
     averaged = ("autoencoder",)
 
-    def __init__(self, description: Variational, data: DataInfo) -> None:
+    def __init__(
+        self, description: Variational, data: DataInfo, members: int | None = None
+    ) -> None:
         super().__init__()
         self.description = description
         if description.likelihood == "bernoulli" and not data.images:
@@ -83,6 +86,8 @@ class VariationalLearner(Learner):
                 "the Bernoulli likelihood needs images, and these data are vectors: use "
                 "likelihood 'gaussian'."
             )
+        if members is not None:
+            raise BadInput("several seeds in one program are for adversarial learners so far.")
         self.autoencoder = Autoencoder(description, data.shape)
 
     @property
@@ -107,7 +112,7 @@ class VariationalLearner(Learner):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance (batch, latent) of q(z|x), in float32."""
-        statistics = self.autoencoder.posterior(self.autoencoder.encoder(x)).float()
+        statistics = widened(self.autoencoder.posterior(self.autoencoder.encoder(x)))
         mean, log_variance = statistics.chunk(2, dim=1)
         return mean, log_variance
 
@@ -115,8 +120,8 @@ class VariationalLearner(Learner):
         """Log p(x|z) in nats, (batch,)."""
         output = self.autoencoder.decoder(z)
         if self.description.likelihood == "bernoulli":
-            return bernoulli_log_likelihood(output, (x.float() + 1) / 2)
-        return gaussian_log_likelihood(output, self.autoencoder.log_scale, x.float())
+            return bernoulli_log_likelihood(output, (x + 1) / 2)
+        return gaussian_log_likelihood(output, self.autoencoder.log_scale, x)
 
     def _loss(self, batch: Batch, streams: Streams, beta: float) -> Losses:
         mean, log_variance = self.posterior(batch.x)

@@ -9,12 +9,18 @@ from torch import Tensor, nn
 from saddlepoint.errors import BadInput
 from saddlepoint.networks import dcgan, mlp
 from saddlepoint.networks.description import Dcgan, Mlp
+from saddlepoint.networks.members import linear
+from saddlepoint.networks.precision import widened
 
 Output = Literal["tanh", "linear"]
 
 
 def build_generator(
-    description: Mlp | Dcgan, inputs: int, shape: tuple[int, ...], output: Output
+    description: Mlp | Dcgan,
+    inputs: int,
+    shape: tuple[int, ...],
+    output: Output,
+    members: int | None = None,
 ) -> nn.Module:
     """A module from (batch, inputs) to (batch, *shape).
 
@@ -23,23 +29,28 @@ def build_generator(
         inputs: Length of the input vector.
         shape: (channels, height, width) or (dimensions,).
         output: ``tanh`` keeps the result in (−1, 1); ``linear`` leaves it as it is.
+        members: Hold the weights of so many independent networks; fully connected ones only.
 
     Raises:
         BadInput: A convolutional network for vectors, or images with a side below 8 pixels.
     """
     if isinstance(description, Mlp):
-        return mlp.MlpGenerator(description, inputs, shape, output)
+        return mlp.MlpGenerator(description, inputs, shape, output, members)
+    _refuse(description, members)
     return dcgan.DcganGenerator(description, inputs, _image_shape(description, shape), output)
 
 
-def build_backbone(description: Mlp | Dcgan, shape: tuple[int, ...]) -> Backbone:
+def build_backbone(
+    description: Mlp | Dcgan, shape: tuple[int, ...], members: int | None = None
+) -> Backbone:
     """A module from (batch, *shape) to (batch, features), and how many features.
 
     Raises:
         BadInput: A convolutional network for vectors, or images with a side below 8 pixels.
     """
     if isinstance(description, Mlp):
-        return Backbone(*mlp.backbone(description, shape))
+        return Backbone(*mlp.backbone(description, shape, members))
+    _refuse(description, members)
     return Backbone(*dcgan.backbone(description, _image_shape(description, shape)))
 
 
@@ -64,10 +75,12 @@ class Critic(nn.Module):
         mixes_examples: True if an example's score depends on the others in its batch.
     """
 
-    def __init__(self, description: Mlp | Dcgan, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, description: Mlp | Dcgan, shape: tuple[int, ...], members: int | None = None
+    ) -> None:
         super().__init__()
-        self.backbone, features = build_backbone(description, shape)
-        self.head = nn.Linear(features, 1)
+        self.backbone, features = build_backbone(description, shape, members)
+        self.head = linear(features, 1, members)
         if isinstance(description, Dcgan):
             self.head.apply(dcgan.initialise)
         norms = (nn.BatchNorm1d, nn.BatchNorm2d)
@@ -76,7 +89,15 @@ class Critic(nn.Module):
     def forward(self, x: Tensor) -> CriticOutput:
         """Score the examples ``x``."""
         features = self.backbone(x)
-        return CriticOutput(self.head(features).squeeze(-1).float(), features)
+        return CriticOutput(widened(self.head(features).squeeze(-1)), features)
+
+
+def _refuse(description: Mlp | Dcgan, members: int | None) -> None:
+    if members is not None:
+        raise BadInput(
+            f"several seeds in one program need fully connected networks, and '{description.kind}' "
+            "is not: leave --seeds at 1 and start one run a seed."
+        )
 
 
 def _image_shape(description: Dcgan, shape: tuple[int, ...]) -> tuple[int, int, int]:

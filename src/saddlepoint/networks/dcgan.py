@@ -10,6 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from saddlepoint.networks.description import Dcgan
+from saddlepoint.networks.precision import widened
 
 Size = tuple[int, int]
 LONGEST_SHORT_SIDE = 5  # halving stops when the shorter side is at most this,
@@ -85,10 +86,10 @@ class DcganGenerator(nn.Module):
         self.apply(initialise)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Map latents to images, in float32."""
+        """Map latents to images, at least in float32."""
         h, w = self.inner
         maps = self.project(z).view(-1, h, w, self.start).permute(0, 3, 1, 2)
-        return self.layers(maps).float()
+        return widened(self.layers(maps))
 
 
 class _FlattenRows(nn.Module):

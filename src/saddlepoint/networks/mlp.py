@@ -7,6 +7,8 @@ import math
 from torch import Tensor, nn
 
 from saddlepoint.networks.description import Mlp
+from saddlepoint.networks.members import linear
+from saddlepoint.networks.precision import widened
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -22,33 +24,43 @@ def activation(name: str) -> nn.Module:
 
 
 class MlpGenerator(nn.Module):
-    """(batch, inputs) to (batch, *shape)."""
+    """(batch, inputs) to (batch, *shape); with members, both have a leading axis."""
 
-    def __init__(self, description: Mlp, inputs: int, shape: tuple[int, ...], output: str) -> None:
+    def __init__(
+        self,
+        description: Mlp,
+        inputs: int,
+        shape: tuple[int, ...],
+        output: str,
+        members: int | None = None,
+    ) -> None:
         super().__init__()
         self.shape = shape
-        layers = _layers(description, inputs)
+        layers = _layers(description, inputs, members)
         last = description.hidden[-1] if description.hidden else inputs
-        layers.append(nn.Linear(last, math.prod(shape)))
+        layers.append(linear(last, math.prod(shape), members))
         if output == "tanh":
             layers.append(nn.Tanh())
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Map latents to examples, in float32."""
-        return self.layers(z).float().unflatten(1, self.shape)
+        """Map latents to examples, at least in float32."""
+        return widened(self.layers(z)).unflatten(-1, self.shape)
 
 
-def backbone(description: Mlp, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+def backbone(
+    description: Mlp, shape: tuple[int, ...], members: int | None = None
+) -> tuple[nn.Module, int]:
     """(batch, *shape) to (batch, features): flattened in channel, row, column order."""
     inputs = math.prod(shape)
     features = description.hidden[-1] if description.hidden else inputs
-    return nn.Sequential(nn.Flatten(), *_layers(description, inputs)), features
+    flatten = nn.Flatten(start_dim=-len(shape))
+    return nn.Sequential(flatten, *_layers(description, inputs, members)), features
 
 
-def _layers(description: Mlp, inputs: int) -> list[nn.Module]:
+def _layers(description: Mlp, inputs: int, members: int | None) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for units in description.hidden:
-        layers += [nn.Linear(inputs, units), activation(description.activation)]
+        layers += [linear(inputs, units, members), activation(description.activation)]
         inputs = units
     return layers

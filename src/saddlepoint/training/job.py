@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,11 +14,12 @@ import torch
 from torch import Tensor
 
 from saddlepoint import pictures
-from saddlepoint.data.dataset import Dataset
+from saddlepoint.data.dataset import Dataset, Loader
+from saddlepoint.data.members import MemberLoader
 from saddlepoint.errors import BadInput, Interrupted, RunStopped
 from saddlepoint.learners.build import build_learner
 from saddlepoint.randomness import derive
-from saddlepoint.run import Run
+from saddlepoint.run import Run, seeds_of
 from saddlepoint.training import checkpoint
 from saddlepoint.training.averaging import Average
 from saddlepoint.training.device import Policy
@@ -55,16 +57,17 @@ class Job:
     scalars: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        learner = build_learner(
-            self.run.learner, self.data.info, batch_size=self.batch_size, seed=self.run.seed
-        )
+        seeds, size = seeds_of(self.run), self.batch_size
+        learner = build_learner(self.run.learner, self.data.info, batch_size=size, seed=seeds)
         self.policy.place(learner)
         learner.train()
-        loader = self.data.loader(
-            "train", self.batch_size, seed=self.run.seed, device=self.policy.device
-        )
+        device = self.policy.device
+        if isinstance(seeds, tuple):
+            loader: Loader = MemberLoader(self.data, "train", size, seeds=seeds, device=device)
+        else:
+            loader = self.data.loader("train", size, seed=seeds, device=device)
         self.learner = learner
-        self.stepper = Stepper(learner, self.policy, Batches(loader), self.run.seed)
+        self.stepper = Stepper(learner, self.policy, Batches(loader), seeds)
         self.average = Average(learner, self.run.training.averaging)
 
     def parameter_counts(self) -> dict[str, int]:
@@ -109,12 +112,23 @@ class Job:
         self._stop_if_not_finite(record)
         seconds, batches = clock.lap(self.stepper.batches.cursor)
         self.seconds += seconds
-        rate = batches * self.batch_size / seconds
+        rate = batches * self.batch_size * self.run.seeds / seconds
         # A checkpoint between two log lines carries the unread sums; an empty reading can
         # only follow a checkpoint that ended an interval.
-        self.scalars = self.stepper.meters.read() or self.scalars
-        examples = self.stepper.batches.cursor * self.batch_size
-        record.scalars(self.done, self.scalars, seconds=self.seconds, rate=rate, examples=examples)
+        read = self.stepper.meters.read()
+        members = read if self.run.seeds > 1 else None
+        if members is not None:
+            read = {name: statistics.fmean(values) for name, values in read.items()}
+        self.scalars = read or self.scalars
+        examples = self.stepper.batches.cursor * self.batch_size * self.run.seeds
+        record.scalars(
+            self.done,
+            self.scalars,
+            seconds=self.seconds,
+            rate=rate,
+            examples=examples,
+            members=members,
+        )
         display.log(self.done, rate, self.scalars)
         best = self.run.training.best
         if best.scalar is not None and best.scalar not in self.scalars:
@@ -145,13 +159,15 @@ class Job:
         """Write the picture of the samples from the fixed latents."""
         self._stop_if_not_finite(record)
         self.average.settle(derive(self.run.seed, "recalibration"))
-        samples = self.average.learner.sample(
-            self.run.training.samples, derive(self.run.seed, "pictures")
-        )
+        count = self.run.training.samples
+        samples = self.average.learner.sample(count, derive(self.run.seed, "pictures"))
         reference = None if self.data.info.images else self._real(2000)
-        image = pictures.draw(
-            samples.cpu().numpy(), images=self.data.info.images, reference=reference
-        )
+        each = samples.cpu().numpy() if self.run.seeds > 1 else [samples.cpu().numpy()]
+        drawn = [
+            pictures.draw(member, images=self.data.info.images, reference=reference)
+            for member in each
+        ]
+        image = drawn[0] if len(drawn) == 1 else pictures.mosaic(drawn)
         name = f"step-{self.done:08d}.png"
         pictures.save_png(image, self.folder / SAMPLES / name)
         record.event(self.done, "samples", name)

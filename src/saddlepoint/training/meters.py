@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,8 +14,8 @@ SEPARATOR = "|"
 class Meters:
     """Running means of diagnostics; one transfer to the host per reading.
 
-    Values that arrive together are kept as one vector, so that an update costs two operations
-    on the device however many diagnostics it has.
+    Values that arrive together are kept as one tensor, so that an update costs two operations
+    on the device however many diagnostics it has. A value is a scalar, or a vector over members.
     """
 
     def __init__(self) -> None:
@@ -22,14 +23,14 @@ class Meters:
         self._counts: dict[tuple[str, ...], int] = {}
 
     def add(self, values: Mapping[str, Tensor]) -> None:
-        """Take in one update's diagnostics (scalars without gradient)."""
+        """Take in one update's diagnostics (without gradient)."""
         names = tuple(values)
         vector = torch.stack([value.detach().float() for value in values.values()])
         self._sums[names] = self._sums[names] + vector if names in self._sums else vector
         self._counts[names] = self._counts.get(names, 0) + 1
 
-    def read(self) -> dict[str, float]:
-        """Means since the last reading, which this one ends."""
+    def read(self) -> dict[str, Any]:
+        """Means since the last reading, which this one ends: numbers, or lists over members."""
         if not self._sums:
             return {}
         means = [vector / self._counts[names] for names, vector in self._sums.items()]
@@ -62,7 +63,7 @@ class Trouble:
         self._first: dict[tuple[str, ...], Tensor] = {}
 
     def watch(self, step: int, values: Mapping[str, Tensor]) -> Tensor:
-        """Check scalars by name; returns a boolean scalar: all finite. Nothing is read here."""
+        """Check values by name; returns a boolean scalar: all finite. Nothing is read here."""
         names = tuple(values)
         finite = torch.stack([value.detach() for value in values.values()]).isfinite()
         steps = torch.where(finite, self.NONE, step)
@@ -75,7 +76,8 @@ class Trouble:
         if not self._first:
             return None
         listed = [name for names in self._first for name in names]
-        steps = torch.cat(list(self._first.values())).tolist()
+        firsts = [at.reshape(len(at), -1).amin(1) for at in self._first.values()]
+        steps = torch.cat(firsts).tolist()
         first = min(steps)
         if first == self.NONE:
             return None

@@ -36,6 +36,7 @@ class Record:
         seconds: float,
         rate: float,
         examples: int,
+        members: Mapping[str, list[float]] | None = None,
     ) -> None:
         """Add the scalars of one log interval.
 
@@ -45,12 +46,18 @@ class Record:
             seconds: Training time since the run's first start, pauses left out.
             rate: Training examples per second over the interval.
             examples: Training examples used since the run's first start.
+            members: Where several seeds train side by side: each one's values, of which
+                ``values`` are the means.
         """
         kept = {name: value if math.isfinite(value) else None for name, value in values.items()}
-        self._write(
-            {"kind": "scalars", "step": step, "seconds": round(seconds, 3), "examples": examples}
-            | {"images_per_second": round(rate, 1), "scalars": kept}
-        )
+        line = {"kind": "scalars", "step": step, "seconds": round(seconds, 3)}
+        line |= {"examples": examples, "images_per_second": round(rate, 1), "scalars": kept}
+        if members:
+            line["members"] = {
+                name: [value if math.isfinite(value) else None for value in each]
+                for name, each in members.items()
+            }
+        self._write(line)
 
     def event(self, step: int, event: str, detail: str = "") -> None:
         """Add something that happened: start, resume, checkpoint, samples, best, finished, ..."""
@@ -78,6 +85,7 @@ class History:
         seconds: Training seconds at ``steps``.
         rate: Examples per second at ``steps``.
         examples: Training examples used up to ``steps``.
+        members: For each name of several seeds' scalars, the list over members at ``steps``.
         events: Every event in the order in which it was written.
     """
 
@@ -86,6 +94,7 @@ class History:
     seconds: list[float] = field(default_factory=list)
     rate: list[float] = field(default_factory=list)
     examples: list[int] = field(default_factory=list)
+    members: dict[str, list[list[float | None]]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -118,5 +127,9 @@ def read_record(folder: Path) -> History:
         seconds=[line["seconds"] for line in ordered],
         rate=[line["images_per_second"] for line in ordered],
         examples=[line.get("examples", 0) for line in ordered],
+        members={
+            name: [line.get("members", {}).get(name, []) for line in ordered]
+            for name in dict.fromkeys(n for line in ordered for n in line.get("members", {}))
+        },
         events=events,
     )

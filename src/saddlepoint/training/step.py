@@ -35,8 +35,11 @@ class Batches:
 class Stepper:
     """Carries out steps; holds the optimisers, and what was measured since the last log line."""
 
-    def __init__(self, learner: Learner, policy: Policy, batches: Batches, seed: int) -> None:
+    def __init__(
+        self, learner: Learner, policy: Policy, batches: Batches, seed: int | tuple[int, ...]
+    ) -> None:
         self.learner, self.policy, self.batches, self.seed = learner, policy, batches, seed
+        self.members = isinstance(seed, tuple)
         self.descriptions: Mapping[str, Adam | Sgd | RmsProp] = learner.optimisers
         self.parameters = {
             name: [p for p in player.parameters() if p.requires_grad]
@@ -72,18 +75,25 @@ class Stepper:
             parameter.grad = None
         losses.total().backward(inputs=movers)
         checks = {
-            f"term '{name}' of the phase '{phase.name}'": term.reduced
+            f"term '{name}' of the phase '{phase.name}'": term.each
             for name, term in losses.terms.items()
         }
         norms = {}
         for name in phase.moves:
             gradients = [p.grad for p in self.parameters[name] if p.grad is not None]
-            norms[f"gradient_norm/{name}"] = norm = get_total_norm(gradients)
+            norms[f"gradient_norm/{name}"] = norm = self._norm(gradients)
             checks[f"the gradient of the player '{name}'"] = norm
         finite = self.trouble.watch(number + 1, checks)
         for name in phase.moves:
             guarded_step(self.optimisers[name], finite)
         self.meters.add({**losses.diagnostics, **norms})
+
+    def _norm(self, gradients: list[Tensor]) -> Tensor:
+        """The gradient's Euclidean norm; of each member where there are members."""
+        if not self.members:
+            return get_total_norm(gradients)
+        each = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients]
+        return torch.linalg.vector_norm(torch.stack(each), dim=0)
 
     def _seed_global(self, seed: int) -> None:
         """For layers that draw by themselves; `torch.manual_seed` would cost as much as a layer."""

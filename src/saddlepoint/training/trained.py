@@ -12,7 +12,7 @@ from saddlepoint.data.description import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.learners.build import build_learner
 from saddlepoint.learners.interface import Learner
-from saddlepoint.run import Run
+from saddlepoint.run import Run, seeds_of
 from saddlepoint.training import checkpoint, folder
 from saddlepoint.training.averaging import load_averaged
 from saddlepoint.training.device import choose
@@ -34,16 +34,22 @@ class Trained:
     step: int
     learner: Learner
 
-    def sample(self, n: int, seed: int = 0, condition: Tensor | None = None) -> Tensor:
+    def sample(
+        self, n: int, seed: int = 0, condition: Tensor | None = None, member: int = 0
+    ) -> Tensor:
         """Draw ``n`` samples, (n, *shape) float32 on the CPU.
 
-        Images lie in [−1, 1]. The first m of n samples are those of ``sample(m)``.
+        Images lie in [−1, 1]. The first m of n samples are those of ``sample(m)``. Of a run with
+        several seeds, ``member`` says which one draws.
         """
+        if not 0 <= member < self.run.seeds:
+            raise BadInput(f"there is no member {member}: the run has {self.run.seeds}, from 0.")
         if n < 1:
             raise BadInput(f"cannot draw {n} samples: ask for at least 1.")
         if not 0 <= seed < 2**63:
             raise BadInput(f"seed {seed} is out of range: use 0 to 2^63 − 1.")
-        return self.learner.sample(n, seed, condition).float().cpu()
+        samples = self.learner.sample(n, seed, condition)
+        return (samples[member] if self.run.seeds > 1 else samples).float().cpu()
 
 
 def load(
@@ -86,7 +92,7 @@ def load(
         stored.run.learner,
         stored.data,
         batch_size=stored.resolved["batch_size"],
-        seed=stored.run.seed,
+        seed=seeds_of(stored.run),
     )
     parts: dict[str, dict[str, Tensor]] = {"learner": {}, "average": {}}
     for key, value in state.tensors.items():

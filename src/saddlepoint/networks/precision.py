@@ -1,0 +1,11 @@
+"""What leaves a network is at least float32, whatever autocast computed inside."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def widened(values: Tensor) -> Tensor:
+    """Half-precision values as float32; float32 and float64 as they are."""
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values

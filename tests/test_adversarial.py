@@ -218,7 +218,7 @@ def test_critic_steps_are_updates_on_fresh_batches_before_one_of_the_generator(c
 def test_a_turn_moves_its_player_and_not_one_bit_of_the_other(data, mover, monkeypatch):
     learner = build(data)
     (phase,) = (p for p in learner.phases(0.0) if p.name == mover)
-    monkeypatch.setattr(type(learner), "phases", lambda self, progress: (phase,))
+    monkeypatch.setattr(type(learner), "phases", lambda self, progress, number=0: (phase,))
     stepper = stepper_for(learner, data)
     before = {name: weights(player) for name, player in learner.players.items()}
     for number in range(2):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import same_bits, tensors, tiny
 
 import saddlepoint as sp
 from saddlepoint.data.members import MemberLoader
@@ -18,6 +17,7 @@ from saddlepoint.randomness import Streams
 from saddlepoint.training.device import Policy
 from saddlepoint.training.record import read_record
 from saddlepoint.training.step import Batches, Stepper
+from tiny import same_bits, tensors, tiny
 
 CPU = torch.device("cpu")
 SEEDS = (3, 4, 5)

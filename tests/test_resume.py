@@ -151,13 +151,13 @@ def with_schedule(steps: int, out: Path) -> sp.Run:
 
 def rates_used(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     used: list[float] = []
-    original = Stepper._update
+    original = Stepper.move
 
-    def update(self: Stepper, *place: object) -> None:
+    def move(self: Stepper, *place: object) -> None:
         used.append(self.optimisers["autoencoder"].param_groups[0]["lr"])
         original(self, *place)
 
-    monkeypatch.setattr(Stepper, "_update", update)
+    monkeypatch.setattr(Stepper, "move", move)
     return used
 
 

@@ -51,7 +51,7 @@ class Duel(Learner):
     def optimisers(self) -> dict[str, Any]:
         return {"left": self._optimiser, "right": self._optimiser}
 
-    def phases(self, progress: float) -> list[Phase]:
+    def phases(self, progress: float, number: int = 0) -> list[Phase]:
         return self._phases
 
     def sample(self, n: int, seed: int, condition: Tensor | None = None) -> Tensor:

@@ -39,13 +39,13 @@ def test_non_finite_values_stop_the_run_and_are_named(tmp_path: Path) -> None:
 def test_a_term_is_named_with_its_phase_and_the_last_checkpoint_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from saddlepoint.learners.adversarial import AdversarialLearner
+    from saddlepoint.learners.adversarial import _Turns
     from saddlepoint.learners.interface import Losses, Term
 
     calls = 0
-    original = AdversarialLearner._critic_loss
+    original = _Turns.critic_loss
 
-    def poisoned(self: AdversarialLearner, batch: object, streams: object) -> Losses:
+    def poisoned(self: _Turns, batch: object, streams: object) -> Losses:
         nonlocal calls
         calls += 1
         losses = original(self, batch, streams)  # type: ignore[arg-type]
@@ -54,7 +54,7 @@ def test_a_term_is_named_with_its_phase_and_the_last_checkpoint_kept(
             return Losses({"adversarial": Term(values)}, losses.diagnostics)
         return losses
 
-    monkeypatch.setattr(AdversarialLearner, "_critic_loss", poisoned)
+    monkeypatch.setattr(_Turns, "critic_loss", poisoned)
     with pytest.raises(sp.RunStopped) as caught:
         sp.train(tiny("gan"), tmp_path / "run", quiet=True)
     said = str(caught.value)
@@ -62,7 +62,7 @@ def test_a_term_is_named_with_its_phase_and_the_last_checkpoint_kept(
     assert "the gradient of the player 'critic'" in said
     assert "step 4 is kept" in said
     assert checkpoint.steps_of(tmp_path / "run") == [4]
-    monkeypatch.setattr(AdversarialLearner, "_critic_loss", original)
+    monkeypatch.setattr(_Turns, "critic_loss", original)
     assert sp.resume(tmp_path / "run", quiet=True).step == 12
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from safetensors.torch import load_file
 
+from saddlepoint.networks.description import Mlp
 from saddlepoint.recipes import RECIPES
 from saddlepoint.run import Run
 
@@ -29,7 +30,12 @@ def tiny(name: str, steps: int = 12, **options: Any) -> Run:
     training |= options.pop("training", {})
     options = {**SMALL.get(name, {}), "batch_size": 16, "device": "cpu"} | options
     run = RECIPES[name](options.pop("data", "digits"), steps=steps, **options)
-    return run.replace(training=run.training.replace(**training))
+    learner = run.learner
+    for player in ("generator", "critic"):  # wide networks would only make big checkpoints
+        network = getattr(learner, player, None)
+        if isinstance(network, Mlp) and max(network.hidden) > 256:
+            learner = learner.replace(**{player: network.replace(hidden=(24, 24))})
+    return run.replace(learner=learner, training=run.training.replace(**training))
 
 
 def tensors(run: Path, step: int) -> dict[str, np.ndarray]:

@@ -5,32 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from saddlepoint.description import Description
-from saddlepoint.schedules import Coefficient, Piecewise, coefficient_text, value_at
+from saddlepoint.schedules import NonNegative, value_at
 
 if TYPE_CHECKING:
     import torch
-
-
-def _nowhere_negative(rate: Any) -> Any:
-    values = [value for _, value in rate.points] if isinstance(rate, Piecewise) else None
-    if values is None:
-        values = [value_at(rate, 0.0), value_at(rate, 1.0)]
-    if min(values) < 0:
-        raise ValueError(f"{coefficient_text(rate)} is negative somewhere: a rate is at least 0.")
-    return rate
-
-
-Rate = Annotated[Coefficient, AfterValidator(_nowhere_negative)]
 
 
 class Adam(Description):
     """Adam (Kingma and Ba 2015), with the fused update where the device has one."""
 
     kind: Literal["adam"] = "adam"
-    learning_rate: Rate = Field(2e-4, description="Step size.")
+    learning_rate: NonNegative = Field(2e-4, description="Step size.")
     beta1: float = Field(0.5, ge=0, lt=1, description="Decay of the mean of the gradients.")
     beta2: float = Field(0.999, ge=0, lt=1, description="Decay of the mean of their squares.")
     eps: float = Field(1e-8, gt=0)
@@ -58,8 +46,8 @@ class Sgd(Description):
     """Stochastic gradient descent with optional momentum."""
 
     kind: Literal["sgd"] = "sgd"
-    learning_rate: Rate = Field(0.1, description="Step size.")
-    momentum: Rate = Field(0.0, description="Share of the last step that is kept.")
+    learning_rate: NonNegative = Field(0.1, description="Step size.")
+    momentum: NonNegative = Field(0.0, description="Share of the last step that is kept.")
 
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
         """A PyTorch optimiser over ``parameters`` at the first coefficients."""
@@ -81,7 +69,7 @@ class RmsProp(Description):
     """RMSProp (Tieleman and Hinton 2012)."""
 
     kind: Literal["rmsprop"] = "rmsprop"
-    learning_rate: Rate = Field(5e-5, description="Step size.")
+    learning_rate: NonNegative = Field(5e-5, description="Step size.")
     decay: float = Field(0.99, ge=0, lt=1, description="Decay of the mean of the squares.")
     eps: float = Field(1e-8, gt=0)
 

@@ -81,6 +81,9 @@ def known_flags(description: Description, prefix: str = "") -> list[str]:
         dotted = f"{prefix}{name.replace('_', '-')}"
         if isinstance(value, Description):
             found += known_flags(value, f"{dotted}.")
+        elif isinstance(value, tuple) and any(isinstance(v, Description) for v in value):
+            for index, each in enumerate(value):
+                found += known_flags(each, f"{dotted}.{index}.")
         else:
             found.append(f"--{dotted}")
     return found

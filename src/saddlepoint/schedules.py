@@ -7,9 +7,9 @@ first starts; training further keeps progress at 1 unless the schedule is stretc
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from tyro.constructors import PrimitiveConstructorSpec
 
 from saddlepoint.description import Description
@@ -108,6 +108,20 @@ Coefficient = Annotated[
         str_from_instance=lambda value: [coefficient_text(value)],
     ),
 ]
+
+
+def _nowhere_negative(coefficient: Any) -> Any:
+    places = [0.0, 1.0]
+    if isinstance(coefficient, Piecewise):
+        places = [place for place, _ in coefficient.points]
+    if min(value_at(coefficient, place) for place in places) < 0:
+        raise ValueError(
+            f"{coefficient_text(coefficient)} is negative somewhere: at least 0 is meant."
+        )
+    return coefficient
+
+
+NonNegative = Annotated[Coefficient, AfterValidator(_nowhere_negative)]
 
 
 def value_at(coefficient: float | Cosine | Exponential | Piecewise, progress: float) -> float:

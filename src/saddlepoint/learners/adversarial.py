@@ -1,16 +1,22 @@
-"""A generator against a critic (Goodfellow et al. 2014)."""
+"""A generator against a critic (Goodfellow et al. 2014), with what later papers added to it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from typing_extensions import override
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.description import DataInfo
-from saddlepoint.games.objectives import OBJECTIVES
+from saddlepoint.errors import BadInput
+from saddlepoint.games.constraints import SpectralNorm, WeightClipping
+from saddlepoint.games.objectives import OBJECTIVES, smoothed
+from saddlepoint.games.regularisers import Turn
 from saddlepoint.learners.description import Adversarial
 from saddlepoint.learners.interface import (
     RECALIBRATION_SAMPLES,
@@ -21,10 +27,13 @@ from saddlepoint.learners.interface import (
     evaluating,
     latent_blocks,
 )
+from saddlepoint.learners.memories import Memories
 from saddlepoint.networks.batch_norm import reestimate
 from saddlepoint.networks.build import Critic, build_generator
+from saddlepoint.networks.layers import pack
 from saddlepoint.optimisers import Adam, RmsProp, Sgd
 from saddlepoint.randomness import Streams
+from saddlepoint.schedules import value_at
 
 
 class AdversarialLearner(Learner):
@@ -45,9 +54,17 @@ class AdversarialLearner(Learner):
         members: int | None = None,
     ) -> None:
         super().__init__()
-        self.description = description
-        self.objective = OBJECTIVES[description.objective]
+        self.description, self.members = description, members
+        objective = OBJECTIVES[description.objective]
+        if description.real_target != 1.0:
+            objective = smoothed(objective, description.real_target)
+        self.objective = objective
         self.batch_size = batch_size
+        if batch_size % description.pack:
+            raise BadInput(
+                f"a batch of {batch_size} cannot be cut into packs of {description.pack}: use a "
+                "--batch-size that it divides."
+            )
         self.generator = build_generator(
             description.generator,
             description.latent,
@@ -55,8 +72,21 @@ class AdversarialLearner(Learner):
             "tanh" if data.images else "linear",
             members,
         )
-        self.critic = Critic(description.critic, data.shape, members)
+        seen = (data.shape[0] * description.pack, *data.shape[1:])
+        self.critic = Critic(description.critic, seen, members)
         self._batch_axis = 0 if members is None else 1
+        self.clips = [c for c in description.constraints if isinstance(c, WeightClipping)]
+        for constraint in description.constraints:
+            if isinstance(constraint, SpectralNorm):
+                constraint.apply(self.critic)
+        penalties = description.critic_regularisers
+        if self.critic.mixes_examples and any(p.kind == "gradient_penalty" for p in penalties):
+            raise BadInput(
+                "a gradient penalty needs each example's own gradient, and this critic's batch "
+                "norm mixes the examples of a batch: set --learner.critic.norm none."
+            )
+        self.critic_memories = Memories(penalties, self.critic)
+        self.generator_memories = Memories(description.generator_regularisers, self.generator)
 
     @property
     @override
@@ -72,20 +102,43 @@ class AdversarialLearner(Learner):
         }
 
     @override
-    def phases(self, progress: float) -> Sequence[Phase]:
+    def phases(self, progress: float, number: int = 0) -> Sequence[Phase]:
+        turn = _Turns(self, progress, number)
         return (
-            Phase("critic", ("critic",), self._critic_loss, repeats=self.description.critic_steps),
+            Phase(
+                "critic",
+                ("critic",),
+                turn.critic_loss,
+                repeats=self.description.critic_steps,
+                prepare=self.critic_memories.remember,
+                project=self._project,
+            ),
             Phase(
                 "generator",
                 ("generator",),
-                self._generator_loss,
-                needs_data=self.objective.generator_sees_real,
+                turn.generator_loss,
+                prepare=self.generator_memories.remember,
+                needs_data=self.generator_sees_real,
             ),
         )
 
-    def _latents(self, streams: Streams) -> Tensor:
-        shape = (self.batch_size, self.description.latent)
+    @property
+    def generator_sees_real(self) -> bool:
+        """Whether the generator's turn needs a batch of real examples."""
+        return (
+            self.objective.generator_sees_real
+            or self.description.generator_cost == "feature_matching"
+            or self.description.unrolled_steps > 0
+        )
+
+    def _project(self) -> None:
+        for clip in self.clips:
+            clip.project(self.critic.parameters())
+
+    def latents(self, streams: Streams) -> Tensor:
+        """A batch of latents from the prior."""
         weight = next(self.generator.parameters())
+        shape = (self.batch_size, self.description.latent)
         return self._as_prior(streams.normal(shape, "latents").to(weight.dtype))
 
     def _as_prior(self, normal: Tensor) -> Tensor:
@@ -94,38 +147,22 @@ class AdversarialLearner(Learner):
             return normal
         return 2 * torch.special.ndtr(normal) - 1
 
-    def _critic_loss(self, batch: Batch | None, streams: Streams) -> Losses:
-        assert batch is not None
-        with torch.no_grad():
-            fake = self.generator(self._latents(streams))
-        real_score, fake_score = self._scores(batch.x, fake)
-        term = Term(self.objective.critic(real_score, fake_score))
-        return Losses(
-            {"adversarial": term},
-            {
-                "critic/loss": term.each.detach(),
-                "critic/score_real": real_score.detach().mean(-1),
-                "critic/score_fake": fake_score.detach().mean(-1),
-            },
-        )
+    def seen(self, x: Tensor, streams: Streams, progress: float, which: str) -> Tensor:
+        """What the critic sees of the examples ``x``: noisy and in packs, where that is asked."""
+        std = value_at(self.description.instance_noise, progress)
+        if std:
+            shape = tuple(x.shape[self._batch_axis :])
+            x = x + std * streams.normal(shape, "instance noise", which).to(x.dtype)
+        return pack(x, self.description.pack, self.members) if self.description.pack > 1 else x
 
-    def _scores(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    def scores(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of both batches: in one pass, unless the critic would mix them."""
         if self.critic.mixes_examples:
             return self.critic(real).score, self.critic(fake).score
         scores = self.critic(torch.cat([real, fake], dim=self._batch_axis)).score
-        real_score, fake_score = scores.split(
-            [scores.shape[-1] - self.batch_size, self.batch_size], -1
-        )
+        sizes = [real.shape[self._batch_axis], fake.shape[self._batch_axis]]
+        real_score, fake_score = scores.split(sizes, -1)
         return real_score, fake_score
-
-    def _generator_loss(self, batch: Batch | None, streams: Streams) -> Losses:
-        fake_score = self.critic(self.generator(self._latents(streams))).score
-        # Games whose generator ignores the real score get the fake one in its place, and the
-        # critic's pass over the real batch is saved.
-        real_score = fake_score if batch is None else self.critic(batch.x).score
-        term = Term(self.objective.generator(real_score, fake_score))
-        return Losses({"adversarial": term}, {"generator/loss": term.each.detach()})
 
     @override
     @torch.no_grad()
@@ -143,6 +180,131 @@ class AdversarialLearner(Learner):
         reestimate(self.generator, (z for z, _ in blocks))
 
     def _blocks(self, n: int, seed: int) -> list[tuple[Tensor, int]]:
-        device = next(self.generator.parameters()).device
+        weight = next(self.generator.parameters())
         blocks = latent_blocks(n, self.description.latent, seed)
-        return [(self._as_prior(z).to(device), kept) for z, kept in blocks]
+        return [(self._as_prior(z).to(weight), kept) for z, kept in blocks]
+
+
+class _Turns:
+    """The two losses of one step: the learner, at one progress and step number."""
+
+    def __init__(self, learner: AdversarialLearner, progress: float, number: int) -> None:
+        self.learner, self.progress, self.number = learner, progress, number
+
+    def critic_loss(self, batch: Batch | None, streams: Streams) -> Losses:
+        """The critic's cost of the game and its penalties."""
+        assert batch is not None
+        learner = self.learner
+        with nullcontext() if learner.whole_graph else torch.no_grad():
+            fake = learner.generator(learner.latents(streams))
+            fake = learner.seen(fake, streams, self.progress, "fake")
+            real = learner.seen(batch.x, streams, self.progress, "real")
+        real_score, fake_score = learner.scores(real, fake)
+        term = Term(learner.objective.critic(real_score, fake_score))
+        watched = {
+            "critic/loss": term.each.detach(),
+            "critic/score_real": real_score.detach().mean(-1),
+            "critic/score_fake": fake_score.detach().mean(-1),
+        }
+        for clip in learner.clips:
+            share = clip.share_at_limit(learner.critic.parameters())
+            watched["critic/share_at_limit"] = share.expand_as(watched["critic/loss"])
+        terms = {"adversarial": term}
+        turn = Turn(
+            critic=lambda x: learner.critic(x).score,
+            mixes_examples=learner.critic.mixes_examples,
+            real=real,
+            fake=fake.detach(),
+            real_score=real_score,
+            fake_score=fake_score,
+            parameters=dict(learner.critic.named_parameters()),
+            streams=streams,
+            progress=self.progress,
+            members=learner.members,
+        )
+        self._penalise("critic", learner.critic_memories, turn, terms, watched)
+        return Losses(terms, watched)
+
+    def _penalise(
+        self,
+        player: str,
+        memories: Memories,
+        turn: Turn,
+        terms: dict[str, Term],
+        watched: dict[str, Tensor],
+    ) -> None:
+        """Add the player's penalties that are due to the terms of its loss."""
+        for name, penalty, memory in memories:
+            own = replace(turn, memory=memory)
+            memories.saw(name, own)
+            if penalty.due(self.number):
+                weight = penalty.effective_weight(self.progress)
+                terms[name] = Term(penalty.values(own), weight=weight)
+                watched[f"{player}/{name}"] = terms[name].each.detach()
+
+    def generator_loss(self, batch: Batch | None, streams: Streams) -> Losses:
+        """The generator's cost of the game, or of feature matching, and its penalties."""
+        learner = self.learner
+        fake = learner.generator(learner.latents(streams))
+        fake = learner.seen(fake, streams, self.progress, "fake")
+        real = None if batch is None else learner.seen(batch.x, streams, self.progress, "real")
+        if learner.description.unrolled_steps:
+            assert real is not None
+            term = self._unrolled(real, fake)
+        elif learner.description.generator_cost == "feature_matching":
+            assert real is not None
+            term = self._feature_matching(real, fake)
+        elif real is not None:
+            term = Term(learner.objective.generator(*learner.scores(real, fake)))
+        else:
+            # A game whose generator ignores the real score gets the fake one in its place.
+            score = learner.critic(fake).score
+            term = Term(learner.objective.generator(score, score))
+        terms = {"adversarial": term}
+        watched = {"generator/loss": term.each.detach()}
+        # The generator's penalties look at its parameters alone.
+        nothing = fake.detach()
+        turn = Turn(
+            critic=lambda x: learner.critic(x).score,
+            mixes_examples=learner.critic.mixes_examples,
+            real=nothing,
+            fake=nothing,
+            real_score=nothing,
+            fake_score=nothing,
+            parameters=dict(learner.generator.named_parameters()),
+            streams=streams,
+            progress=self.progress,
+            members=learner.members,
+        )
+        self._penalise("generator", learner.generator_memories, turn, terms, watched)
+        return Losses(terms, watched)
+
+    def _feature_matching(self, real: Tensor, fake: Tensor) -> Term:
+        """‖E f(x) − E f(G(z))‖² of batch means, the reals detached (Salimans et al. 2016)."""
+        critic = self.learner.critic
+        with torch.no_grad():
+            target = critic(real).features.mean(-2)
+        distance = (target - critic(fake).features.mean(-2)).square().sum(-1)
+        return Term(distance.unsqueeze(-1))
+
+    def _unrolled(self, real: Tensor, fake: Tensor) -> Term:
+        """The generator's cost against the critic of some steps ahead (Metz et al. 2017).
+
+        The critic's steps are plain gradient steps on this turn's batch; the gradient passes
+        through them. The critic itself does not move.
+        """
+        learner = self.learner
+        critic, rate = learner.critic, learner.description.unrolled_rate
+        ahead: dict[str, Tensor] = dict(critic.named_parameters())
+
+        def scores(x: Tensor) -> Tensor:
+            return functional_call(critic, ahead, (x,)).score
+
+        for _ in range(learner.description.unrolled_steps):
+            cost = Term(learner.objective.critic(scores(real), scores(fake))).reduced
+            gradients = torch.autograd.grad(cost, list(ahead.values()), create_graph=True)
+            ahead = {
+                name: value - rate * gradient
+                for (name, value), gradient in zip(ahead.items(), gradients, strict=True)
+            }
+        return Term(learner.objective.generator(scores(real), scores(fake)))

@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from saddlepoint.description import Description
+from saddlepoint.games.constraints import ConstraintDescription
 from saddlepoint.games.description import ObjectiveName
+from saddlepoint.games.regularisers import HistoricalAveraging, RegulariserDescription
 from saddlepoint.networks.description import Dcgan, Mlp, NetworkDescription
 from saddlepoint.optimisers import Adam, OptimiserDescription
-from saddlepoint.schedules import Coefficient
+from saddlepoint.schedules import NonNegative
 
 
 class Adversarial(Description):
@@ -23,6 +25,31 @@ class Adversarial(Description):
     )
     objective: ObjectiveName = Field("non_saturating", description="The game that is played.")
     critic_steps: int = Field(1, gt=0, description="Critic updates before each generator update.")
+    critic_regularisers: tuple[RegulariserDescription, ...] = Field(
+        (), description="Penalties that join the critic's loss."
+    )
+    generator_regularisers: tuple[HistoricalAveraging, ...] = Field(
+        (), description="Penalties that join the generator's loss."
+    )
+    constraints: tuple[ConstraintDescription, ...] = Field(
+        (), description="What the critic's weights must satisfy."
+    )
+    real_target: float = Field(
+        1.0, description="One-sided label smoothing: the target of real examples, 0.9 for example."
+    )
+    instance_noise: NonNegative = Field(
+        0.0, description="Standard deviation of the noise on what the critic sees, real and fake."
+    )
+    generator_cost: Literal["objective", "feature_matching"] = Field(
+        "objective",
+        description="objective: the game's own; feature_matching: squared distance between the "
+        "batch means of the critic's features.",
+    )
+    pack: int = Field(1, ge=1, description="Examples that the critic sees as one (PacGAN).")
+    unrolled_steps: int = Field(
+        0, ge=0, description="Critic steps that the generator looks ahead through."
+    )
+    unrolled_rate: float = Field(1e-3, gt=0, description="Step size of these steps.")
     generator: NetworkDescription = Dcgan()
     critic: NetworkDescription = Dcgan()
     generator_optimiser: OptimiserDescription = Adam()
@@ -39,7 +66,7 @@ class Variational(Description):
         description="bernoulli: each value, rescaled to [0, 1], is a probability (images only); "
         "gaussian: one standard deviation for all values, learned.",
     )
-    beta: Coefficient = Field(1.0, description="Weight of the KL term; 1 is the ELBO.")
+    beta: NonNegative = Field(1.0, description="Weight of the KL term; 1 is the ELBO.")
     encoder: NetworkDescription = Mlp()
     decoder: NetworkDescription = Mlp()
     optimiser: OptimiserDescription = Adam(learning_rate=1e-3, beta1=0.9)

@@ -75,6 +75,8 @@ class Phase:
         loss: From a batch (None if the phase needs no data) and random streams to losses.
         repeats: Updates in a row, each on a fresh batch.
         every: The phase takes part in every so many-th step.
+        prepare: Called once an update, after the loss and before the optimiser's step (memories
+            of regularisers).
         project: Called after each update (weight clipping, for example).
         needs_data: False if ``loss`` reads no batch; then none is drawn.
     """
@@ -84,6 +86,7 @@ class Phase:
     loss: Callable[[Batch | None, Streams], Losses]
     repeats: int = 1
     every: int = 1
+    prepare: Callable[[], None] = _nothing
     project: Callable[[], None] = _nothing
     needs_data: bool = True
 
@@ -113,8 +116,8 @@ class Learner(nn.Module, ABC):
         """The description of each player's optimiser."""
 
     @abstractmethod
-    def phases(self, progress: float) -> Sequence[Phase]:
-        """The turns of one step at ``progress`` in [0, 1]."""
+    def phases(self, progress: float, number: int = 0) -> Sequence[Phase]:
+        """The turns of step ``number`` (from 0), at ``progress`` in [0, 1] of the horizon."""
 
     @abstractmethod
     def sample(self, n: int, seed: int, condition: Tensor | None = None) -> Tensor:
@@ -127,13 +130,28 @@ class Learner(nn.Module, ABC):
     def recalibrate(self, seed: int) -> None:
         """Re-estimate running statistics used by ``sample``, for weights that were averaged."""
 
-    def forward(self, phase: Phase, batch: Batch | None, streams: Streams) -> Losses:
+    whole_graph = False
+
+    def forward(
+        self, phase: Phase, batch: Batch | None, streams: Streams, whole_graph: bool = False
+    ) -> Losses:
         """The losses of ``phase``.
 
         Going through ``forward`` lets ``torch.func.functional_call`` evaluate a phase on other
-        parameters than the module's own, which lookahead dynamics and unrolling need.
+        parameters than the module's own, which lookahead dynamics need.
+
+        Args:
+            phase: One of ``phases``.
+            batch: The batch, or None if the phase needs no data.
+            streams: Random numbers by purpose.
+            whole_graph: Keep the dependence on the players that do not move, too (consensus
+                differentiates through it); a learner may else cut it to save work.
         """
-        return phase.loss(batch, streams)
+        self.whole_graph = whole_graph
+        try:
+            return phase.loss(batch, streams)
+        finally:
+            self.whole_graph = False
 
 
 @contextmanager

@@ -101,7 +101,7 @@ class VariationalLearner(Learner):
         return {"autoencoder": self.description.optimiser}
 
     @override
-    def phases(self, progress: float) -> Sequence[Phase]:
+    def phases(self, progress: float, number: int = 0) -> Sequence[Phase]:
         beta = value_at(self.description.beta, progress)
 
         def loss(batch: Batch | None, streams: Streams) -> Losses:

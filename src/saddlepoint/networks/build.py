@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from saddlepoint.errors import BadInput
 from saddlepoint.networks import dcgan, mlp
 from saddlepoint.networks.description import Dcgan, Mlp
+from saddlepoint.networks.layers import mixes_examples
 from saddlepoint.networks.members import linear
 from saddlepoint.networks.precision import widened
 
@@ -83,8 +84,7 @@ class Critic(nn.Module):
         self.head = linear(features, 1, members)
         if isinstance(description, Dcgan):
             self.head.apply(dcgan.initialise)
-        norms = (nn.BatchNorm1d, nn.BatchNorm2d)
-        self.mixes_examples = any(isinstance(module, norms) for module in self.modules())
+        self.mixes_examples = mixes_examples(self.modules())
 
     def forward(self, x: Tensor) -> CriticOutput:
         """Score the examples ``x``."""

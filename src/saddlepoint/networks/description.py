@@ -8,7 +8,7 @@ from pydantic import Field
 
 from saddlepoint.description import Description
 
-Activation = Literal["relu", "leaky_relu", "tanh", "softplus"]
+Activation = Literal["relu", "leaky_relu", "tanh", "softplus", "maxout"]
 
 
 class Mlp(Description):
@@ -19,6 +19,18 @@ class Mlp(Description):
         (256, 256), description="Units of each hidden layer."
     )
     activation: Activation = "relu"
+    pieces: int = Field(
+        5, ge=2, description="Linear maps of which a maxout unit takes the largest."
+    )
+    dropout_input: float = Field(
+        0.0, ge=0, lt=1, description="Share of the inputs that a backbone drops in training."
+    )
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of each hidden layer that a backbone drops in training."
+    )
+    initial_range: float | None = Field(
+        None, gt=0, description="Weights start in U(−r, r), biases at 0; by default PyTorch's way."
+    )
 
 
 class Dcgan(Description):

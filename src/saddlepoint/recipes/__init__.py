@@ -5,7 +5,25 @@
 
 from saddlepoint.recipes.dcgan import dcgan
 from saddlepoint.recipes.gan import gan
+from saddlepoint.recipes.gan_2014 import gan_2014
+from saddlepoint.recipes.lsgan import lsgan
 from saddlepoint.recipes.registry import RECIPES, find
+from saddlepoint.recipes.toys import toy_array, toy_grid, toy_ring, toy_swiss_roll
 from saddlepoint.recipes.vae import vae
+from saddlepoint.recipes.wasserstein import wgan, wgan_gp
 
-__all__ = ["RECIPES", "dcgan", "find", "gan", "vae"]
+__all__ = [
+    "RECIPES",
+    "dcgan",
+    "find",
+    "gan",
+    "gan_2014",
+    "lsgan",
+    "toy_array",
+    "toy_grid",
+    "toy_ring",
+    "toy_swiss_roll",
+    "vae",
+    "wgan",
+    "wgan_gp",
+]

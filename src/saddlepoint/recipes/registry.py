@@ -65,11 +65,12 @@ def assemble(
 
 
 def find(name: str) -> Recipe:
-    """The recipe called ``name``.
+    """The recipe called ``name``; underscores are as good as hyphens.
 
     Raises:
         BadInput: There is none.
     """
+    name = name.replace("_", "-")
     if name not in RECIPES:
         raise BadInput(
             f"'{name}' is not a recipe (known: {', '.join(RECIPES)}).{did_you_mean(name, RECIPES)}"

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from saddlepoint.description import Description
+from saddlepoint.games.dynamics import Alternating, DynamicsDescription
 
 
 class Best(Description):
@@ -30,6 +31,7 @@ class Training(Description):
         "auto", description="auto: bfloat16 where the processor computes with it, else float32."
     )
     threads: int | None = Field(None, ge=1, description="CPU threads; by default PyTorch's choice.")
+    dynamics: DynamicsDescription = Alternating()
     averaging: float = Field(
         0.999,
         ge=0,

@@ -67,7 +67,9 @@ class Job:
         else:
             loader = self.data.loader("train", size, seed=seeds, device=device)
         self.learner = learner
-        self.stepper = Stepper(learner, self.policy, Batches(loader), seeds)
+        self.stepper = Stepper(
+            learner, self.policy, Batches(loader), seeds, self.run.training.dynamics
+        )
         self.average = Average(learner, self.run.training.averaging)
 
     def parameter_counts(self) -> dict[str, int]:
@@ -205,6 +207,7 @@ class Job:
         for name, optimiser in self.stepper.optimisers.items():
             parts[f"optimiser/{name}"], groups[name] = flatten_optimiser(optimiser)
         parts["meters"], counts = self.stepper.meters.state()
+        parts["dynamics"] = self.stepper.memory
         for part, values in parts.items():
             tensors |= {f"{part}/{key}": value for key, value in values.items()}
         facts = {
@@ -249,6 +252,7 @@ class Job:
             ) from error
         sums = {name: value.to(device) for name, value in part("meters").items()}
         self.stepper.meters.restore(sums, facts["meter_counts"])
+        self.stepper.memory.update({k: v.to(device) for k, v in part("dynamics").items()})
         self.stepper.batches.cursor = facts["cursor"]
         self.horizon = facts["horizon"]
         self.seconds = facts["seconds"]

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 from torch.nn.utils import get_total_norm
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Loader
-from saddlepoint.learners.interface import Learner, Phase
+from saddlepoint.games.dynamics import Alternating, Dynamics
+from saddlepoint.learners.interface import Learner, Losses, Phase
 from saddlepoint.optimisers import Adam, RmsProp, Sgd
 from saddlepoint.randomness import Streams
 from saddlepoint.training.device import Policy
+from saddlepoint.training.learner_game import LearnerGame, check_dynamics
 from saddlepoint.training.meters import Meters, Trouble
 
 
@@ -36,15 +39,25 @@ class Stepper:
     """Carries out steps; holds the optimisers, and what was measured since the last log line."""
 
     def __init__(
-        self, learner: Learner, policy: Policy, batches: Batches, seed: int | tuple[int, ...]
+        self,
+        learner: Learner,
+        policy: Policy,
+        batches: Batches,
+        seed: int | tuple[int, ...],
+        dynamics: Dynamics | None = None,
     ) -> None:
         self.learner, self.policy, self.batches, self.seed = learner, policy, batches, seed
+        self.dynamics: Dynamics = dynamics or Alternating()
+        self.memory: dict[str, Tensor] = {}  # of the dynamics; part of the checkpoint
+        check_dynamics(self.dynamics, learner.phases(0.0))
         self.members = isinstance(seed, tuple)
         self.descriptions: Mapping[str, Adam | Sgd | RmsProp] = learner.optimisers
-        self.parameters = {
-            name: [p for p in player.parameters() if p.requires_grad]
-            for name, player in learner.players.items()
+        names = {id(p): name for name, p in learner.named_parameters()}
+        self.named = {
+            player: {names[id(p)]: p for p in module.parameters() if p.requires_grad}
+            for player, module in learner.players.items()
         }
+        self.parameters = {player: list(named.values()) for player, named in self.named.items()}
         self.optimisers = {
             name: description.build(self.parameters[name])
             for name, description in self.descriptions.items()
@@ -57,23 +70,46 @@ class Stepper:
         for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
                 group.update(self.descriptions[name].settings(progress))
-        for phase in self.learner.phases(progress):
-            if number % phase.every:
-                continue
+        phases = [p for p in self.learner.phases(progress, number) if number % p.every == 0]
+        if not isinstance(self.dynamics, Alternating):
+            self.dynamics.step(LearnerGame(self, phases, number), self.memory, progress)
+            return
+        for phase in phases:
             for repeat in range(phase.repeats):
-                self._update(phase, repeat, number)
-                phase.project()
+                losses = self.evaluate(phase, *self.draw(phase, repeat, number))
+                movers = list(self.movers(phase).values())
+                for parameter in movers:
+                    parameter.grad = None
+                losses.total().backward(inputs=movers)
+                self.move(phase, losses, number)
 
-    def _update(self, phase: Phase, repeat: int, number: int) -> None:
+    def draw(self, phase: Phase, repeat: int, number: int) -> tuple[Batch | None, Streams]:
+        """The batch and the random streams of one update."""
         batch = self.batches.next() if phase.needs_data else None
-        streams = Streams(self.seed, "train", number, phase.name, repeat, device=self.policy.device)
+        place = ("train", number, phase.name, repeat)
+        return batch, Streams(self.seed, *place, device=self.policy.device)
+
+    def evaluate(
+        self,
+        phase: Phase,
+        batch: Batch | None,
+        streams: Streams,
+        at: Mapping[str, Tensor] | None = None,
+        whole_graph: bool = False,
+    ) -> Losses:
+        """The phase's losses, at other parameters than the present ones if ``at`` has any."""
         self._seed_global(streams.seed_of("global"))
         with self.policy.autocast():
-            losses = self.learner(phase, batch, streams)
-        movers = [p for name in phase.moves for p in self.parameters[name]]
-        for parameter in movers:
-            parameter.grad = None
-        losses.total().backward(inputs=movers)
+            if at is None:
+                return self.learner(phase, batch, streams, whole_graph)
+            return functional_call(self.learner, dict(at), (phase, batch, streams, whole_graph))
+
+    def movers(self, phase: Phase) -> dict[str, torch.nn.Parameter]:
+        """The parameters that the phase updates, by their names in the learner."""
+        return {n: p for player in phase.moves for n, p in self.named[player].items()}
+
+    def move(self, phase: Phase, losses: Losses, number: int) -> None:
+        """One optimiser step of the phase's players with the gradients that they hold now."""
         checks = {
             f"term '{name}' of the phase '{phase.name}'": term.each
             for name, term in losses.terms.items()
@@ -84,8 +120,10 @@ class Stepper:
             norms[f"gradient_norm/{name}"] = norm = self._norm(gradients)
             checks[f"the gradient of the player '{name}'"] = norm
         finite = self.trouble.watch(number + 1, checks)
+        phase.prepare()
         for name in phase.moves:
             guarded_step(self.optimisers[name], finite)
+        phase.project()
         self.meters.add({**losses.diagnostics, **norms})
 
     def _norm(self, gradients: list[Tensor]) -> Tensor:

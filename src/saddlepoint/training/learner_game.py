@@ -1,0 +1,88 @@
+"""A learner's phases as a game, for dynamics other than alternating ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from saddlepoint.data.batch import Batch
+from saddlepoint.errors import BadInput
+from saddlepoint.games.dynamics import Alternating, Dynamics
+from saddlepoint.learners.interface import Losses, Phase
+from saddlepoint.randomness import Streams
+
+if TYPE_CHECKING:
+    from saddlepoint.training.step import Stepper
+
+
+def check_dynamics(dynamics: Dynamics, phases: Sequence[Phase]) -> None:
+    """Refuse several updates of one player in a step where all players move at once.
+
+    Raises:
+        BadInput: A phase repeats, and the dynamics is not alternating.
+    """
+    repeated = [phase for phase in phases if phase.repeats > 1]
+    if repeated and not isinstance(dynamics, Alternating):
+        raise BadInput(
+            f"the phase '{repeated[0].name}' makes {repeated[0].repeats} updates a step, which "
+            f"only alternating dynamics can do: with '{dynamics.kind}' dynamics, let it make one."
+        )
+
+
+class LearnerGame:
+    """One step of a learner, seen as ``saddlepoint.games.dynamics.Game``.
+
+    Each turn draws its batch and its random numbers once; every evaluation of the step uses
+    them. A turn's update is one step of its players' own optimisers.
+    """
+
+    def __init__(self, stepper: Stepper, phases: Sequence[Phase], number: int) -> None:
+        self._stepper, self._number = stepper, number
+        self._phases = {phase.name: phase for phase in phases}
+        self._drawn: dict[str, tuple[Batch | None, Streams]] = {}
+        self._losses: dict[str, Losses] = {}
+
+    @property
+    def turns(self) -> Sequence[str]:
+        """The phases that take part in this step."""
+        return list(self._phases)
+
+    def parameters(self, turn: str) -> dict[str, Tensor]:
+        """The tensors that the phase updates."""
+        return dict(self._stepper.movers(self._phases[turn]))
+
+    def gradients(
+        self, turn: str, at: Mapping[str, Tensor] | None = None, create_graph: bool = False
+    ) -> dict[str, Tensor]:
+        """The gradient of the phase's loss; see ``Game.gradients``."""
+        phase = self._phases[turn]
+        if turn not in self._drawn:
+            self._drawn[turn] = self._stepper.draw(phase, 0, self._number)
+        losses = self._stepper.evaluate(phase, *self._drawn[turn], at=at, whole_graph=create_graph)
+        self._losses[turn] = losses
+        own = self.parameters(turn)
+        wanted = [(at or {}).get(name, value) for name, value in own.items()]
+        found = torch.autograd.grad(
+            losses.total(),
+            wanted,
+            create_graph=create_graph,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        return dict(zip(own, found, strict=True))
+
+    def update(self, turn: str, directions: Mapping[str, Tensor]) -> None:
+        """One optimiser step of the phase's players."""
+        phase = self._phases[turn]
+        for name, parameter in self._stepper.movers(phase).items():
+            # in the weight's own memory order, which fused updates walk
+            parameter.grad = torch.empty_like(parameter).copy_(directions[name].detach())
+        self._stepper.move(phase, self._losses[turn], self._number)
+
+    def rate(self, turn: str) -> float:
+        """The present learning rate of the phase's (first) player."""
+        player = self._phases[turn].moves[0]
+        return float(self._stepper.optimisers[player].param_groups[0]["lr"])

@@ -104,6 +104,7 @@ TORCH_FREE = [
     ["train", "dcgan", "--precision", "float16"],
     ["resume", "--help"],
     ["sample", "--help"],
+    ["lab", "--help"],
     ["completion", "bash"],
 ]
 

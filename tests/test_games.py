@@ -352,3 +352,27 @@ def test_an_adaptive_optimiser_works_with_every_dynamics() -> None:
         for number in range(3):
             stepper.step(number, 0.0)
         assert stepper.trouble.read() is None
+
+
+def test_standardising_scales_the_data_in_and_the_samples_back(tmp_path: Path) -> None:
+    import numpy as np
+
+    points = np.random.default_rng(0).normal([100.0, -30.0], 7.0, (500, 2)).astype(np.float32)
+    stepper = stepper_of(standardise=True)
+    learner = stepper.learner
+    data = open_data(sp.recipes.gan(points).data)
+    assert data.info.scale == pytest.approx(7.0, rel=0.1)
+    assert data.info.centre == pytest.approx([100.0, -30.0], abs=1.5)
+    learner._centre, learner._scale = torch.tensor(data.info.centre), data.info.scale
+    inside = learner.standardised(torch.from_numpy(points))
+    assert inside.mean(0).abs().max() < 0.15
+    assert inside.std() == pytest.approx(1, abs=0.1)
+    z = torch.zeros(64, 64, dtype=torch.float64)
+    learner._blocks = lambda n, seed: [(z, n)]
+    expected = learner.generator(z)[:5] * data.info.scale + torch.tensor(data.info.centre)
+    torch.testing.assert_close(learner.sample(5, seed=0), expected.detach(), check_dtype=False)
+    # and through a whole run, sampled from its directory
+    run = tiny("toy-array", data=points, steps=150, batch_size=64)
+    sp.train(run, tmp_path / "run", quiet=True)
+    drawn = sp.load(tmp_path / "run").sample(500, seed=1)
+    assert (drawn.mean(0) - torch.tensor([100.0, -30.0])).abs().max() < 10

@@ -126,7 +126,14 @@ def test_a_coefficient_refuses_what_is_neither_number_nor_schedule(wrong):
 
 @pytest.mark.parametrize(
     "text",
-    ["0.5", "2e-4", "cosine:0.0002:0.0", "exponential:1.0:0.01", "piecewise:0.0=1.0:0.5=0.1"],
+    [
+        "0.5",
+        "2e-4",
+        "cosine:0.0002:0.0",
+        "exponential:1.0:0.01",
+        "exponential:1.0:0.01:0.5",
+        "piecewise:0.0=1.0:0.5=0.1",
+    ],
 )
 def test_coefficients_are_read_and_written_as_one_word(text: str) -> None:
     read = coefficient_from(text)

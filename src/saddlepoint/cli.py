@@ -1,4 +1,4 @@
-"""The command line: ``saddlepoint train | resume | sample | report | recipes``.
+"""The command line: ``saddlepoint train | resume | sample | report | recipes | lab``.
 
 Nothing here imports torch before a command needs it, so that help and mistakes answer at once.
 """
@@ -131,11 +131,39 @@ def recipes(name: Positional[str | None] = None) -> None:
         print(f"{each:<{width}}  {inspect.cleandoc(function.__doc__ or '').splitlines()[0]}")
 
 
+def lab(
+    experiment: Positional[Literal["mode-collapse"]],
+    *,
+    out: Path | None = None,
+    minutes: float = 12.0,
+    seeds: int = 10,
+    only: str | None = None,
+    fast: bool = False,
+) -> None:
+    """Run a classic experiment, measure it and draw it; run again, it goes on where it was.
+
+    Args:
+        experiment: mode-collapse: six methods on a ring and a grid of Gaussians.
+        out: Folder of the experiment (by default runs/EXPERIMENT).
+        minutes: Training time of each method on each data set.
+        seeds: Seeds that are trained side by side.
+        only: Only methods or data whose name holds this.
+        fast: About 40 seconds and four seeds each, to see that it works.
+    """
+    from saddlepoint.lab import mode_collapse
+
+    where = out or Path("runs") / f"{experiment}{'-fast' if fast else ''}"
+    mode_collapse.run(where, minutes=minutes, seeds=seeds, only=only, fast=fast)
+    print((where / "table.md").read_text())
+    print(f"table and picture: {where / 'table.md'}, {where / 'table.png'}")
+
+
 PLAIN: dict[str, Callable[..., None]] = {
     "resume": resume,
     "sample": sample,
     "report": report,
     "recipes": recipes,
+    "lab": lab,
 }
 
 

@@ -28,15 +28,19 @@ class Cosine(Description):
 
 
 class Exponential(Description):
-    """A geometric way from ``start`` to ``end``: start · (end / start)^p, both positive."""
+    """A geometric way from ``start`` to ``end``, both positive: start · (end / start)^(p / until).
+
+    It arrives at progress ``until`` and stays there.
+    """
 
     kind: Literal["exponential"] = "exponential"
     start: float = Field(gt=0, description="Value at progress 0.")
-    end: float = Field(gt=0, description="Value at progress 1.")
+    end: float = Field(gt=0, description="Value at its end.")
+    until: float = Field(1.0, gt=0, le=1, description="Progress at which it arrives.")
 
     def at(self, progress: float) -> float:
         """Value at ``progress``."""
-        return self.start * (self.end / self.start) ** progress
+        return self.start * (self.end / self.start) ** min(progress / self.until, 1.0)
 
 
 class Piecewise(Description):
@@ -64,7 +68,7 @@ class Piecewise(Description):
 
 
 Schedule = Annotated[Cosine | Exponential | Piecewise, Field(discriminator="kind")]
-FORMS = "a number, cosine:START:END, exponential:START:END or piecewise:0=VALUE:0.5=VALUE"
+FORMS = "a number, cosine:START:END, exponential:START:END[:UNTIL] or piecewise:0=VALUE:0.5=VALUE"
 
 
 def coefficient_from(text: str) -> float | Cosine | Exponential | Piecewise:
@@ -75,9 +79,12 @@ def coefficient_from(text: str) -> float | Cosine | Exponential | Piecewise:
     """
     kind, *parts = text.split(":")
     try:
-        if kind in ("cosine", "exponential"):
+        if kind == "cosine":
             start, end = map(float, parts)
-            return (Cosine if kind == "cosine" else Exponential)(start=start, end=end)
+            return Cosine(start=start, end=end)
+        if kind == "exponential":
+            numbers = dict(zip(("start", "end", "until"), map(float, parts), strict=False))
+            return Exponential.model_validate(numbers if len(parts) <= 3 else {})
         if kind == "piecewise":
             points = [tuple(map(float, part.split("="))) for part in parts]
             return Piecewise.model_validate({"points": points})
@@ -92,13 +99,15 @@ def coefficient_text(coefficient: float | Cosine | Exponential | Piecewise) -> s
     """The inverse of ``coefficient_from``."""
     if isinstance(coefficient, Piecewise):
         return ":".join(["piecewise", *(f"{place}={value}" for place, value in coefficient.points)])
+    if isinstance(coefficient, Exponential) and coefficient.until < 1:
+        return f"exponential:{coefficient.start}:{coefficient.end}:{coefficient.until}"
     if isinstance(coefficient, Cosine | Exponential):
         return f"{coefficient.kind}:{coefficient.start}:{coefficient.end}"
     return str(coefficient)
 
 
 Coefficient = Annotated[
-    float | Schedule,
+    float | Cosine | Exponential | Piecewise,
     # one word on the command line, instead of a group of options for each kind of schedule
     PrimitiveConstructorSpec(
         nargs=1,

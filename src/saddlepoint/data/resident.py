@@ -52,6 +52,12 @@ def fingerprint(examples: Examples, members: Members) -> str:
     return digest.hexdigest()
 
 
+def _scale(vectors: NDArray[Any]) -> float:
+    """One standard deviation for all axes, so that shapes stay as they are; 1 if constant."""
+    scale = float(np.sqrt(vectors.var(0, dtype=np.float64).mean()))
+    return scale if scale > 0 else 1.0
+
+
 @final
 class ResidentDataset(Dataset):
     """Examples held as one array; each device that asks for batches receives it once."""
@@ -76,6 +82,7 @@ class ResidentDataset(Dataset):
             self._values.device: (self._values, self._labels)
         }
         sides = values.shape[1:]
+        train = values[self._members["train"]] if not images else None
         self.info = DataInfo(
             name=name,
             shape=(sides[2], sides[0], sides[1]) if images else (sides[0],),
@@ -83,6 +90,8 @@ class ResidentDataset(Dataset):
             classes=examples.classes,
             counts={part: len(members) for part, members in self._members.items()},
             fingerprint=fingerprint(examples, self._members),
+            centre=() if train is None else tuple(map(float, train.mean(0, dtype=np.float64))),
+            scale=1.0 if train is None else _scale(train),
             notes=examples.notes,
         )
 

@@ -113,7 +113,7 @@ class Cell:
 def run(
     out: Path,
     *,
-    minutes: float = 14.0,
+    minutes: float = 12.0,
     seeds: int = 10,
     only: str | None = None,
     fast: bool = False,
@@ -122,7 +122,7 @@ def run(
 
     Args:
         out: Folder of the experiment; one run directory a cell below it.
-        minutes: Training time of each of the fourteen cells.
+        minutes: Training time of each of the thirteen cells.
         seeds: Seeds a cell.
         only: Only methods or data whose name holds this.
         fast: 40 seconds a cell and four seeds, to see that it works.

@@ -75,6 +75,9 @@ class AdversarialLearner(Learner):
         seen = (data.shape[0] * description.pack, *data.shape[1:])
         self.critic = Critic(description.critic, seen, members)
         self._batch_axis = 0 if members is None else 1
+        standardise = description.standardise and not data.images
+        self._scale = data.scale if standardise else 1.0
+        self._centre = torch.tensor(data.centre) if standardise else None
         self.clips = [c for c in description.constraints if isinstance(c, WeightClipping)]
         for constraint in description.constraints:
             if isinstance(constraint, SpectralNorm):
@@ -147,6 +150,10 @@ class AdversarialLearner(Learner):
             return normal
         return 2 * torch.special.ndtr(normal) - 1
 
+    def standardised(self, x: Tensor) -> Tensor:
+        """Vectors of mean 0 and deviation 1, if that is asked; the generator lives among them."""
+        return x if self._centre is None else (x - self._centre.to(x)) / self._scale
+
     def seen(self, x: Tensor, streams: Streams, progress: float, which: str) -> Tensor:
         """What the critic sees of the examples ``x``: noisy and in packs, where that is asked."""
         std = value_at(self.description.instance_noise, progress)
@@ -172,7 +179,10 @@ class AdversarialLearner(Learner):
                 self.generator(z).narrow(self._batch_axis, 0, kept)
                 for z, kept in self._blocks(n, seed)
             ]
-        return torch.cat(parts, dim=self._batch_axis)
+        samples = torch.cat(parts, dim=self._batch_axis)
+        if self._centre is None:
+            return samples
+        return samples * self._scale + self._centre.to(samples)
 
     @override
     def recalibrate(self, seed: int) -> None:
@@ -198,7 +208,8 @@ class _Turns:
         with nullcontext() if learner.whole_graph else torch.no_grad():
             fake = learner.generator(learner.latents(streams))
             fake = learner.seen(fake, streams, self.progress, "fake")
-            real = learner.seen(batch.x, streams, self.progress, "real")
+            real = learner.standardised(batch.x)
+            real = learner.seen(real, streams, self.progress, "real")
         real_score, fake_score = learner.scores(real, fake)
         term = Term(learner.objective.critic(real_score, fake_score))
         watched = {
@@ -247,7 +258,10 @@ class _Turns:
         learner = self.learner
         fake = learner.generator(learner.latents(streams))
         fake = learner.seen(fake, streams, self.progress, "fake")
-        real = None if batch is None else learner.seen(batch.x, streams, self.progress, "real")
+        real = None
+        if batch is not None:
+            real = learner.standardised(batch.x)
+            real = learner.seen(real, streams, self.progress, "real")
         if learner.description.unrolled_steps:
             assert real is not None
             term = self._unrolled(real, fake)

@@ -23,6 +23,10 @@ class Adversarial(Description):
     prior: Literal["normal", "uniform"] = Field(
         "normal", description="Latents are drawn from N(0, 1) or from U(−1, 1)."
     )
+    standardise: bool = Field(
+        False,
+        description="Play on vectors of mean 0 and deviation 1; samples are scaled back.",
+    )
     objective: ObjectiveName = Field("non_saturating", description="The game that is played.")
     critic_steps: int = Field(1, gt=0, description="Critic updates before each generator update.")
     critic_regularisers: tuple[RegulariserDescription, ...] = Field(

@@ -1,0 +1,75 @@
+"""The documentation's tables of games, written from the registries (torch-free)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+
+from saddlepoint.games.constraints import CONSTRAINTS
+from saddlepoint.games.dynamics import DYNAMICS
+from saddlepoint.games.objectives import OBJECTIVES
+from saddlepoint.games.regularisers import REGULARISERS
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(_cell(c) for c in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _code(name: str) -> str:
+    return f"`{name}`"
+
+
+def _first(thing: object) -> str:
+    """The first paragraph of a docstring."""
+    return inspect.cleandoc(thing.__doc__ or "").split("\n\n")[0]
+
+
+def objectives() -> str:
+    """One row per objective."""
+    head = ("`--learner.objective`", "costs", "the generator's gradient descends", "use", "paper")
+    return _table(
+        head,
+        ((_code(o.name), o.equation, o.descends, o.use_when, o.paper) for o in OBJECTIVES.values()),
+    )
+
+
+def regularisers() -> str:
+    """One row per penalty."""
+    rows = ((_code(k), r.equation, r.cures, _first(r), r.paper) for k, r in REGULARISERS.items())
+    return _table(("`kind`", "penalty", "cures", "what it is", "paper"), rows)
+
+
+def constraints() -> str:
+    """One row per constraint."""
+    rows = ((_code(k), c.equation, c.cures, c.paper) for k, c in CONSTRAINTS.items())
+    return _table(("`kind`", "constraint", "cures", "paper"), rows)
+
+
+def dynamics() -> str:
+    """One row per dynamics."""
+    rows = ((_code(k), d.equation, d.cures, d.on_xy, d.paper) for k, d in DYNAMICS.items())
+    head = ("`--training.dynamics`", "step", "cures", "modulus of a step on min max xy", "paper")
+    return _table(head, rows)
+
+
+TABLES = {
+    "objectives": objectives,
+    "regularisers": regularisers,
+    "constraints": constraints,
+    "dynamics": dynamics,
+}
+
+
+def filled(text: str) -> str:
+    """``text`` with the part between ``<!-- NAME -->`` and ``<!-- end -->`` written anew."""
+    for name, table in TABLES.items():
+        start, end = f"<!-- {name} -->", "<!-- end -->"
+        before, _, rest = text.partition(start)
+        _, _, after = rest.partition(end)
+        text = f"{before}{start}\n{table()}\n{end}{after}"
+    return text

@@ -1,6 +1,6 @@
 """Sixteen seeds in one program against sixteen runs one after another, interleaved.
 
-    python benchmarks/members.py [--members 16] [--rounds 7] [--json benchmarks/results/members.json]
+    python benchmarks/members.py [--members 16] [--rounds 7] [--json FILE]
 
 Both train the same fully connected GAN on the ring with the library's own step. The ratio is the
 time of sixteen single steps over that of one step of sixteen members; the median over rounds.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,16 @@ def test_a_bad_member_stops_the_run_and_is_named(tmp_path: Path) -> None:
     with pytest.raises(sp.RunStopped, match="became infinite or NaN"):
         sp.train(run, tmp_path / "run", quiet=True)
     assert json.loads((tmp_path / "run/run.json").read_text())["given"]["seeds"] == 2
+
+
+def test_the_report_shows_the_mean_its_spread_and_each_seed(tmp_path: Path) -> None:
+    run = tiny("gan", data="ring").replace(seeds=3)
+    sp.train(run, tmp_path / "run", quiet=True)
+    page = sp.build_report(tmp_path / "run").read_text()
+    assert "The 3 seeds at step 12" in page
+    last = read_record(tmp_path / "run").members["critic/loss"][-1]
+    for value in last:
+        assert f"<td>{value:.4g}</td>" in page
+    assert f"{statistics.fmean(last):.4g} ± {statistics.stdev(last):.2g}" in page
+    sp.train(tiny("gan", data="ring"), tmp_path / "single", quiet=True)
+    assert "seeds at step" not in sp.build_report(tmp_path / "single").read_text()

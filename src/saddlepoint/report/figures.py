@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,10 @@ def curves(summary: Summary) -> tuple[list[Drawing], list[str]]:
     drawings = [
         Drawing(
             title,
-            _draw(title, [(c.name, c.steps, c.values) for c in members], "step", end, resumes),
+            _draw(
+                *(title, [(c.name, c.steps, c.values) for c in members], "step", end, resumes),
+                seeds={c.name: np.asarray(c.members) for c in members if c.members},
+            ),
             _alt(title, members),
         )
         for title, members in sorted_groups[:_FIGURES]
@@ -130,8 +133,13 @@ def _draw(
     resumes: Sequence[int] = (),
     *,
     zero: bool = False,
+    seeds: Mapping[str, np.ndarray] | None = None,
 ) -> Image.Image:
-    """Draw named lines (x, y): raw values faint, running means solid, crosses for gaps."""
+    """Draw named lines (x, y): raw values faint, running means solid, crosses for gaps.
+
+    Where there are several seeds, y is their mean: each seed is a thin line behind it, and a band
+    shows the mean ± one standard deviation.
+    """
     with plain_style():
         from matplotlib.figure import Figure
         from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -143,6 +151,12 @@ def _draw(
             colour = COLOURS[index % len(COLOURS)]
             steps, values = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
             window = len(values) // 6
+            if seeds and name in seeds:
+                each = seeds[name]
+                spread = each.std(axis=1, ddof=1)
+                axes.plot(steps, each, color=colour, linewidth=0.4, alpha=0.3)
+                band: dict[str, Any] = {"color": colour, "alpha": 0.15, "linewidth": 0}
+                axes.fill_between(steps, values - spread, values + spread, **band)
             raw: dict[str, Any] = {"color": colour, "marker": "o", "markersize": 2.5}
             if window < 5:
                 axes.plot(steps, values, **raw, linewidth=1.1, label=name)

@@ -42,11 +42,16 @@ class Event:
 
 @dataclass(frozen=True)
 class Curve:
-    """A scalar over the steps at which it was logged; NaN where it was not finite."""
+    """A scalar over the steps at which it was logged; NaN where it was not finite.
+
+    Of several seeds side by side, ``values`` are the means and ``members`` each seed's values, one
+    row a step; empty for a single seed.
+    """
 
     name: str
     steps: tuple[int, ...]
     values: tuple[float, ...]
+    members: tuple[tuple[float, ...], ...] = ()
 
     @property
     def last(self) -> float | None:
@@ -234,13 +239,15 @@ def _value(value: Any) -> float:
 def _curves(history: History, nulls: dict[int, set[str]]) -> tuple[Curve, ...]:
     curves = []
     for name, values in history.scalars.items():
+        each = history.members.get(name) or [[] for _ in history.steps]
         kept = [
-            (step, _value(value))
-            for step, value in zip(history.steps, values, strict=True)
+            (step, _value(value), tuple(_value(v) for v in seeds))
+            for step, value, seeds in zip(history.steps, values, each, strict=True)
             if value is not None or name in nulls.get(step, ())
         ]
-        steps, kept_values = zip(*kept, strict=True) if kept else ((), ())
-        curves.append(Curve(str(name), steps, kept_values))
+        steps, kept_values, seeds = zip(*kept, strict=True) if kept else ((), (), ())
+        whole = len({len(row) for row in seeds}) == 1 and len(seeds[0]) > 1
+        curves.append(Curve(str(name), steps, kept_values, seeds if whole else ()))
     return tuple(curves)
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import shlex
+import statistics
 from importlib.resources import files
 from pathlib import Path
 
@@ -171,8 +172,26 @@ def _curves(summary: Summary) -> str:
         hints.append("In a game of two players a falling loss does not mean better samples.")
     more = parts.paragraph(f"Not drawn, but in record.jsonl: {', '.join(left)}.") if left else ""
     images = [_drawing(drawing) for drawing in drawings]
+    seeds = _seeds(summary)
+    if seeds:
+        hints.append("Thin lines: the seeds; band: their mean ± one standard deviation.")
     hint = parts.paragraph(" ".join(hints), "quiet")
-    return parts.section("Curves", hint, parts.cards(images, "charts"), more, key="curves")
+    return parts.section("Curves", hint, parts.cards(images, "charts"), more, seeds, key="curves")
+
+
+def _seeds(summary: Summary) -> str:
+    """The last values of several seeds: mean ± standard deviation, and each."""
+    curves = [curve for curve in summary.curves if curve.members]
+    if not curves:
+        return ""
+    count = len(curves[0].members[-1])
+    rows = []
+    for curve in curves:
+        last = curve.members[-1]
+        whole = f"{statistics.fmean(last):.4g} ± {statistics.stdev(last):.2g}"
+        rows.append((curve.name, whole, *(f"{value:.4g}" for value in last)))
+    heads = ("scalar", "mean ± standard deviation", *(f"seed {i}" for i in range(count)))
+    return parts.table(f"The {count} seeds at step {curves[0].steps[-1]:,}", heads, rows)
 
 
 def _drawing(drawing: figures.Drawing) -> str:

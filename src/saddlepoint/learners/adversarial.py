@@ -221,20 +221,31 @@ class _Turns:
             share = clip.share_at_limit(learner.critic.parameters())
             watched["critic/share_at_limit"] = share.expand_as(watched["critic/loss"])
         terms = {"adversarial": term}
-        turn = Turn(
-            critic=lambda x: learner.critic(x).score,
-            mixes_examples=learner.critic.mixes_examples,
-            real=real,
-            fake=fake.detach(),
-            real_score=real_score,
-            fake_score=fake_score,
-            parameters=dict(learner.critic.named_parameters()),
-            streams=streams,
-            progress=self.progress,
-            members=learner.members,
-        )
+        turn = self._turn(learner.critic, real, fake.detach(), (real_score, fake_score), streams)
         self._penalise("critic", learner.critic_memories, turn, terms, watched)
         return Losses(terms, watched)
+
+    def _turn(
+        self,
+        mover: nn.Module,
+        real: Tensor,
+        fake: Tensor,
+        scores: tuple[Tensor, Tensor],
+        streams: Streams,
+    ) -> Turn:
+        critic = self.learner.critic
+        return Turn(
+            critic=lambda x: critic(x).score,
+            mixes_examples=critic.mixes_examples,
+            real=real,
+            fake=fake,
+            real_score=scores[0],
+            fake_score=scores[1],
+            parameters=dict(mover.named_parameters()),
+            streams=streams,
+            progress=self.progress,
+            members=self.learner.members,
+        )
 
     def _penalise(
         self,
@@ -276,20 +287,8 @@ class _Turns:
             term = Term(learner.objective.generator(score, score))
         terms = {"adversarial": term}
         watched = {"generator/loss": term.each.detach()}
-        # The generator's penalties look at its parameters alone.
-        nothing = fake.detach()
-        turn = Turn(
-            critic=lambda x: learner.critic(x).score,
-            mixes_examples=learner.critic.mixes_examples,
-            real=nothing,
-            fake=nothing,
-            real_score=nothing,
-            fake_score=nothing,
-            parameters=dict(learner.generator.named_parameters()),
-            streams=streams,
-            progress=self.progress,
-            members=learner.members,
-        )
+        nothing = fake.detach()  # the generator's penalties look at its parameters alone
+        turn = self._turn(learner.generator, nothing, nothing, (nothing, nothing), streams)
         self._penalise("generator", learner.generator_memories, turn, terms, watched)
         return Losses(terms, watched)
 

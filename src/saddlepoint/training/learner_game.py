@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,8 +14,30 @@ from saddlepoint.games.dynamics import Alternating, Dynamics
 from saddlepoint.learners.interface import Losses, Phase
 from saddlepoint.randomness import Streams
 
-if TYPE_CHECKING:
-    from saddlepoint.training.step import Stepper
+
+class Engine(Protocol):
+    """What a game needs of the stepper that carries it out."""
+
+    optimisers: dict[str, torch.optim.Optimizer]
+
+    def draw(self, phase: Phase, repeat: int, number: int) -> tuple[Batch | None, Streams]:
+        """The batch and the random streams of one update."""
+
+    def evaluate(
+        self,
+        phase: Phase,
+        batch: Batch | None,
+        streams: Streams,
+        at: Mapping[str, Tensor] | None = None,
+        whole_graph: bool = False,
+    ) -> Losses:
+        """The phase's losses, at other parameters than the present ones if ``at`` has any."""
+
+    def movers(self, phase: Phase) -> dict[str, torch.nn.Parameter]:
+        """The parameters that the phase updates, by name."""
+
+    def move(self, phase: Phase, losses: Losses, number: int) -> None:
+        """One optimiser step of the phase's players with the gradients that they hold now."""
 
 
 def check_dynamics(dynamics: Dynamics, phases: Sequence[Phase]) -> None:
@@ -39,7 +61,7 @@ class LearnerGame:
     them. A turn's update is one step of its players' own optimisers.
     """
 
-    def __init__(self, stepper: Stepper, phases: Sequence[Phase], number: int) -> None:
+    def __init__(self, stepper: Engine, phases: Sequence[Phase], number: int) -> None:
         self._stepper, self._number = stepper, number
         self._phases = {phase.name: phase for phase in phases}
         self._drawn: dict[str, tuple[Batch | None, Streams]] = {}

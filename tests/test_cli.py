@@ -86,6 +86,14 @@ def test_every_option_is_reachable_by_its_dotted_name(tmp_path: Path) -> None:
     assert common.out == tmp_path
 
 
+def test_dynamics_are_a_short_option(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--dynamics", "consensus", "--training.dynamics.strength", "0.3"]
+    run, _ = described(start_of("gan"), words, "test")
+    assert run.training.dynamics.kind == "consensus"
+    assert run.training.dynamics.strength == 0.3
+    assert "invalid choice: 'extra'" in fails(capsys, "train", "gan", "--dynamics", "extra")
+
+
 def test_folder_options(tmp_path: Path) -> None:
     words = ["--data", str(tmp_path), "--data.size", "24", "32", "--strict"]
     run, _ = described(start_of("dcgan"), words, "test")

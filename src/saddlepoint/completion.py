@@ -27,6 +27,7 @@ class Common:
     batch_size: int | None = None
     device: str | None = None
     precision: str | None = None
+    dynamics: str | None = None
     strict: bool = False
     quiet: bool = False
 

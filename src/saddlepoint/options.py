@@ -22,6 +22,7 @@ from tyro.conf import AvoidSubcommands
 from saddlepoint.data.description import Folder, describe_data
 from saddlepoint.description import Description, explain
 from saddlepoint.errors import BadInput, did_you_mean
+from saddlepoint.games.dynamics import DYNAMICS
 from saddlepoint.recipes import RECIPES, find
 from saddlepoint.recipes.registry import Recipe
 from saddlepoint.run import Run, read_run
@@ -108,6 +109,9 @@ def common_parser(prog: str, recipe: Recipe | None) -> argparse.ArgumentParser:
     common.add_argument("--batch-size", type=int, help="examples per update (default: 128)")
     common.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
     common.add_argument("--precision", help="auto, float32 or bfloat16 (default: auto)")
+    common.add_argument(
+        "--dynamics", choices=list(DYNAMICS), help="how the players move (default: alternating)"
+    )
     common.add_argument(
         "--strict", action="store_true", help="refuse an image folder with unreadable files"
     )
@@ -211,6 +215,9 @@ def _describe(start: Start, common: argparse.Namespace) -> Run:
         if common.data is not None:
             changes["data"] = describe_data(common.data)
         run = replaced(run, changes | {"training": replaced(run.training, given)})
+    if common.dynamics is not None:
+        training = replaced(run.training, {"dynamics": DYNAMICS[common.dynamics]()})
+        run = replaced(run, {"training": training})
     if common.strict:
         if not isinstance(run.data, Folder):
             raise BadInput("--strict is for image folders, and these data are none.")

@@ -53,7 +53,7 @@ def constraints() -> str:
 def dynamics() -> str:
     """One row per dynamics."""
     rows = ((_code(k), d.equation, d.cures, d.on_xy, d.paper) for k, d in DYNAMICS.items())
-    head = ("`--training.dynamics`", "step", "cures", "modulus of a step on min max xy", "paper")
+    head = ("`--dynamics`", "step", "cures", "modulus of a step on min max xy", "paper")
     return _table(head, rows)
 
 

@@ -273,3 +273,9 @@ def test_an_array_in_memory_is_stored_and_read_back_the_same(tmp_path):
         assert [file.name for file in path.parent.iterdir()] == ["data.npz"]
     with pytest.raises(BadInput, match="nothing in memory"):
         array_to_npz(Array(path=path), tmp_path / "x.npz")
+
+
+def test_text_under_an_array_name_is_not_called_python_objects_alone(tmp_path):
+    (tmp_path / "words.npz").write_text("not an image")
+    with pytest.raises(BadInput, match="is damaged, no array file, or holds"):
+        open_data(describe_data(tmp_path / "words.npz"))

@@ -47,7 +47,8 @@ def read_run(path: Path) -> Run:
     Raises:
         BadInput: No such file, no JSON, or not a description.
     """
-    return validated(Run, read_json(path).get("given", read_json(path)))
+    found = read_json(path)
+    return validated(Run, found.get("given", found))
 
 
 def read_json(path: Path) -> dict[str, Any]:

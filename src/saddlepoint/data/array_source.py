@@ -142,8 +142,8 @@ def _read(description: Array) -> tuple[NDArray[Any], NDArray[Any] | None, str, s
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if "allow_pickle" in str(error):
             raise BadInput(
-                f"{path} holds Python objects, which are never unpickled: store plain numbers "
-                "with numpy.savez."
+                f"{path} is damaged, no array file, or holds Python objects, which are never "
+                "unpickled: store plain numbers with numpy.savez."
             ) from error
         raise BadInput(f"{path} cannot be read as .npz or .npy ({error}).") from error
 

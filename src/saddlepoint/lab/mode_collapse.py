@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from saddlepoint import pictures
+from saddlepoint.data.opening import open_data
 from saddlepoint.data.toys import modes
 from saddlepoint.errors import BadInput
 from saddlepoint.games.regularisers import r1, r2, wgan_gp
@@ -33,6 +35,7 @@ from saddlepoint.run import NAME, Run, read_json
 from saddlepoint.training import trainer
 from saddlepoint.training.checkpoint import replace_text
 from saddlepoint.training.description import Training
+from saddlepoint.training.record import read_record
 from saddlepoint.training.trained import load
 
 SAMPLES = 2500
@@ -174,14 +177,7 @@ def _cell(out: Path, method: str, data: str, described: Run, minutes: float) -> 
         score_modes(model.sample(SAMPLES, seed=1, member=m).numpy(), centres, std)
         for m in range(described.seeds)
     ]
-    seconds = _seconds(where)
-    return Cell(method, data, result.step, seconds, scores)
-
-
-def _seconds(where: Path) -> float:
-    from saddlepoint.training.record import read_record
-
-    return read_record(where).seconds[-1]
+    return Cell(method, data, result.step, read_record(where).seconds[-1], scores)
 
 
 def _affordable(described: Run, minutes: float) -> int:
@@ -192,8 +188,6 @@ def _affordable(described: Run, minutes: float) -> int:
     with tempfile.TemporaryDirectory() as folder:
         start = Path(folder) / "probe"
         trainer.train(described.replace(training=training), start, quiet=True)
-        from saddlepoint.training.record import read_record
-
         first, second = read_record(start).seconds
     each = (second - first) / (PROBE_STEPS // 2)
     return max(100, 100 * round(minutes * 60 / each / 100))
@@ -263,9 +257,9 @@ def write_table(out: Path, cells: list[Cell], minutes: float) -> None:
     drawn = []
     for cell in cells:
         model = load(out / f"{cell.data}-{cell.method}")
-        described = (toy_ring if cell.data == "ring" else toy_grid)(cell.data).data
+        real = open_data(model.run.data).take("test", SAMPLES, torch.device("cpu")).x.numpy()
         title = f"{cell.data}: {cell.method}"
         points = model.sample(SAMPLES, seed=1).numpy()
-        drawn.append(pictures.scatter(points, modes(described), title=title))
+        drawn.append(pictures.scatter(points, real, title=title))
     if drawn:
         pictures.save_png(pictures.mosaic(drawn), out / "table.png")

@@ -34,10 +34,12 @@ lint: $(VENV)/.developer
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Writes the tables of docs/games.md from the registries.
+# Writes the tables of docs/games.md and docs/evaluation.md from the registries.
 docs: $(VENV)/.installed
 	$(BIN)/python -c "import pathlib; from saddlepoint.games.tables import filled; \
 	  page = pathlib.Path('docs/games.md'); page.write_text(filled(page.read_text()))"
+	$(BIN)/python -c "import pathlib; from saddlepoint.evaluation.tables import filled; \
+	  page = pathlib.Path('docs/evaluation.md'); page.write_text(filled(page.read_text()))"
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/step.py --json benchmarks/results/step.json

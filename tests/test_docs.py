@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from saddlepoint.evaluation import tables
+from saddlepoint.evaluation.scores import SCORES
 from saddlepoint.games.objectives import OBJECTIVES
 from saddlepoint.games.tables import TABLES, filled
 from saddlepoint.recipes import RECIPES
@@ -20,6 +22,13 @@ def test_the_tables_of_games_are_current() -> None:
     for name in OBJECTIVES:
         assert f"| `{name}` |" in page
     assert page.count("<!-- end -->") == len(TABLES)
+
+
+def test_the_table_of_scores_is_current() -> None:
+    page = (DOCS / "evaluation.md").read_text(encoding="utf-8")
+    assert page == tables.filled(page), "run `make docs`"
+    for name in SCORES:
+        assert f"| `{name}`" in page
 
 
 def test_rows_have_as_many_cells_as_their_heads() -> None:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
 
 import saddlepoint as sp
-from saddlepoint.lab import mode_collapse
+from saddlepoint.lab import mode_collapse, side_by_side
 from saddlepoint.lab.mode_collapse import DATA, EXTRA, METHODS, control
+from saddlepoint.training import checkpoint
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mode_collapse, "_affordable", lambda described, minutes: 12)
+    monkeypatch.setattr(side_by_side, "affordable", lambda described, minutes: 12)
 
 
 def test_every_cell_runs_and_is_not_run_again(
     tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cells = mode_collapse.run(tmp_path / "out", seeds=2)
+    cells = mode_collapse.run(tmp_path / "out", seeds=2, at_once=1)
     assert len(cells) == len(DATA) * len(METHODS) + len(EXTRA)
     assert all(len(cell.seeds) == 2 and cell.steps == 12 for cell in cells)
     table = (tmp_path / "out/table.md").read_text()
@@ -33,11 +35,11 @@ def test_every_cell_runs_and_is_not_run_again(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a finished cell was trained again")
 
-    monkeypatch.setattr(mode_collapse.trainer, "train", refuse)
-    again = mode_collapse.run(tmp_path / "out", seeds=2)
+    monkeypatch.setattr(side_by_side.trainer, "train", refuse)
+    again = mode_collapse.run(tmp_path / "out", seeds=2, at_once=1)
     assert repr([cell.seeds for cell in again]) == repr([cell.seeds for cell in cells])  # NaN
     with pytest.raises(sp.BadInput, match="another budget"):
-        mode_collapse.run(tmp_path / "out", seeds=3)
+        mode_collapse.run(tmp_path / "out", seeds=3, at_once=1)
 
 
 def test_the_control_is_a_perfect_sampler() -> None:
@@ -49,10 +51,50 @@ def test_the_control_is_a_perfect_sampler() -> None:
 
 
 def test_the_budget_buys_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mode_collapse, "PROBE_STEPS", 10)
+    monkeypatch.setattr(side_by_side, "PROBE_STEPS", 10)
     described = METHODS["gan"]("ring").replace(seeds=2)
-    one, four = (mode_collapse._affordable(described, minutes) for minutes in (0.5, 2.0))
+    one, four = (side_by_side.affordable(described, minutes) for minutes in (0.5, 2.0))
     assert 1.5 < four / one < 10
+
+
+def test_side_by_side_is_what_it_is_one_after_the_other(tmp_path: Path) -> None:
+    def cells(name: str) -> list[side_by_side.Cell]:
+        return [
+            side_by_side.Cell(m, METHODS[m]("ring").replace(seeds=2), tmp_path / name / m)
+            for m in ("gan", "wgan-gp")
+        ]
+
+    minutes = 1e-6  # buys the least: 100 steps
+    done = list(side_by_side.train_cells(cells("apart"), minutes, at_once=2))
+    list(side_by_side.train_cells(cells("alone"), minutes, at_once=1))
+    assert {cell.title for cell in done} == {"gan", "wgan-gp"}
+    for method in ("gan", "wgan-gp"):
+        apart, alone = sp.load(tmp_path / "apart" / method), sp.load(tmp_path / "alone" / method)
+        assert apart.step == alone.step == 100
+        assert apart.sample(16, member=1).equal(alone.sample(16, member=1))
+        spent = json.loads((tmp_path / "apart" / method / side_by_side.SPENT).read_text())
+        assert 0 < spent["core_seconds"] < 60
+
+
+def test_a_cell_that_was_stopped_goes_on(tmp_path: Path, quick: None) -> None:
+    cell = side_by_side.Cell("gan", METHODS["gan"]("ring").replace(seeds=2), tmp_path / "cell")
+    list(side_by_side.train_cells([cell], 1.0, at_once=1))
+    whole = sp.load(cell.where).sample(16)
+    for step in checkpoint.steps_of(cell.where)[-1:]:
+        shutil.rmtree(cell.where / f"checkpoints/step-{step:08d}")
+    assert sp.load(cell.where).step < 12
+    list(side_by_side.train_cells([cell], 1.0, at_once=1))
+    assert sp.load(cell.where).step == 12
+    assert sp.load(cell.where).sample(16).equal(whole)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"only": "cyclegan"}, "names no method"), ({"at_once": 0}, "at-once")]
+)
+def test_mistakes_are_told(tmp_path: Path, options: dict, words: str) -> None:
+    with pytest.raises(sp.BadInput, match=words):
+        mode_collapse.run(tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
 
 
 def test_methods_are_what_they_are_called() -> None:

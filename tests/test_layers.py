@@ -266,6 +266,40 @@ def test_minibatch_std_of_equal_examples_has_a_finite_gradient() -> None:
     torch.testing.assert_close(out[:, -1], torch.full((4,), 1e-4))
 
 
+def test_minibatch_std_sees_the_reference_as_a_batch_of_its_own() -> None:
+    """Also with one group for the whole batch, where the two could be thrown together."""
+    for group in (4, None):
+        network = nn.Sequential(nn.Linear(3, 3), MinibatchStd(group), VirtualBatchNorm(4))
+        whole = WithReference(network.double(), torch.empty(8, 3))
+        whole.set_reference(5 * torch.randn(8, 3, dtype=torch.float64))
+        seen: list[Tensor] = []
+        network[2].register_forward_pre_hook(lambda module, given, to=seen: to.append(given[0]))
+        x = torch.randn(4, 3, dtype=torch.float64)
+        whole(x)
+        alone = MinibatchStd(group)
+        for part, found in ((whole.reference[0].double(), seen[0][:8]), (x, seen[0][8:])):
+            torch.testing.assert_close(found, alone(network[0](part)))
+
+
+def test_minibatch_discrimination_inside_a_reference_ignores_it() -> None:
+    layer = MinibatchDiscrimination(4, kernels=3, dims=2)
+    whole = WithReference(
+        nn.Sequential(nn.Linear(3, 4), VirtualBatchNorm(4), layer), torch.empty(8, 3)
+    )
+    x = torch.randn(5, 3)
+    whole.set_reference(x[:1].expand(8, 3) + 1e-3 * torch.randn(8, 3))
+    out = whole(x).detach()
+    torch.testing.assert_close(out[:, 4:], closeness(out[:, :4], layer.weight.detach(), 3, 2))
+
+
+def test_minibatch_std_keeps_maps_channels_last() -> None:
+    for channels in (1, 3):
+        x = torch.randn(8, channels, 6, 5).to(memory_format=torch.channels_last)
+        out = MinibatchStd()(x)
+        assert out.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(out, MinibatchStd()(x.contiguous()))
+
+
 @pytest.mark.parametrize("layer", [MinibatchDiscrimination(3), MinibatchStd(2)])
 def test_the_layers_that_mix_examples_say_so_and_do(layer: nn.Module) -> None:
     assert layer.mixes_examples is True

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,6 +15,8 @@ from saddlepoint.networks import dcgan
 from saddlepoint.networks.batch_norm import reestimate
 from saddlepoint.networks.build import Critic, build_backbone, build_generator
 from saddlepoint.networks.description import Dcgan, Mlp
+from saddlepoint.networks.layers import MinibatchDiscrimination, MinibatchStd, VirtualBatchNorm
+from test_layers import closeness
 
 PAPER = (3, 64, 64)
 
@@ -316,6 +319,141 @@ def test_mlps_flatten_images_by_channel_row_and_column():
         flat = backbone(image)
         assert flat[0].argmax() == (c * height + h) * width + w
         assert torch.equal(generator(flat), image)
+
+
+# ---- Norms and minibatch layers -----------------------------------------------------------------
+
+
+def renamed(names):
+    return [name.replace("VirtualBatchNorm", "BatchNorm2d") for name in names]
+
+
+def test_in_a_dcgan_virtual_batch_norm_takes_the_places_of_batch_norm():
+    for width, shape in ((2, (1, 16, 16)), (3, (3, 21, 64))):
+        made = [
+            [build_generator(each, 5, shape, "tanh"), Critic(each, shape)]
+            for each in (Dcgan(width=width, norm="batch"), Dcgan(width=width, norm="virtual"))
+        ]
+        for batch, virtual in zip(*made, strict=True):
+            assert "VirtualBatchNorm" in kinds(virtual)
+            assert renamed(kinds(virtual)) == kinds(batch)
+            shapes = [[p.shape for p in m.parameters()] for m in (batch, virtual)]
+            assert shapes[0] == shapes[1], "the same weights, and no bias before a norm"
+
+
+def test_the_scales_of_a_dcgan_start_near_one_with_either_norm():
+    for norm in ("batch", "virtual"):
+        generator = build_generator(Dcgan(norm=norm), 100, (3, 64, 64), "tanh")
+        scales = [m.weight for m in generator.layers if type(m).__name__.endswith("Norm2d")]
+        scales += [m.weight for m in generator.layers if isinstance(m, VirtualBatchNorm)]
+        scale = torch.cat(scales).detach()
+        assert len(scale) == 512 + 256 + 128 + 64
+        assert abs(scale.mean() - 1) < 4 * 0.02 / len(scale) ** 0.5
+        assert abs(scale.std() - 0.02) < 4 * 0.02 / (2 * len(scale)) ** 0.5
+
+
+@pytest.mark.parametrize(("norm", "layer"), [("batch", "BatchNorm1d"), ("virtual", "Virtual")])
+def test_in_an_mlp_norms_stand_before_activations_but_not_in_a_critics_first_layer(norm, layer):
+    description = Mlp(hidden=(8, 6, 4), norm=norm)
+    hidden = ["Linear", f"{layer}BatchNorm" if layer == "Virtual" else layer, "ReLU"]
+    generator = build_generator(description, 3, (2,), "linear")
+    assert kinds(generator) == [*(hidden * 3), "Linear"]
+    critic = Critic(description, (2,))
+    assert kinds(critic) == ["Flatten", "Linear", "ReLU", *(hidden * 2), "Linear"]
+    maxout = Critic(Mlp(hidden=(8, 6), activation="maxout", pieces=3, norm=norm), (2,))
+    (found,) = [m for m in maxout.modules() if "BatchNorm" in type(m).__name__]
+    assert found.weight.shape == (18,), "the pieces are normalised, not their maxima"
+
+
+def test_an_mlp_without_layers_to_normalise_is_refused():
+    with pytest.raises(BadInput, match="'virtual' finds nothing to normalise"):
+        Critic(Mlp(hidden=(8,), norm="virtual"), (2,))
+    with pytest.raises(BadInput, match="'batch' finds nothing to normalise"):
+        build_generator(Mlp(hidden=(), norm="batch"), 3, (2,), "linear")
+    build_generator(Mlp(hidden=(8,), norm="virtual"), 3, (2,), "linear")
+
+
+@pytest.mark.parametrize("norm", ["batch", "virtual"])
+def test_the_initial_range_is_for_linear_maps_and_not_for_norms(norm):
+    network = build_generator(Mlp(hidden=(8, 8), norm=norm, initial_range=0.05), 3, (2,), "linear")
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            assert 0 < module.weight.abs().max() <= 0.05
+            assert not module.bias.any()
+        elif "BatchNorm" in type(module).__name__:
+            assert torch.equal(module.weight, torch.ones(8))
+
+
+@pytest.mark.parametrize("norm", ["none", "virtual"])
+@pytest.mark.parametrize(
+    ("description", "shape"),
+    [(Mlp(hidden=(9, 7)), (2,)), (Dcgan(width=3), (1, 16, 16))],
+    ids=["mlp", "dcgan"],
+)
+def test_minibatch_discrimination_stands_between_the_last_features_and_the_score(
+    description, shape, norm
+):
+    """With virtual batch norm too: the reference batch does not count among the others."""
+    description = description.replace(minibatch="discrimination", norm=norm)
+    critic = Critic(description, shape, batch=8).double()
+    layer = critic.discrimination
+    assert isinstance(layer, MinibatchDiscrimination)
+    x = torch.randn(6, *shape, dtype=torch.float64)
+    critic.offer(x.new_zeros(8, *shape) + x[:1])  # copies: they would count as close
+    with torch.no_grad():
+        layer.weight.mul_(0.5)
+        score, features = critic(x)
+        near = closeness(features, layer.weight, 50, 5)
+        assert near.max() > 0.01, "there would be nothing to see"
+        assert critic.head.in_features == features.shape[1] + 50
+        expected = torch.cat([features, near], 1) @ critic.head.weight[0] + critic.head.bias
+    torch.testing.assert_close(score, expected)
+
+
+def deviation(x: Tensor) -> Tensor:
+    """Mean over everything of the deviation within each group of 4, for each example."""
+    out = []
+    for start in range(0, len(x), 4):
+        group = x[start : start + 4].reshape(4, -1).numpy()
+        out += 4 * [np.sqrt(group.var(0) + 1e-8).mean()]
+    return torch.tensor(out)
+
+
+def test_minibatch_std_is_one_more_channel_before_a_dcgans_last_convolution():
+    critic = Critic(Dcgan(width=3, minibatch="std", norm="none"), (3, 32, 32)).double()
+    assert kinds(critic) == [
+        *(["Conv2d", "LeakyReLU"] * 2),
+        *["MinibatchStd", "Conv2d", "LeakyReLU"],
+        *["_FlattenRows", "Linear"],
+    ]
+    with torch.no_grad():
+        for parameter in critic.parameters():
+            parameter.mul_(10)
+    before, std, *after = critic.backbone[:4], critic.backbone[4], critic.backbone[5:]
+    assert isinstance(std, MinibatchStd)
+    x = torch.randn(8, 3, 32, 32, dtype=torch.float64)
+    with torch.no_grad():
+        maps = before(x)
+        plane = deviation(maps)[:, None, None, None].expand(-1, 1, *maps.shape[2:])
+        assert plane[0, 0, 0, 0] != plane[4, 0, 0, 0]
+        features = after[0](torch.cat([maps, plane], 1))
+        torch.testing.assert_close(critic(x).features, features)
+
+
+@pytest.mark.parametrize("hidden", [(7, 5), (7,), ()], ids=str)
+def test_minibatch_std_is_one_more_input_of_an_mlps_last_hidden_layer(hidden):
+    critic = Critic(Mlp(hidden=hidden, minibatch="std"), (2, 3)).double()
+    x = torch.randn(8, 2, 3, dtype=torch.float64)
+    with torch.no_grad():
+        flat_x = x.flatten(1)
+        layers = [m for m in critic.modules() if isinstance(m, nn.Linear)]
+        if len(hidden) == 2:
+            flat_x = layers[0](flat_x).relu()
+        told = torch.cat([flat_x, deviation(flat_x)[:, None]], 1)
+        features = layers[-2](told).relu() if hidden else told
+        score = layers[-1](features)[:, 0]
+    torch.testing.assert_close(critic(x).score, score)
+    assert critic.head.in_features == features.shape[1]
 
 
 # ---- Batch-norm statistics ---------------------------------------------------------------------

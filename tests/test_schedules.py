@@ -24,6 +24,7 @@ EXAMPLES = (
     Cosine(start=3.0, end=1.0),
     Exponential(start=0.1, end=0.001),
     Piecewise(points=((0.2, 1.0), (0.5, 4.0), (0.9, 2.0))),
+    Piecewise(points=((0.2, 1.0), (0.5, 4.0), (0.9, 2.0)), geometric=True),
 )
 
 progresses = st.floats(0, 1)
@@ -78,6 +79,16 @@ def test_piecewise_joins_its_points_by_lines(places, data, thousandths):
     assert value_at(Piecewise(points=points), progress) == pytest.approx(expected, abs=1e-9)
     for place, height in points:
         assert value_at(Piecewise(points=points), place) == pytest.approx(height, abs=1e-9)
+
+
+def test_geometric_is_piecewise_in_the_logarithm():
+    found = coefficient_from("geometric:0=1:0.5=0.01:1=0.1")
+    assert isinstance(found, Piecewise)
+    assert [value_at(found, p) for p in (0.0, 0.25, 0.5, 0.75, 1.0)] == pytest.approx(
+        [1.0, 0.1, 0.01, 0.1**1.5, 0.1]
+    )
+    with pytest.raises(ValidationError, match="above 0"):
+        Piecewise(points=((0.0, 1.0), (1.0, 0.0)), geometric=True)
 
 
 @pytest.mark.parametrize("schedule", EXAMPLES, ids=lambda s: s.kind)

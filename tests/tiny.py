@@ -14,27 +14,48 @@ from saddlepoint.networks.description import Mlp
 from saddlepoint.recipes import RECIPES
 from saddlepoint.run import Run
 
+PLAYERS = ("generator", "critic")
+VIRTUAL = {"generator": {"norm": "virtual"}, "critic": {"norm": "virtual"}}
+BATCH_NORM = {"generator": {"norm": "batch"}, "critic": {"norm": "batch"}}
 # What makes a recipe small; a recipe that is not named here runs as it is.
 SMALL: dict[str, dict[str, Any]] = {"dcgan": {"width": 4}}
 VARIANTS = [
     *((name, SMALL.get(name, {})) for name in RECIPES),
     ("gan", {"data": "ring", "objective": "minimax", "critic_steps": 2}),
     ("vae", {"network": "convolutional", "likelihood": "bernoulli"}),
+    ("dcgan", {**VIRTUAL, "critic": {"norm": "virtual", "minibatch": "discrimination"}}),
+    ("dcgan", {"critic": {"norm": "none", "minibatch": "std"}}),
+    ("gan", {**VIRTUAL, "critic": {"norm": "virtual", "minibatch": "std"}}),
+    ("gan", {**BATCH_NORM, "critic": {"minibatch": "discrimination"}}),
 ]
-IDS = [f"{name}-{'-'.join(map(str, options.values()))}" for name, options in VARIANTS]
+
+
+def _words(options: Any) -> list[str]:
+    if isinstance(options, dict):
+        return [word for value in options.values() for word in _words(value)]
+    return [str(options)]
+
+
+IDS = ["-".join([name, *_words(options)]) for name, options in VARIANTS]
 
 
 def tiny(name: str, steps: int = 12, **options: Any) -> Run:
-    """A run of ``name`` on the digits that saves, logs and draws often."""
+    """A run of ``name`` on the digits that saves, logs and draws often.
+
+    ``generator`` and ``critic`` are changes to the description of these networks.
+    """
     training = {"log_every": 3, "sample_every": 6, "checkpoint_every": 4, "samples": 9}
     training |= options.pop("training", {})
+    changes = {player: {**options.pop(player, {})} for player in PLAYERS}
     options = {**SMALL.get(name, {}), "batch_size": 16, "device": "cpu"} | options
     run = RECIPES[name](options.pop("data", "digits"), steps=steps, **options)
     learner = run.learner
-    for player in ("generator", "critic"):  # wide networks would only make big checkpoints
+    for player in PLAYERS:
         network = getattr(learner, player, None)
         if isinstance(network, Mlp) and max(network.hidden) > 256:
-            learner = learner.replace(**{player: network.replace(hidden=(24, 24))})
+            changes[player]["hidden"] = (24, 24)  # wide ones would only make big checkpoints
+        if changes[player]:
+            learner = learner.replace(**{player: network.replace(**changes[player])})
     return run.replace(learner=learner, training=run.training.replace(**training))
 
 

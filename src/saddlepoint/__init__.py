@@ -13,6 +13,9 @@ from saddlepoint.version import VERSION as __version__
 if TYPE_CHECKING:
     from saddlepoint import recipes
     from saddlepoint.errors import BadInput, Interrupted, RunStopped, SaddlepointError
+    from saddlepoint.evaluation.compare import Comparison, compare
+    from saddlepoint.evaluation.evaluate import evaluate
+    from saddlepoint.evaluation.result import Evaluation
     from saddlepoint.report.page import build_report
     from saddlepoint.run import Run, read_run
     from saddlepoint.training.trained import Trained, load
@@ -31,10 +34,16 @@ _HOMES = {
     "Trained": "training.trained",
     "load": "training.trained",
     "build_report": "report.page",
+    "evaluate": "evaluation.evaluate",
+    "Evaluation": "evaluation.result",
+    "compare": "evaluation.compare",
+    "Comparison": "evaluation.compare",
 }
 
 __all__ = [
     "BadInput",
+    "Comparison",
+    "Evaluation",
     "Interrupted",
     "Result",
     "Run",
@@ -43,6 +52,8 @@ __all__ = [
     "Trained",
     "__version__",
     "build_report",
+    "compare",
+    "evaluate",
     "load",
     "read_run",
     "recipes",

@@ -26,6 +26,9 @@ from saddlepoint.games.dynamics import DYNAMICS
 from saddlepoint.recipes import RECIPES, find
 from saddlepoint.recipes.registry import Recipe
 from saddlepoint.run import Run, read_run
+from saddlepoint.training.description import Validation
+
+DEFAULT_PATIENCE = 10
 
 
 def parse(target: Any, words: Sequence[str], prog: str, **settings: Any) -> Any:
@@ -111,6 +114,16 @@ def common_parser(prog: str, recipe: Recipe | None) -> argparse.ArgumentParser:
     common.add_argument("--precision", help="auto, float32 or bfloat16 (default: auto)")
     common.add_argument(
         "--dynamics", choices=list(DYNAMICS), help="how the players move (default: alternating)"
+    )
+    common.add_argument(
+        "--validate",
+        choices=typing.get_args(Validation.model_fields["score"].annotation),
+        help="score on the validation split with every checkpoint; the best is kept",
+    )
+    common.add_argument(
+        "--stop-when",
+        metavar="plateau[:PATIENCE]",
+        help="stop after so many validations (default: 10) without a new best",
     )
     common.add_argument(
         "--strict", action="store_true", help="refuse an image folder with unreadable files"
@@ -218,11 +231,29 @@ def _describe(start: Start, common: argparse.Namespace) -> Run:
     if common.dynamics is not None:
         training = replaced(run.training, {"dynamics": DYNAMICS[common.dynamics]()})
         run = replaced(run, {"training": training})
+    validation = run.training.validation
+    if common.validate is not None:
+        validation = replaced(validation, {"score": common.validate})
+    if common.stop_when is not None:
+        patience = _patience(common.stop_when)
+        score = "kernel" if validation.score == "none" else validation.score
+        validation = replaced(validation, {"score": score, "patience": patience})
+    run = replaced(run, {"training": replaced(run.training, {"validation": validation})})
     if common.strict:
         if not isinstance(run.data, Folder):
             raise BadInput("--strict is for image folders, and these data are none.")
         run = replaced(run, {"data": replaced(run.data, {"strict": True})})
     return run
+
+
+def _patience(word: str) -> int:
+    """The patience in ``plateau`` or ``plateau:N``."""
+    found = re.fullmatch(r"plateau(?::([1-9]\d*))?", word)
+    if found is None:
+        raise BadInput(
+            f"--stop-when '{word}': use plateau, or plateau:N for N validations without a new best."
+        )
+    return int(found.group(1) or DEFAULT_PATIENCE)
 
 
 def replaced(description: Any, changes: dict[str, Any]) -> Any:

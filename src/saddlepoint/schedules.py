@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from tyro.constructors import PrimitiveConstructorSpec
 
 from saddlepoint.description import Description
@@ -44,12 +44,22 @@ class Exponential(Description):
 
 
 class Piecewise(Description):
-    """Straight lines between (progress, value) points; constant before and after them."""
+    """Straight lines between (progress, value) points; constant before and after them.
+
+    With ``geometric`` the lines are those of the logarithm: v₀^(1−t) v₁^t between two points.
+    """
 
     kind: Literal["piecewise"] = "piecewise"
     points: tuple[tuple[float, float], ...] = Field(
         min_length=1, description="(progress, value) pairs with rising progress in [0, 1]."
     )
+    geometric: bool = Field(False, description="Straight in the logarithm; values above 0 only.")
+
+    @model_validator(mode="after")
+    def _has_logarithms(self) -> Piecewise:
+        if self.geometric and min(value for _, value in self.points) <= 0:
+            raise ValueError("a geometric schedule needs values above 0.")
+        return self
 
     @field_validator("points")
     @classmethod
@@ -64,11 +74,16 @@ class Piecewise(Description):
         import numpy as np
 
         places, values = zip(*self.points, strict=True)
+        if self.geometric:
+            return float(np.exp(np.interp(progress, places, np.log(values))))
         return float(np.interp(progress, places, values))
 
 
 Schedule = Annotated[Cosine | Exponential | Piecewise, Field(discriminator="kind")]
-FORMS = "a number, cosine:START:END, exponential:START:END[:UNTIL] or piecewise:0=VALUE:0.5=VALUE"
+FORMS = (
+    "a number, cosine:START:END, exponential:START:END[:UNTIL], piecewise:0=VALUE:0.5=VALUE or "
+    "geometric:0=VALUE:0.5=VALUE"
+)
 
 
 def coefficient_from(text: str) -> float | Cosine | Exponential | Piecewise:
@@ -85,9 +100,9 @@ def coefficient_from(text: str) -> float | Cosine | Exponential | Piecewise:
         if kind == "exponential":
             numbers = dict(zip(("start", "end", "until"), map(float, parts), strict=False))
             return Exponential.model_validate(numbers if len(parts) <= 3 else {})
-        if kind == "piecewise":
+        if kind in ("piecewise", "geometric"):
             points = [tuple(map(float, part.split("="))) for part in parts]
-            return Piecewise.model_validate({"points": points})
+            return Piecewise.model_validate({"points": points, "geometric": kind == "geometric"})
         if not parts and math.isfinite(float(kind)):
             return float(kind)
     except ValueError:
@@ -98,7 +113,8 @@ def coefficient_from(text: str) -> float | Cosine | Exponential | Piecewise:
 def coefficient_text(coefficient: float | Cosine | Exponential | Piecewise) -> str:
     """The inverse of ``coefficient_from``."""
     if isinstance(coefficient, Piecewise):
-        return ":".join(["piecewise", *(f"{place}={value}" for place, value in coefficient.points)])
+        kind = "geometric" if coefficient.geometric else "piecewise"
+        return ":".join([kind, *(f"{place}={value}" for place, value in coefficient.points)])
     if isinstance(coefficient, Exponential) and coefficient.until < 1:
         return f"exponential:{coefficient.start}:{coefficient.end}:{coefficient.until}"
     if isinstance(coefficient, Cosine | Exponential):

@@ -50,6 +50,22 @@ class FashionMnist(_Downloaded):
     kind: Literal["fashion-mnist"] = "fashion-mnist"
 
 
+class StackedFashionMnist(_Downloaded):
+    """Three random Fashion-MNIST images as the channels of one: 1,000 modes of known label.
+
+    The label is 100a + 10b + c for channels of the classes a, b and c. Each split is drawn from
+    the same split of Fashion-MNIST; what is drawn for an index depends on the seed alone.
+    """
+
+    kind: Literal["stacked-fashion-mnist"] = "stacked-fashion-mnist"
+    train: int = Field(60_000, ge=2, description="Training images.")
+    validation: int = Field(6_000, ge=0, description="Validation images.")
+    test: int = Field(
+        26_000, ge=0, description="Test images; 26,000 is what mode counts are usually taken from."
+    )
+    seed: int = Field(0, ge=0, description="Seed of the draws, apart from the run's seed.")
+
+
 class Mnist(_Downloaded):
     """MNIST: 60,000 + 10,000 grey 28×28 handwritten digits."""
 
@@ -166,6 +182,7 @@ class TwoLines(_Toy):
 DataDescription = Annotated[
     Digits
     | FashionMnist
+    | StackedFashionMnist
     | Mnist
     | Cifar10
     | Folder
@@ -180,7 +197,18 @@ DataDescription = Annotated[
 
 BUILT_IN: dict[str, type[Description]] = {
     cls.model_fields["kind"].default: cls
-    for cls in (Digits, FashionMnist, Mnist, Cifar10, Ring, Grid, SwissRoll, Spirals, TwoLines)
+    for cls in (
+        Digits,
+        FashionMnist,
+        StackedFashionMnist,
+        Mnist,
+        Cifar10,
+        Ring,
+        Grid,
+        SwissRoll,
+        Spirals,
+        TwoLines,
+    )
 }
 
 

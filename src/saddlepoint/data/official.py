@@ -110,7 +110,13 @@ def open_digits(description: Digits) -> ResidentDataset:
 
 
 def open_idx(description: FashionMnist | Mnist) -> ResidentDataset:
-    """Fashion-MNIST or MNIST from its four IDX files.
+    """Fashion-MNIST or MNIST from its four IDX files; errors as for ``idx_examples``."""
+    examples = idx_examples(description)
+    return ResidentDataset(description.kind, examples, description.split, description.flip)
+
+
+def idx_examples(description: FashionMnist | Mnist) -> Examples:
+    """The images and labels of the four IDX files, the official test set at the end.
 
     Raises:
         BadInput: A file is missing, damaged, or does not belong to the others.
@@ -144,13 +150,12 @@ def open_idx(description: FashionMnist | Mnist) -> ResidentDataset:
             f"{paths[0]} and {paths[2]} hold images of different sizes, {train.shape[1:]} and "
             f"{test.shape[1:]}: replace both."
         )
-    examples = Examples(
+    return Examples(
         np.concatenate([train, test])[..., None],
         np.concatenate([train_labels, test_labels]).astype(np.int64),
         CLASSES[name],
         official_test=len(test),
     )
-    return ResidentDataset(name, examples, description.split, description.flip)
 
 
 def read_idx(path: Path) -> Bytes:

@@ -17,11 +17,13 @@ from saddlepoint.data.description import (
     Mnist,
     Ring,
     Spirals,
+    StackedFashionMnist,
     SwissRoll,
     TwoLines,
 )
 from saddlepoint.data.folder import open_folder
 from saddlepoint.data.official import open_cifar10, open_digits, open_idx
+from saddlepoint.data.stacked import open_stacked
 from saddlepoint.data.toys import open_toy
 from saddlepoint.errors import BadInput
 
@@ -45,6 +47,8 @@ def open_data(description: Any, *, keep: Path | None = None) -> Dataset:
             return open_digits(description)
         case FashionMnist() | Mnist():
             return open_idx(description)
+        case StackedFashionMnist():
+            return open_stacked(description)
         case Cifar10():
             return open_cifar10(description)
         case Folder():

@@ -10,7 +10,7 @@ the player that moves.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -160,19 +160,28 @@ class GradientPenalty(Regulariser):
         Raises:
             BadInput: The critic mixes examples, or 'between' gets unequal numbers of examples.
         """
+        (values,) = penalties_together([(self, turn)])
+        return values
+
+    def cost(self, gradient: Tensor) -> Tensor:
+        """The penalty of gradients (*batch shape, numbers per critic input)."""
+        if self.target == 0:
+            return gradient.square().sum(-1)
+        excess = gradient.norm(dim=-1) - self.target  # PyTorch's norm has derivative 0 at zero
+        return (excess.clamp(min=0) if self.one_sided else excess).square()
+
+    def points(self, turn: Turn) -> Tensor:
+        """Where the gradient is taken: x̂, critic inputs without gradient.
+
+        Raises:
+            BadInput: As for ``values``.
+        """
         if turn.mixes_examples:
             raise BadInput(
                 "a gradient penalty needs each example's own gradient, and this critic mixes the "
                 "examples of a batch (batch normalisation, minibatch discrimination or minibatch "
                 "standard deviation): choose a critic without them, or no gradient penalty."
             )
-        gradient = _gradient(turn.critic, self._inputs(turn))
-        if self.target == 0:
-            return gradient.square().sum(-1)
-        excess = gradient.norm(dim=-1) - self.target  # PyTorch's norm has derivative 0 at zero
-        return (excess.clamp(min=0) if self.one_sided else excess).square()
-
-    def _inputs(self, turn: Turn) -> Tensor:
         if self.place == "fake":
             return _fine(turn.fake)
         real, batch_shape = _fine(turn.real), tuple(turn.real_score.shape)
@@ -323,6 +332,31 @@ def _per_example(values: Tensor, x: Tensor, pack: int) -> Tensor:
             f"examples {tuple(x.shape)} do not fit scores {tuple(values.shape)} with pack={pack}"
         )
     return values.reshape(*values.shape, *(1 for _ in x.shape[axis + 1 :]))
+
+
+def penalties_together(asked: Sequence[tuple[GradientPenalty, Turn]]) -> list[Tensor]:
+    """The values of several gradient penalties on one critic, by one pass through it.
+
+    Each example's gradient is its own, so the examples of all places may share a batch: R1 and R2
+    cost one forward and one double backward pass instead of two.
+
+    Raises:
+        BadInput: As for ``GradientPenalty.values``.
+    """
+    import torch
+
+    if not asked:
+        return []
+    points = [penalty.points(turn) for penalty, turn in asked]
+    axis = asked[0][1].real_score.dim() - 1
+    whole = points[0] if len(points) == 1 else torch.cat(points, axis)
+    gradient = _gradient(asked[0][1].critic, whole)
+    if len(points) == 1:
+        return [asked[0][0].cost(gradient)]
+    # a pack of examples has one score: the gradient may have fewer rows than the points
+    per_score = whole.shape[axis] // gradient.shape[axis]
+    parts = gradient.split([p.shape[axis] // per_score for p in points], axis)
+    return [penalty.cost(part) for (penalty, _), part in zip(asked, parts, strict=True)]
 
 
 def _gradient(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -16,7 +16,12 @@ from saddlepoint.data.description import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.games.constraints import SpectralNorm, WeightClipping
 from saddlepoint.games.objectives import OBJECTIVES, smoothed
-from saddlepoint.games.regularisers import Turn
+from saddlepoint.games.regularisers import (
+    GradientPenalty,
+    Regulariser,
+    Turn,
+    penalties_together,
+)
 from saddlepoint.learners.description import Adversarial
 from saddlepoint.learners.interface import (
     RECALIBRATION_SAMPLES,
@@ -29,18 +34,29 @@ from saddlepoint.learners.interface import (
 )
 from saddlepoint.learners.memories import Memories
 from saddlepoint.networks.batch_norm import reestimate
-from saddlepoint.networks.build import Critic, build_generator
-from saddlepoint.networks.layers import pack
+from saddlepoint.networks.build import Critic, Output, build_generator, with_reference
+from saddlepoint.networks.layers import WithReference, pack
 from saddlepoint.optimisers import Adam, RmsProp, Sgd
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import value_at
+
+# how to get rid of what mixes a critic's examples
+REMEDIES = {
+    "batch norm": "--learner.critic.norm virtual (or none)",
+    "minibatch discrimination": "--learner.critic.minibatch none",
+    "minibatch standard deviation": "--learner.critic.minibatch none",
+}
 
 
 class AdversarialLearner(Learner):
     """Two phases a step: the critic's, ``critic_steps`` times, then the generator's.
 
-    Real and fake examples pass through a critic with batch norm in separate batches, so that its
-    statistics do not mix them. Each turn draws latents of its own.
+    Real and fake examples pass through a critic that mixes the examples of a batch (batch norm,
+    minibatch layers) in separate batches. Each turn draws latents of its own.
+
+    Virtual batch norm (Salimans et al. 2016) has reference batches of the training batch's size:
+    the generator's latents come with its initial weights; the critic's examples are the reals of
+    its first turn, as it sees them then (with their instance noise, in packs).
     """
 
     headline = ("critic/loss", "generator/loss", "critic/score_real", "critic/score_fake")
@@ -65,15 +81,13 @@ class AdversarialLearner(Learner):
                 f"a batch of {batch_size} cannot be cut into packs of {description.pack}: use a "
                 "--batch-size that it divides."
             )
-        self.generator = build_generator(
-            description.generator,
-            description.latent,
-            data.shape,
-            "tanh" if data.images else "linear",
-            members,
+        output: Output = "tanh" if data.images else "linear"
+        generator = build_generator(
+            description.generator, description.latent, data.shape, output, members
         )
+        self.generator = with_reference(generator, batch_size, (description.latent,), members)
         seen = (data.shape[0] * description.pack, *data.shape[1:])
-        self.critic = Critic(description.critic, seen, members)
+        self.critic = Critic(description.critic, seen, members, batch_size // description.pack)
         self._batch_axis = 0 if members is None else 1
         standardise = description.standardise and not data.images
         self._scale = data.scale if standardise else 1.0
@@ -83,13 +97,18 @@ class AdversarialLearner(Learner):
             if isinstance(constraint, SpectralNorm):
                 constraint.apply(self.critic)
         penalties = description.critic_regularisers
-        if self.critic.mixes_examples and any(p.kind == "gradient_penalty" for p in penalties):
+        if self.critic.mixing and any(p.kind == "gradient_penalty" for p in penalties):
+            what = " and ".join(self.critic.mixing)
+            remedies = " and ".join(REMEDIES[layer] for layer in self.critic.mixing)
             raise BadInput(
-                "a gradient penalty needs each example's own gradient, and this critic's batch "
-                "norm mixes the examples of a batch: set --learner.critic.norm none."
+                f"a gradient penalty needs each example's own gradient, and this critic's {what} "
+                f"{'mix' if ' and ' in what else 'mixes'} the examples of a batch: set {remedies}."
             )
         self.critic_memories = Memories(penalties, self.critic)
         self.generator_memories = Memories(description.generator_regularisers, self.generator)
+        if isinstance(self.generator, WithReference):  # last, so that no weight depends on it
+            (reference,) = self.generator.reference
+            self.generator.offer(self._as_prior(torch.randn_like(reference)))
 
     @property
     @override
@@ -191,8 +210,11 @@ class AdversarialLearner(Learner):
 
     def _blocks(self, n: int, seed: int) -> list[tuple[Tensor, int]]:
         weight = next(self.generator.parameters())
-        blocks = latent_blocks(n, self.description.latent, seed)
-        return [(self._as_prior(z).to(weight), kept) for z, kept in blocks]
+        found = []
+        for block, kept in latent_blocks(n, self.description.latent, seed):
+            z = self._as_prior(block).to(weight)
+            found.append((z if self.members is None else z.expand(self.members, *z.shape), kept))
+        return found
 
 
 class _Turns:
@@ -210,6 +232,7 @@ class _Turns:
             fake = learner.seen(fake, streams, self.progress, "fake")
             real = learner.standardised(batch.x)
             real = learner.seen(real, streams, self.progress, "real")
+            learner.critic.offer(real)
         real_score, fake_score = learner.scores(real, fake)
         term = Term(learner.objective.critic(real_score, fake_score))
         watched = {
@@ -256,13 +279,18 @@ class _Turns:
         watched: dict[str, Tensor],
     ) -> None:
         """Add the player's penalties that are due to the terms of its loss."""
+        due: dict[str, tuple[Regulariser, Turn]] = {}
         for name, penalty, memory in memories:
             own = replace(turn, memory=memory)
             memories.saw(name, own)
             if penalty.due(self.number):
-                weight = penalty.effective_weight(self.progress)
-                terms[name] = Term(penalty.values(own), weight=weight)
-                watched[f"{player}/{name}"] = terms[name].each.detach()
+                due[name] = (penalty, own)
+        of_gradient = {n: (p, t) for n, (p, t) in due.items() if isinstance(p, GradientPenalty)}
+        values = dict(zip(of_gradient, penalties_together([*of_gradient.values()]), strict=True))
+        for name, (penalty, own) in due.items():
+            each = values[name] if name in values else penalty.values(own)
+            terms[name] = Term(each, weight=penalty.effective_weight(self.progress))
+            watched[f"{player}/{name}"] = terms[name].each.detach()
 
     def generator_loss(self, batch: Batch | None, streams: Streams) -> Losses:
         """The generator's cost of the game, or of feature matching, and its penalties."""

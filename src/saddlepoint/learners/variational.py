@@ -86,6 +86,17 @@ class VariationalLearner(Learner):
                 "the Bernoulli likelihood needs images, and these data are vectors: use "
                 "likelihood 'gaussian'."
             )
+        for option, network in (("encoder", description.encoder), ("decoder", description.decoder)):
+            if network.norm == "virtual":
+                raise BadInput(
+                    "virtual batch norm normalises by a reference batch, which only adversarial "
+                    f"learners keep: set --learner.{option}.norm to batch or none."
+                )
+            if network.minibatch != "none":
+                raise BadInput(
+                    f"minibatch '{network.minibatch}' is for critics, and an autoencoder has none: "
+                    f"set --learner.{option}.minibatch none."
+                )
         if members is not None:
             raise BadInput("several seeds in one program are for adversarial learners so far.")
         self.autoencoder = Autoencoder(description, data.shape)

@@ -6,6 +6,7 @@ nearest neighbours; so scores of two samples use a delete-block jackknife: no sa
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def blocks(n: int, count: int = BLOCKS) -> list[slice]:
     if n < 2 * count:
         raise ValueError(f"{count} blocks need at least {2 * count} samples, and there are {n}.")
     edges = [round(i * n / count) for i in range(count + 1)]
-    return [slice(low, high) for low, high in zip(edges, edges[1:], strict=False)]
+    return [slice(low, high) for low, high in itertools.pairwise(edges)]
 
 
 def jackknife(value: float, replicates: Sequence[float], n_real: int, n_fake: int) -> Estimate:
@@ -84,6 +85,8 @@ def mean_of(values: Sequence[float] | np.ndarray, n_real: int, n_fake: int) -> E
     """Mean of independent values with Student's interval."""
     array = np.asarray(values, dtype=np.float64)
     value = float(array.mean())
+    if not math.isfinite(value):
+        return Estimate(value, -math.inf, math.inf, "a value is not finite", n_real, n_fake)
     error = float(array.std(ddof=1)) / math.sqrt(len(array)) if len(array) > 1 else math.inf
     half = float(stats.t.ppf((1 + LEVEL) / 2, max(len(array) - 1, 1))) * error
     return Estimate(value, value - half, value + half, "Student's t", n_real, n_fake)
@@ -102,7 +105,7 @@ def proportion(successes: int, trials: int, n_real: int, n_fake: int) -> Estimat
 
 
 def difference(first: Estimate, second: Estimate) -> Estimate:
-    """first − second, both jackknifed over the same blocks of the same real samples.
+    """First − second, both jackknifed over the same blocks of the same real samples.
 
     Raises:
         ValueError: Not as many blocks in both, or none.

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from saddlepoint.errors import BadInput
 from saddlepoint.networks import dcgan, mlp
 from saddlepoint.networks.description import Dcgan, Mlp
-from saddlepoint.networks.layers import mixes_examples
+from saddlepoint.networks.layers import (
+    MinibatchDiscrimination,
+    MinibatchStd,
+    WithReference,
+    mixing_layers,
+    needs_reference,
+)
 from saddlepoint.networks.members import linear
 from saddlepoint.networks.precision import widened
 
@@ -33,8 +40,14 @@ def build_generator(
         members: Hold the weights of so many independent networks; fully connected ones only.
 
     Raises:
-        BadInput: A convolutional network for vectors, or images with a side below 8 pixels.
+        BadInput: A convolutional network for vectors, images with a side below 8 pixels, or a
+            layer that only critics have.
     """
+    if description.minibatch != "none":
+        raise BadInput(
+            f"minibatch '{description.minibatch}' is for critics, and a generator makes each "
+            "example by itself: set the generator's minibatch to none."
+        )
     if isinstance(description, Mlp):
         return mlp.MlpGenerator(description, inputs, shape, output, members)
     _refuse(description, members)
@@ -45,6 +58,8 @@ def build_backbone(
     description: Mlp | Dcgan, shape: tuple[int, ...], members: int | None = None
 ) -> Backbone:
     """A module from (batch, *shape) to (batch, features), and how many features.
+
+    Minibatch discrimination is no part of it: it stands behind the features (``Critic``).
 
     Raises:
         BadInput: A convolutional network for vectors, or images with a side below 8 pixels.
@@ -69,27 +84,78 @@ class CriticOutput(NamedTuple):
     features: Tensor
 
 
+def with_reference(
+    network: nn.Module, size: int, shape: tuple[int, ...], members: int | None = None
+) -> nn.Module:
+    """``network`` with room for the reference batch that its virtual batch norm needs.
+
+    Without virtual batch norm the network itself.
+
+    Args:
+        network: From (batch, *shape).
+        size: Examples of the reference batch.
+        shape: Shape of one of them.
+        members: Number of members, which have a reference batch each.
+    """
+    if not needs_reference(network):
+        return network
+    leading = () if members is None else (members,)
+    return WithReference(network, torch.empty(*leading, size, *shape), members=members)
+
+
 class Critic(nn.Module):
-    """A backbone and a linear score.
+    """A backbone, what it is told of the other examples, and a linear score.
+
+    With virtual batch norm it needs a reference batch before its first use (``offer``), which
+    minibatch discrimination does not see.
+
+    Args:
+        description: The network.
+        shape: Shape of one input.
+        members: Hold the weights of so many independent critics.
+        batch: Inputs per batch; with virtual batch norm also those of the reference batch.
 
     Attributes:
-        mixes_examples: True if an example's score depends on the others in its batch.
+        mixing: What lets an example's score depend on the others in its batch; empty if nothing.
+        mixes_examples: True if anything does.
+
+    Raises:
+        BadInput: The network does not fit the inputs or the size of the batch.
     """
 
     def __init__(
-        self, description: Mlp | Dcgan, shape: tuple[int, ...], members: int | None = None
+        self,
+        description: Mlp | Dcgan,
+        shape: tuple[int, ...],
+        members: int | None = None,
+        batch: int = 64,
     ) -> None:
         super().__init__()
-        self.backbone, features = build_backbone(description, shape, members)
+        backbone, features = build_backbone(description, shape, members)
+        self.backbone = with_reference(backbone, batch, shape, members)
+        self.discrimination: MinibatchDiscrimination | None = None
+        if description.minibatch == "discrimination":
+            self.discrimination = MinibatchDiscrimination(features, members=members)
+            features = self.discrimination.outputs
         self.head = linear(features, 1, members)
         if isinstance(description, Dcgan):
             self.head.apply(dcgan.initialise)
-        self.mixes_examples = mixes_examples(self.modules())
+        self.mixing = mixing_layers(self.modules())
+        self.mixes_examples = bool(self.mixing)
+        for module in self.modules():
+            if isinstance(module, MinibatchStd):
+                module.check(batch)
+
+    def offer(self, x: Tensor) -> None:
+        """Make ``x`` the reference batch of virtual batch norm, if there is none yet."""
+        if isinstance(self.backbone, WithReference):
+            self.backbone.offer(x)
 
     def forward(self, x: Tensor) -> CriticOutput:
-        """Score the examples ``x``."""
+        """Score the examples ``x``; the features are those without minibatch discrimination."""
         features = self.backbone(x)
-        return CriticOutput(widened(self.head(features).squeeze(-1)), features)
+        told = features if self.discrimination is None else self.discrimination(features)
+        return CriticOutput(widened(self.head(told).squeeze(-1)), features)
 
 
 def _refuse(description: Mlp | Dcgan, members: int | None) -> None:

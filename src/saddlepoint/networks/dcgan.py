@@ -10,6 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from saddlepoint.networks.description import Dcgan
+from saddlepoint.networks.layers import MinibatchStd, VirtualBatchNorm
 from saddlepoint.networks.precision import widened
 
 Size = tuple[int, int]
@@ -38,10 +39,10 @@ def channels_at(width: int, level: int) -> int:
 
 
 def initialise(module: nn.Module) -> None:
-    """Weights from N(0, 0.02), the scales of batch norm from N(1, 0.02), biases zero."""
+    """Weights from N(0, 0.02), the scales of norms from N(1, 0.02), biases zero."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, nn.BatchNorm2d):
+    elif isinstance(module, nn.BatchNorm2d | VirtualBatchNorm):
         nn.init.normal_(module.weight, 1.0, 0.02)
     else:
         return
@@ -59,26 +60,22 @@ class DcganGenerator(nn.Module):
         colours, height, width = shape
         path = sizes(height, width)
         levels = len(path) - 1
-        batch_norm = description.norm == "batch"
+        bare = description.norm == "none"  # a norm takes a bias away again
         self.inner = path[-1]
         self.start = channels_at(description.width, levels - 1)
         # The projection is a matrix product whose output is laid out as (row, column, channel),
         # so that viewing it as a channels-last map costs nothing.
-        self.project = nn.Linear(
-            inputs, self.start * self.inner[0] * self.inner[1], bias=not batch_norm
-        )
-        layers: list[nn.Module] = [*_norm(self.start, batch_norm), nn.ReLU(inplace=True)]
+        self.project = nn.Linear(inputs, self.start * self.inner[0] * self.inner[1], bias=bare)
+        layers: list[nn.Module] = [*_norm(description, self.start), nn.ReLU(inplace=True)]
         arriving = self.start
         for level in range(levels - 1, -1, -1):
             last = level == 0
             leaving = colours if last else channels_at(description.width, level - 1)
             layers.append(
-                nn.ConvTranspose2d(
-                    arriving, leaving, kernel(path[level]), 2, 1, bias=last or not batch_norm
-                )
+                nn.ConvTranspose2d(arriving, leaving, kernel(path[level]), 2, 1, bias=last or bare)
             )
             if not last:
-                layers += [*_norm(leaving, batch_norm), nn.ReLU(inplace=True)]
+                layers += [*_norm(description, leaving), nn.ReLU(inplace=True)]
             arriving = leaving
         if output == "tanh":
             layers.append(nn.Tanh())
@@ -105,15 +102,21 @@ def backbone(description: Dcgan, shape: tuple[int, int, int]) -> tuple[nn.Module
     path = sizes(height, width)
     layers: list[nn.Module] = []
     for level, size in enumerate(path[:-1]):
-        batch_norm = description.norm == "batch" and level > 0
         leaving = channels_at(description.width, level)
-        layers.append(nn.Conv2d(arriving, leaving, kernel(size), 2, 1, bias=not batch_norm))
-        layers += [*_norm(leaving, batch_norm), nn.LeakyReLU(0.2, inplace=True)]
+        norm = _norm(description, leaving) if level > 0 else []
+        if description.minibatch == "std" and level == len(path) - 2:
+            layers.append(MinibatchStd())
+            arriving += 1
+        layers.append(nn.Conv2d(arriving, leaving, kernel(size), 2, 1, bias=not norm))
+        layers += [*norm, nn.LeakyReLU(0.2, inplace=True)]
         arriving = leaving
     layers.append(_FlattenRows())
     network = nn.Sequential(*layers).apply(initialise)
     return network, arriving * path[-1][0] * path[-1][1]
 
 
-def _norm(channels: int, wanted: bool) -> list[nn.Module]:
-    return [nn.BatchNorm2d(channels)] if wanted else []
+def _norm(description: Dcgan, channels: int) -> list[nn.Module]:
+    if description.norm == "none":
+        return []
+    virtual = description.norm == "virtual"
+    return [VirtualBatchNorm(channels) if virtual else nn.BatchNorm2d(channels)]

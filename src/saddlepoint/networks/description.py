@@ -9,6 +9,19 @@ from pydantic import Field
 from saddlepoint.description import Description
 
 Activation = Literal["relu", "leaky_relu", "tanh", "softplus", "maxout"]
+Norm = Literal["batch", "virtual", "none"]
+Minibatch = Literal["none", "discrimination", "std"]
+
+NORM = (
+    "batch: with the statistics of each batch; virtual: with those of a reference batch, chosen "
+    "once, and of the example itself (Salimans et al. 2016), at up to twice the cost; not at a "
+    "generator's output nor in a critic's first layer."
+)
+MINIBATCH = (
+    "What a critic is told of the other examples of a batch. discrimination: how close each of "
+    "them is, beside the last features (Salimans et al. 2016); std: how much groups of 4 differ, "
+    "before the last hidden layer (Karras et al. 2018)."
+)
 
 
 class Mlp(Description):
@@ -31,6 +44,18 @@ class Mlp(Description):
     initial_range: float | None = Field(
         None, gt=0, description="Weights start in U(−r, r), biases at 0; by default PyTorch's way."
     )
+    norm: Norm = Field("none", description=NORM)
+    minibatch: Minibatch = Field("none", description=MINIBATCH)
+    waves: int = Field(
+        0,
+        ge=0,
+        description="Random waves that a backbone sees beside its inputs, for fine structure "
+        "(Tancik et al. 2020).",
+    )
+    wave_frequency: float = Field(
+        1.0, gt=0, description="Their typical frequency, in cycles per unit of the inputs."
+    )
+    wave_amplitude: float = Field(1.0, gt=0, description="Their size; small: they matter late.")
 
 
 class Dcgan(Description):
@@ -45,10 +70,8 @@ class Dcgan(Description):
     width: int = Field(
         64, gt=0, description="Channels next to the image; doubled at each halving, at most ×8."
     )
-    norm: Literal["batch", "none"] = Field(
-        "batch",
-        description="Batch normalisation, except at a generator's output and a critic's input.",
-    )
+    norm: Norm = Field("batch", description=NORM)
+    minibatch: Minibatch = Field("none", description=MINIBATCH)
 
 
 NetworkDescription = Annotated[Mlp | Dcgan, Field(discriminator="kind")]

@@ -81,7 +81,8 @@ class WithReference(nn.Module):
 
     Each forward pass runs the network once on the reference followed by the inputs, and returns
     what belongs to the inputs. The network's output is a tensor or a named tuple of tensors with
-    one row per example.
+    one row per example. Layers that compare the examples of a batch see the reference as a batch
+    of its own.
 
     Args:
         network: Takes one or several tensors (x, or x and labels) with one row per example.
@@ -91,31 +92,47 @@ class WithReference(nn.Module):
     Raises:
         BadInput: The network has no virtual batch norm.
 
-    The reference is stored once by ``set_reference`` and saved with the network; it is never
-    replaced. Paper: Salimans et al. 2016, section 3.5.
+    The reference is stored once, by ``set_reference`` or the first ``offer``, and saved with the
+    network; it is never replaced. Paper: Salimans et al. 2016, section 3.5.
     """
 
     chosen: Tensor
 
     def __init__(self, network: nn.Module, *like: Tensor, members: int | None = None) -> None:
         super().__init__()
-        norms = [m for m in network.modules() if isinstance(m, VirtualBatchNorm)]
-        if not norms:
+        if not needs_reference(network):
             raise BadInput("a reference batch is of use to virtual batch norm only, found none.")
         self.network = network
         self.axis = 0 if members is None else 1
-        for norm in norms:
-            norm.references = like[0].shape[self.axis]
+        for layer in network.modules():
+            if isinstance(layer, VirtualBatchNorm | MinibatchDiscrimination | MinibatchStd):
+                layer.references = like[0].shape[self.axis]
         for index, tensor in enumerate(like):
             self.register_buffer(f"reference{index}", torch.zeros_like(tensor))
         self.inputs = len(like)
-        self.register_buffer("chosen", torch.zeros((), dtype=torch.bool))
-        self._known = False  # saves the device's answer; a loaded reference is found out once
+        self.register_buffer("chosen", torch.zeros((), dtype=torch.int64))  # 0 or 1
+        self._known: Tensor | None = None  # the flag that was last read as 1
+        self.register_load_state_dict_post_hook(_forget)
 
     @property
     def reference(self) -> tuple[Tensor, ...]:
         """The stored reference batch, one tensor per input of the network."""
         return tuple(self.get_buffer(f"reference{index}") for index in range(self.inputs))
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a reference; the device is asked until it says yes, and then no more.
+
+        The answer belongs to one flag: under ``functional_call`` other buffers can stand in.
+        """
+        if self._known is not self.chosen and self.chosen.item():
+            self._known = self.chosen
+        return self._known is self.chosen
+
+    def offer(self, *reference: Tensor) -> None:
+        """Store the reference batch if there is none yet, else do nothing."""
+        if not self.is_set:
+            self.set_reference(*reference)
 
     def set_reference(self, *reference: Tensor) -> None:
         """Store the reference batch, once and for all.
@@ -123,7 +140,7 @@ class WithReference(nn.Module):
         Raises:
             BadInput: There is one already, or the shapes are not those announced.
         """
-        if self.chosen.item():
+        if self.is_set:
             raise BadInput("the reference batch is chosen once and never replaced: it is set.")
         shapes = [tuple(t.shape) for t in reference]
         expected = [tuple(t.shape) for t in self.reference]
@@ -131,7 +148,7 @@ class WithReference(nn.Module):
             raise BadInput(f"a reference batch of shapes {expected} is needed, got {shapes}.")
         for stored, tensor in zip(self.reference, reference, strict=True):
             stored.copy_(tensor.detach())
-        self.chosen.fill_(True)
+        self.chosen.fill_(1)
 
     def forward(self, *inputs: Tensor) -> Any:
         """The network's output for ``inputs``.
@@ -139,8 +156,7 @@ class WithReference(nn.Module):
         Raises:
             BadInput: The reference batch is not set.
         """
-        self._known = self._known or bool(self.chosen.item())
-        if not self._known:
+        if not self.is_set:
             raise BadInput("virtual batch norm needs its reference batch: call set_reference.")
         pairs = zip(self.reference, inputs, strict=True)
         output = self.network(*(torch.cat([r.to(x.dtype), x], self.axis) for r, x in pairs))
@@ -158,11 +174,13 @@ class MinibatchDiscrimination(nn.Module):
     and so does this. T starts from N(0, 1/inputs).
 
     Shapes: (batch, inputs) to (batch, inputs + kernels); takes memory batch² · kernels · dims.
+    Inside ``WithReference`` the reference is a batch of its own.
 
     Paper: Salimans et al., Improved Techniques for Training GANs, 2016, section 3.2.
     """
 
     mixes_examples: ClassVar[bool] = True
+    references = 0
 
     def __init__(
         self, inputs: int, kernels: int = 50, dims: int = 5, members: int | None = None
@@ -175,9 +193,7 @@ class MinibatchDiscrimination(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Examples with their closeness appended."""
         m = _fine(x @ self.weight).unflatten(-1, (self.kernels, self.dims))
-        distance = (m.unsqueeze(-3) - m.unsqueeze(-4)).abs().sum(-1)  # (batch, batch, kernels)
-        itself = torch.eye(x.shape[-2], dtype=torch.bool, device=x.device)[..., None]
-        closeness = (-distance).exp().masked_fill(itself, 0.0).sum(-2)
+        closeness = torch.cat([_closeness(part) for part in _parts(m, -3, self.references)], -2)
         return torch.cat([x, closeness.to(x.dtype)], -1)
 
 
@@ -188,7 +204,8 @@ class MinibatchStd(nn.Module):
     division by the group's size; then the mean over features and places, the same number for the
     whole group. Groups are consecutive examples.
 
-    Shapes: (batch, features, *places) to (batch, features + 1, *places).
+    Shapes: (batch, features, *places) to (batch, features + 1, *places). Inside
+    ``WithReference`` the reference is a batch of its own.
 
     Args:
         group: Examples per group; None for the whole batch, as in the paper's text (its program
@@ -202,6 +219,7 @@ class MinibatchStd(nn.Module):
     """
 
     mixes_examples: ClassVar[bool] = True
+    references = 0
 
     def __init__(self, group: int | None = 4, members: int | None = None) -> None:
         super().__init__()
@@ -210,19 +228,29 @@ class MinibatchStd(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Examples with their group's deviation appended."""
-        axis, batch = self.axis, x.shape[self.axis]
-        group = self.group or batch
-        if batch % group:
+        parts = _parts(_fine(x), self.axis, self.references)
+        value = torch.cat([self._deviation(part) for part in parts], self.axis).to(x.dtype)
+        value = value.reshape(*value.shape, *(1 for _ in x.shape[self.axis + 1 :]))
+        # added to zeros in the memory order of x, so that channels-last maps stay so
+        feature = torch.zeros_like(x.narrow(self.axis + 1, 0, 1)) + value
+        return torch.cat([x, feature], self.axis + 1)
+
+    def check(self, batch: int) -> None:
+        """Refuse a batch size that cannot be divided into groups."""
+        if self.group is not None and batch % self.group:
             raise BadInput(
-                f"minibatch standard deviation in groups of {group} needs a batch size that is a "
-                f"multiple of {group}, and this one is {batch}."
+                f"minibatch standard deviation in groups of {self.group} needs a batch size that "
+                f"is a multiple of {self.group}, and this one is {batch}."
             )
-        grouped = _fine(x).unflatten(axis, (-1, group))
+
+    def _deviation(self, x: Tensor) -> Tensor:
+        """The group's number for each example: (batch,), behind a member axis if there is one."""
+        axis, batch = self.axis, x.shape[self.axis]
+        self.check(batch)
+        group = self.group or batch
+        grouped = x.unflatten(axis, (-1, group))
         deviation = (grouped.var(axis + 1, correction=0) + 1e-8).sqrt()
-        value = deviation.flatten(axis + 1).mean(-1).repeat_interleave(group, axis)
-        value = value.reshape(*value.shape, *(1 for _ in x.shape[axis + 1 :]))
-        feature = value.expand(*x.shape[: axis + 1], 1, *x.shape[axis + 2 :])
-        return torch.cat([x, feature.to(x.dtype)], axis + 1)
+        return deviation.flatten(axis + 1).mean(-1).repeat_interleave(group, axis)
 
 
 class Maxout(nn.Module):
@@ -270,18 +298,36 @@ def pack(x: Tensor, size: int, members: int | None = None) -> Tensor:
     return x.unflatten(axis, (-1, size)).flatten(axis + 1, axis + 2)
 
 
-MIXING_LAYERS = (
-    nn.BatchNorm1d,
-    nn.BatchNorm2d,
-    nn.BatchNorm3d,
-    MinibatchDiscrimination,
-    MinibatchStd,
-)
+MIXING_LAYERS: dict[type[nn.Module], str] = {
+    nn.BatchNorm1d: "batch norm",
+    nn.BatchNorm2d: "batch norm",
+    nn.BatchNorm3d: "batch norm",
+    MinibatchDiscrimination: "minibatch discrimination",
+    MinibatchStd: "minibatch standard deviation",
+}
+
+
+def mixing_layers(modules: Iterable[nn.Module]) -> list[str]:
+    """What lets an example's output depend on the others in its batch, each kind named once."""
+    there = list(modules)
+    kinds = (kind for kind in MIXING_LAYERS if any(isinstance(m, kind) for m in there))
+    return list(dict.fromkeys(MIXING_LAYERS[kind] for kind in kinds))
 
 
 def mixes_examples(modules: Iterable[nn.Module]) -> bool:
     """Whether any of ``modules`` lets an example's output depend on the others in its batch."""
-    return any(isinstance(module, MIXING_LAYERS) for module in modules)
+    return bool(mixing_layers(modules))
+
+
+def needs_reference(network: nn.Module) -> bool:
+    """Whether ``network`` has virtual batch norm."""
+    return any(isinstance(module, VirtualBatchNorm) for module in network.modules())
+
+
+def _forget(network: nn.Module, _: object) -> None:
+    """After loading a state: whether there is a reference is to be found out anew."""
+    assert isinstance(network, WithReference)
+    network._known = None
 
 
 def _fine(x: Tensor) -> Tensor:
@@ -292,6 +338,20 @@ def _fine(x: Tensor) -> Tensor:
 def _rest(x: Tensor, axis: int, n: int) -> Tensor:
     """``x`` without its first ``n`` examples."""
     return x.narrow(axis, n, x.shape[axis] - n)
+
+
+def _parts(x: Tensor, axis: int, references: int) -> list[Tensor]:
+    """The reference and the rest, each a batch by itself; ``x`` alone without a reference."""
+    if not references:
+        return [x]
+    return [x.narrow(axis, 0, references), _rest(x, axis, references)]
+
+
+def _closeness(m: Tensor) -> Tensor:
+    """Σ_{j≠i} exp(−‖Mᵢ_b − Mⱼ_b‖₁) of (..., batch, kernels, dims): (..., batch, kernels)."""
+    distance = (m.unsqueeze(-3) - m.unsqueeze(-4)).abs().sum(-1)  # (batch, batch, kernels)
+    itself = torch.eye(m.shape[-3], dtype=torch.bool, device=m.device)[..., None]
+    return (-distance).exp().masked_fill(itself, 0.0).sum(-2)
 
 
 def _moments(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:

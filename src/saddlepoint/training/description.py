@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from saddlepoint.description import Description
 from saddlepoint.games.dynamics import Alternating, DynamicsDescription
@@ -14,9 +14,32 @@ class Best(Description):
     """Which checkpoint counts as the best: by a scalar of the record."""
 
     scalar: str | None = Field(
-        None, description="Name of a recorded scalar, for example 'elbo'; by default none."
+        None,
+        description="Name of a recorded scalar, for example 'elbo'; by default the validation "
+        "score, if there is one.",
     )
     mode: Literal["min", "max"] = Field("min", description="Is smaller or larger better?")
+
+
+class Validation(Description):
+    """A score of the averaged model on the validation split, with every checkpoint."""
+
+    score: Literal["none", "kernel", "frechet", "sliced"] = Field(
+        "none",
+        description="kernel distance (unbiased, good for few samples), Fréchet or sliced "
+        "Wasserstein distance; lower is better.",
+    )
+    features: str = Field("pixels", description="Feature space, as for `evaluate`.")
+    samples: int = Field(1000, ge=40, le=50_000, description="Samples and real examples.")
+    patience: int | None = Field(
+        None, ge=1, description="Stop after so many validations without a new best."
+    )
+
+    @model_validator(mode="after")
+    def _patience_needs_a_score(self) -> Validation:
+        if self.patience is not None and self.score == "none":
+            raise ValueError("patience counts validations: choose a score with --validate.")
+        return self
 
 
 class Training(Description):
@@ -43,4 +66,5 @@ class Training(Description):
     samples: int = Field(64, ge=1, le=1024, description="Samples in each grid.")
     checkpoint_every: int = Field(500, ge=1, description="Steps between checkpoints.")
     keep: int = Field(3, ge=1, description="Newest checkpoints that are kept, besides the best.")
+    validation: Validation = Validation()
     best: Best = Best()

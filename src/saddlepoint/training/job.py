@@ -22,12 +22,14 @@ from saddlepoint.randomness import derive
 from saddlepoint.run import Run, seeds_of
 from saddlepoint.training import checkpoint
 from saddlepoint.training.averaging import Average
+from saddlepoint.training.description import Best
 from saddlepoint.training.device import Policy
 from saddlepoint.training.progress import Display
 from saddlepoint.training.record import Record
 from saddlepoint.training.restoring import flatten_optimiser, restore_optimiser
 from saddlepoint.training.signals import Signals
 from saddlepoint.training.step import Batches, Stepper
+from saddlepoint.training.validation import Validator
 
 SAMPLES = "samples"
 REAL = "real.png"
@@ -55,6 +57,7 @@ class Job:
     done: int = 0
     seconds: float = 0.0
     scalars: dict[str, float] = field(default_factory=dict)
+    validated: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         seeds, size = seeds_of(self.run), self.batch_size
@@ -71,6 +74,22 @@ class Job:
             learner, self.policy, Batches(loader), seeds, self.run.training.dynamics
         )
         self.average = Average(learner, self.run.training.averaging)
+        wanted = self.run.training.validation
+        self.validator = None if wanted.score == "none" else Validator(wanted, self.data)
+
+    @property
+    def best(self) -> Best:
+        """How the best checkpoint is chosen: as asked, else by the validation score."""
+        asked = self.run.training.best
+        if asked.scalar is None and self.validator is not None:
+            return Best(scalar=self.validator.name, mode="min")
+        return asked
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """The diagnostics shown live."""
+        own = () if self.validator is None else (self.validator.name,)
+        return (*self.learner.headline, *own)
 
     def parameter_counts(self) -> dict[str, int]:
         """Parameters of each player."""
@@ -79,6 +98,8 @@ class Job:
 
     def loop(self, target: int, record: Record, display: Display, signals: Signals) -> None:
         """Train until ``target`` steps are done.
+
+        It ends earlier if the validation score has not improved for as long as asked.
 
         Raises:
             RunStopped: A loss or gradient was not finite.
@@ -91,15 +112,20 @@ class Job:
             self.done += 1
             self.average.update(self.done)
             display.advance(self.done)
-            last = self.done == target or signals.received is not None
-            if last or self.done % settings.log_every == 0:
-                self._log(clock, record, display)
+            ordinary = self.done == target or self.done % settings.checkpoint_every == 0
+            fresh = self._validate(record) if self.validator is not None and ordinary else {}
+            last = self.done == target or signals.received is not None or self._exhausted
+            if last or self.done % settings.log_every == 0 or fresh:
+                self._log(clock, record, display, fresh)
             if last or self.done % settings.sample_every == 0:
                 self.draw(record)
             if last or self.done % settings.checkpoint_every == 0:
                 self.save(record)
             if signals.received is not None:
                 self._interrupted(signals.received, target, record)
+            if self._exhausted and self.done < target:
+                self._stopped_early(record, display)
+                return
 
     def _interrupted(self, signal_number: int, target: int, record: Record) -> None:
         if self.done < target:
@@ -110,7 +136,34 @@ class Job:
                 signal_number,
             )
 
-    def _log(self, clock: _Clock, record: Record, display: Display) -> None:
+    @property
+    def _exhausted(self) -> bool:
+        return self.validator is not None and self.validator.exhausted
+
+    def _stopped_early(self, record: Record, display: Display) -> None:
+        assert self.validator is not None
+        sentence = (
+            f"stopped at step {self.done}: {self.validator.name} has not improved for "
+            f"{self.validator.since} validations (best {self.validator.best:.4g}). "
+            f"`saddlepoint resume {self.folder}` goes on with new patience."
+        )
+        record.event(self.done, "plateau", sentence)
+        display.say(sentence)
+
+    def _validate(self, record: Record) -> dict[str, list[float]]:
+        """The validation score of each member, by name; settled averages, fixed latents."""
+        assert self.validator is not None
+        self._stop_if_not_finite(record)
+        self.average.settle(derive(self.run.seed, "recalibration"))
+        seed = derive(self.run.seed, "validation")
+        drawn = self.average.learner.sample(self.validator.samples, seed)
+        each = [self.validator.score(x) for x in (drawn if self.run.seeds > 1 else [drawn])]
+        self.validator.note(statistics.fmean(each))
+        return {self.validator.name: each}
+
+    def _log(
+        self, clock: _Clock, record: Record, display: Display, fresh: dict[str, list[float]]
+    ) -> None:
         self._stop_if_not_finite(record)
         seconds, batches = clock.lap(self.stepper.batches.cursor)
         self.seconds += seconds
@@ -120,8 +173,11 @@ class Job:
         read = self.stepper.meters.read()
         members = read if self.run.seeds > 1 else None
         if members is not None:
+            members |= fresh
             read = {name: statistics.fmean(values) for name, values in read.items()}
-        self.scalars = read or self.scalars
+        validated = {name: statistics.fmean(values) for name, values in fresh.items()}
+        self.scalars = (read or _without_validation(self.scalars)) | validated
+        self.validated |= validated
         examples = self.stepper.batches.cursor * self.batch_size * self.run.seeds
         record.scalars(
             self.done,
@@ -131,12 +187,13 @@ class Job:
             examples=examples,
             members=members,
         )
-        display.log(self.done, rate, self.scalars)
-        best = self.run.training.best
-        if best.scalar is not None and best.scalar not in self.scalars:
-            known = ", ".join(self.scalars)
+        display.log(self.done, rate, self.scalars | self.validated)
+        asked = self.run.training.best.scalar
+        known = [*self.scalars, *([self.validator.name] if self.validator is not None else [])]
+        if asked is not None and asked not in known:
             raise BadInput(
-                f"training.best.scalar = '{best.scalar}' is not recorded; recorded are: {known}."
+                f"training.best.scalar = '{asked}' is not recorded; recorded are: "
+                f"{', '.join(known)}."
             )
 
     def _stop_if_not_finite(self, record: Record) -> None:
@@ -190,7 +247,7 @@ class Job:
         tensors, facts = self._state()
         checkpoint.save(self.folder, self.done, tensors, facts)
         record.event(self.done, "checkpoint")
-        best = self.run.training.best
+        best = self.best
         if best.scalar is not None and best.scalar in self.scalars:
             value = self.scalars[best.scalar]
             if checkpoint.offer_best(self.folder, self.done, best.scalar, value, best.mode):
@@ -218,6 +275,7 @@ class Job:
             "meter_counts": counts,
             "optimiser_groups": groups,
             "data": self.data.info.fingerprint,
+            "validation": None if self.validator is None else self.validator.state(),
         }
         return tensors, facts
 
@@ -257,11 +315,17 @@ class Job:
         self.horizon = facts["horizon"]
         self.seconds = facts["seconds"]
         self.scalars = facts["scalars"]
+        if self.validator is not None and facts.get("validation") is not None:
+            self.validator.restore(facts["validation"])
         self.done = state.step
 
     def close(self) -> None:
         """Stop the loader's threads."""
         self.stepper.batches.loader.close()
+
+
+def _without_validation(scalars: dict[str, float]) -> dict[str, float]:
+    return {name: v for name, v in scalars.items() if not name.startswith("validation/")}
 
 
 class _Clock:

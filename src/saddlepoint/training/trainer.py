@@ -19,12 +19,12 @@ from saddlepoint.run import NAME, Run
 from saddlepoint.training import checkpoint, folder
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.job import Job
+from saddlepoint.training.own_data import OWN_DATA, open_own_data
 from saddlepoint.training.progress import display
 from saddlepoint.training.record import Record
 from saddlepoint.training.signals import Signals
 
 DEFAULT_BATCH = 128
-OWN_DATA = "data.npz"
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,7 @@ def resume(
     resolved = stored.resolved
     policy = choose(device or resolved["device"], resolved["precision"])
     with _machine(resolved["threads"], policy), folder.lock(where):
-        data = open_data(_moved_along(stored.run, where).data, keep=where)
-        if data.info.fingerprint != stored.data.fingerprint:
-            raise BadInput(
-                f"the data of {where} changed since the run began ({data.info.name}): put them "
-                "back as they were, or start a new run."
-            )
+        data = open_own_data(where)
         target = steps if steps is not None else resolved["steps"]
         job = Job(stored.run, where, data, policy, resolved["batch_size"], resolved["horizon"])
         notes = _restore(job, where)
@@ -138,7 +133,7 @@ def _carry_out(
     job: Job, target: int, event: str, quiet: bool, notes: list[str] | None = None
 ) -> Result:
     """Run the loop and put every kind of end on record."""
-    shown = display(job.done, target, job.learner.headline, wanted=not quiet)
+    shown = display(job.done, target, job.headline, wanted=not quiet)
     try:
         with Signals() as signals:
             record = Record(job.folder)
@@ -180,13 +175,6 @@ def _settled(run: Run, where: Path) -> Run:
     return run.replace(data=data)
 
 
-def _moved_along(run: Run, where: Path) -> Run:
-    """The run with its own stored array where it is now: the directory may have been moved."""
-    if isinstance(run.data, Array) and (where / OWN_DATA).exists():
-        return run.replace(data=run.data.replace(path=where / OWN_DATA))
-    return run
-
-
 def _batch_size(run: Run, data: Dataset) -> int:
     available = data.info.counts["train"]
     asked = run.training.batch_size
@@ -210,7 +198,7 @@ def _resolved(job: Job, steps: int) -> dict[str, Any]:
         "horizon": job.horizon,
         "data": job.data.info.model_dump(mode="json"),
         "parameters": job.parameter_counts(),
-        "headline": list(job.learner.headline),
+        "headline": list(job.headline),
     }
 
 

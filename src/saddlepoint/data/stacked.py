@@ -1,0 +1,171 @@
+"""Fashion-MNIST in threes: colour images with 1,000 equally likely modes, stacked on the fly.
+
+The stacked data sets of the mode-collapse papers (Srivastava et al., VEEGAN, 2017; Lin et al.,
+PacGAN, 2018) take MNIST; this is the same construction on Fashion-MNIST.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from saddlepoint.data.batch import Batch
+from saddlepoint.data.dataset import Dataset, Loader
+from saddlepoint.data.description import DataInfo, FashionMnist, StackedFashionMnist
+from saddlepoint.data.official import idx_examples
+from saddlepoint.data.order import Order
+from saddlepoint.data.pixels import as_batch, mirrored, upload
+from saddlepoint.data.resident import Examples, fingerprint
+from saddlepoint.data.splitting import Members, divide, members_of
+from saddlepoint.errors import BadInput
+from saddlepoint.randomness import numpy_generator
+
+CHANNELS = 3
+CLASSES = 10
+
+
+def open_stacked(description: StackedFashionMnist) -> StackedDataset:
+    """Fashion-MNIST, opened to be stacked.
+
+    Raises:
+        BadInput: A file is missing or damaged, or a split of Fashion-MNIST is empty.
+    """
+    base = FashionMnist(
+        root=description.root, download=description.download, split=description.split
+    )
+    return StackedDataset(description, idx_examples(base))
+
+
+def drawn(seed: int, split: str, members: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Which ``members`` are stacked: (count, 3), uniform and independent, with replacement.
+
+    Row i depends on the seed, the split and its members, not on ``count``.
+    """
+    chosen = numpy_generator(seed, "stacked", split).integers(len(members), size=(count, CHANNELS))
+    return members[chosen]
+
+
+class _Held:
+    """Grey images (N, H, W) and their labels (N,) on one device."""
+
+    def __init__(self, values: Tensor, labels: Tensor) -> None:
+        self.values, self.labels = values, labels
+
+    def to(self, device: torch.device) -> _Held:
+        return _Held(self.values.to(device), self.labels.to(device))
+
+    def stacked(self, triples: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (batch, H, W, 3) and labels (batch,) of the indices (batch, 3)."""
+        size = self.values.shape[1:]
+        planes = self.values.index_select(0, triples.flatten()).view(-1, CHANNELS, *size)
+        places = CLASSES ** torch.arange(CHANNELS - 1, -1, -1, device=triples.device)
+        return planes.permute(0, 2, 3, 1).contiguous(), (self.labels[triples] * places).sum(1)
+
+
+@final
+class StackedDataset(Dataset):
+    """The grey images once, and for each stacked one the three indices of its channels."""
+
+    def __init__(self, description: StackedFashionMnist, base: Examples) -> None:
+        """Divide the grey images and draw the threes of each split.
+
+        Raises:
+            BadInput: A split is to be drawn from none.
+        """
+        name = description.kind
+        assert base.labels is not None
+        members = divide(len(base.values), description.split, base.official_test, name)
+        counts = {
+            "train": description.train,
+            "validation": description.validation,
+            "test": description.test,
+        }
+        for split, count in counts.items():
+            if count and not len(members[split]):
+                raise BadInput(
+                    f"the {split} images of {name} are drawn from the {split} split of "
+                    f"Fashion-MNIST, which is empty: raise split.{split}, or set {split} to 0."
+                )
+        self._triples: Members = {
+            split: drawn(description.seed, split, members[split], count)
+            if count
+            else np.empty((0, CHANNELS), np.int64)
+            for split, count in counts.items()
+        }
+        self._flip = description.flip
+        values = torch.from_numpy(np.ascontiguousarray(base.values[..., 0]))
+        held = _Held(values, torch.from_numpy(base.labels))
+        self._on_device = {values.device: held}
+        self._held = held
+        digest = hashlib.sha256(fingerprint(base, members).encode())
+        for triples in self._triples.values():
+            digest.update(f"{triples.shape};".encode())
+            digest.update(triples.tobytes())
+        self.info = DataInfo(
+            name=name,
+            shape=(CHANNELS, *values.shape[1:]),
+            images=True,
+            classes=tuple(f"{mode:03d}" for mode in range(CLASSES**CHANNELS)),
+            counts=counts,
+            fingerprint=digest.hexdigest(),
+            notes=base.notes,
+        )
+
+    def loader(
+        self,
+        split: str,
+        batch_size: int,
+        *,
+        seed: int,
+        device: torch.device,
+        rank: int = 0,
+        world: int = 1,
+    ) -> Loader:
+        """See ``Dataset.loader``."""
+        triples = members_of(self._triples, split, self.info.name)
+        what = "training" if split == "train" else split
+        order = Order(len(triples), batch_size, seed=seed, rank=rank, world=world, what=what)
+        return _StackedLoader(
+            self._held_on(device), triples, order, self._flip and split == "train"
+        )
+
+    def take(self, split: str, n: int, device: torch.device) -> Batch:
+        """See ``Dataset.take``."""
+        if n < 0:
+            raise BadInput(f"n = {n}: the number of examples to take should not be negative.")
+        triples = torch.from_numpy(members_of(self._triples, split, self.info.name)[:n])
+        stored, label = self._held.stacked(triples)
+        return as_batch(stored.to(device), label.to(device), partly_labelled=False)
+
+    def _held_on(self, device: torch.device) -> _Held:
+        # An empty tensor resolves "cuda" to "cuda:0", so that both names share one copy.
+        device = torch.empty(0, device=device).device
+        if device not in self._on_device:
+            self._on_device[device] = self._held.to(device)
+        return self._on_device[device]
+
+
+@final
+class _StackedLoader(Loader):
+    """Batches stacked from the grey images on the device."""
+
+    def __init__(self, held: _Held, triples: NDArray[np.int64], order: Order, flip: bool) -> None:
+        self.batches_per_epoch = order.batches_per_epoch
+        self._held, self._triples, self._order, self._flip = held, triples, order, flip
+
+    def batch(self, cursor: int) -> Batch:
+        """See ``Loader.batch``; nothing here waits for the device."""
+        device = self._held.values.device
+        triples = upload(self._triples[self._order.positions(cursor)], device)
+        stored, label = self._held.stacked(triples)
+        if self._flip:
+            stored = mirrored(stored, upload(self._order.flips(cursor), device))
+        return as_batch(stored, label, partly_labelled=False)
+
+    def close(self) -> None:
+        """Nothing to stop: no threads are used."""

@@ -1,0 +1,74 @@
+"""What a score sees: one candidate against the reference, in one feature space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from saddlepoint.evaluation.sides import Mixture, Side
+from saddlepoint.metrics import memorisation, precision_recall
+
+NEIGHBOURS = 1000  # samples whose nearest training example is looked for
+TRAIN = 60_000  # training examples that are looked through
+
+
+@dataclass(frozen=True)
+class View:
+    """One comparison.
+
+    Work that several scores share is done once, when the first of them asks.
+
+    Attributes:
+        space: Name of the feature space.
+        images: Whether the examples are images.
+        real: The reference.
+        fake: The candidate, or the control in its place.
+        real_features: (n, d) of the reference.
+        fake_features: (m, d) of the candidate.
+        probabilities: Class probabilities (m, classes) of the candidate; None without classifier.
+        real_probabilities: The same of the reference.
+        train: What the generator learned from; None if not known.
+        control: Real examples that are not in the reference.
+        mixture: The known modes of a toy.
+        seed: Seed of everything random in scores.
+    """
+
+    space: str
+    images: bool
+    real: Side
+    fake: Side
+    real_features: Tensor
+    fake_features: Tensor
+    probabilities: Tensor | None
+    real_probabilities: Tensor | None
+    train: Side | None
+    control: Side
+    mixture: Mixture | None
+    seed: int
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a feature vector."""
+        return self.real_features.shape[1]
+
+    @property
+    def smaller(self) -> int:
+        """Examples of the smaller side."""
+        return min(len(self.real), len(self.fake))
+
+    @cached_property
+    def prdc(self) -> precision_recall.PrdcEstimates:
+        """Precision, recall, density and coverage."""
+        return precision_recall.prdc_estimates(self.real_features, self.fake_features)
+
+    @cached_property
+    def memory(self) -> memorisation.Memorisation:
+        """Distances to the training data, of at most ``NEIGHBOURS`` samples and real examples."""
+        assert self.train is not None
+        x, real = self.fake.x[:NEIGHBOURS], self.real.x[:NEIGHBOURS]
+        train = self.train.x[:TRAIN]
+        if self.images:
+            return memorisation.memorisation_of_images(x, train, real)
+        return memorisation.memorisation(x, train, real)

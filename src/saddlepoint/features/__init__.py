@@ -1,0 +1,1 @@
+"""Feature spaces: in what terms real and generated samples are compared."""

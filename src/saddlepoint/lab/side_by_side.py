@@ -1,0 +1,155 @@
+"""Several runs with the same time each, some at once, every one on a thread of its own."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from saddlepoint.run import NAME, Run, read_json
+from saddlepoint.training import trainer
+from saddlepoint.training.checkpoint import replace_text
+from saddlepoint.training.record import read_record
+
+PROBE_STEPS = 40
+SPENT = "core-seconds.json"
+_REFRESH_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of an experiment: its title, its description but for the steps, its directory."""
+
+    title: str
+    described: Run
+    where: Path
+
+
+def train_cells(cells: Sequence[Cell], minutes: float, at_once: int) -> Iterator[Cell]:
+    """Train every cell for as long, and give each back when it is done.
+
+    A cell trains on one thread, so that ``at_once`` of them share a machine with as many cores.
+    Its steps are what its own step time buys, both in time of the processor: what else the machine
+    does changes how long one waits, not how much a method is given. A cell that has begun goes
+    on; one that is done is not trained again.
+
+    Args:
+        cells: What to train.
+        minutes: Processor time of each.
+        at_once: Processes side by side; 1 trains in this one.
+    """
+    if at_once == 1:
+        for cell in cells:
+            _train(cell, minutes, quiet=False)
+            yield cell
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would inherit PyTorch's threads
+    with ProcessPoolExecutor(at_once, mp_context=context) as pool, _Watched(cells) as watched:
+        waiting = {pool.submit(_train, cell, minutes): cell for cell in cells}
+        try:
+            while waiting:
+                done, _ = wait(waiting, _REFRESH_SECONDS, FIRST_COMPLETED)
+                watched.refresh()
+                for future in done:
+                    future.result()
+                    yield waiting.pop(future)
+        finally:
+            _cancel(waiting)
+
+
+def _cancel(waiting: dict[Future[None], Cell]) -> None:
+    for future in waiting:
+        future.cancel()
+
+
+def _train(cell: Cell, minutes: float, quiet: bool = True) -> None:
+    spent = cell.where / SPENT
+    before = float(read_json(spent)["core_seconds"]) if spent.exists() else 0.0
+    start = time.process_time()
+    try:
+        if (cell.where / NAME).exists():
+            trainer.resume(cell.where, quiet=quiet)
+        else:
+            steps = affordable(cell.described, minutes)
+            start = time.process_time()
+            often = max(1, steps // 5)
+            training = cell.described.training.replace(
+                steps=steps, sample_every=often, checkpoint_every=often, threads=1
+            )
+            trainer.train(cell.described.replace(training=training), cell.where, quiet=quiet)
+    finally:
+        if cell.where.exists():
+            seconds = before + time.process_time() - start
+            replace_text(spent, json.dumps({"core_seconds": seconds}))
+
+
+def affordable(described: Run, minutes: float) -> int:
+    """Steps that fit into so many minutes of one core, by the time of some steps."""
+    _probe(described, PROBE_STEPS // 4)  # what is loaded and set up once counts for nobody
+    few, many = _probe(described, PROBE_STEPS), _probe(described, 4 * PROBE_STEPS)
+    each = (many - few) / (3 * PROBE_STEPS) if many > few else many / (4 * PROBE_STEPS)
+    return max(100, 100 * round(minutes * 60 / each / 100))
+
+
+def _probe(described: Run, steps: int) -> float:
+    """Processor seconds of a run of so many steps, its start included."""
+    training = described.training.replace(
+        steps=steps, log_every=10**6, sample_every=10**6, checkpoint_every=10**6, threads=1
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.process_time()
+        trainer.train(described.replace(training=training), Path(folder) / "probe", quiet=True)
+        return time.process_time() - start
+
+
+class _Watched:
+    """Bars that follow the cells by their records; nothing where no terminal shows them."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self.cells = cells
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeRemainingColumn(compact=True),
+            console=Console(stderr=True),
+            disable=not sys.stderr.isatty(),
+        )
+        self.bars: dict[str, Callable[[int], None]] = {}
+
+    def __enter__(self) -> _Watched:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def refresh(self) -> None:
+        """Read how far each cell is."""
+        for cell in self.cells:
+            if not (cell.where / NAME).exists():
+                continue
+            if cell.title not in self.bars:
+                total = read_json(cell.where / NAME)["resolved"]["steps"]
+                self.bars[cell.title] = self._bar(cell.title, total)
+            steps = read_record(cell.where).steps
+            if len(steps):
+                self.bars[cell.title](int(steps[-1]))
+
+    def _bar(self, title: str, total: int) -> Callable[[int], None]:
+        task = self.progress.add_task(title, total=total)
+
+        def update(step: int) -> None:
+            self.progress.update(task, completed=step, visible=step < total)
+
+        return update

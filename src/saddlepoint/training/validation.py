@@ -1,0 +1,97 @@
+"""A cheap score on the validation split: which checkpoint is best, and when to stop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saddlepoint.data.dataset import Dataset
+from saddlepoint.errors import BadInput
+from saddlepoint.features.opening import open_features
+from saddlepoint.metrics.frechet import Moments, frechet_distance
+from saddlepoint.metrics.kernel import kernel_distance
+from saddlepoint.metrics.sliced import sliced_distance
+from saddlepoint.training.description import Validation
+
+LEAST = 40
+
+
+def _frechet(real: Tensor, fake: Tensor) -> float:
+    return frechet_distance(Moments.of(real), Moments.of(fake))
+
+
+SCORES: dict[str, Callable[[Tensor, Tensor], float]] = {
+    "kernel": kernel_distance,
+    "frechet": _frechet,
+    "sliced": sliced_distance,
+}
+
+
+class Validator:
+    """Scores samples against the validation split; lower is better.
+
+    Every validation uses the same real examples and the same latents, so that differences between
+    checkpoints are not those of other draws. Patience counts validations without a new best; both
+    counters are part of the checkpoint.
+
+    Attributes:
+        name: Name of the recorded scalar, for example ``validation/kernel``.
+        samples: Samples that are scored each time.
+        best: Lowest score so far.
+        since: Validations since then.
+    """
+
+    def __init__(self, settings: Validation, data: Dataset) -> None:
+        """Take the examples and open the feature space.
+
+        Raises:
+            BadInput: The validation split is too small, or the feature space cannot be had.
+        """
+        there = data.info.counts["validation"]
+        if there < LEAST:
+            raise BadInput(
+                f"the validation split of {data.info.name} holds {there} examples, and a "
+                f"validation score needs {LEAST}: enlarge --data.split.validation, or use "
+                "--validate none."
+            )
+        self.settings = settings
+        self.name = f"validation/{settings.score}"
+        self.samples = min(settings.samples, there)
+        self._space = open_features(settings.features, data)
+        real = data.take("validation", self.samples, torch.device("cpu")).x
+        self._real = self._space.of(real)
+        self.best, self.since = math.inf, 0
+
+    def score(self, samples: Tensor) -> float:
+        """The score of ``samples`` (n, *shape); infinite if they are not finite."""
+        if not samples.isfinite().all():
+            return math.inf
+        fake = self._space.of(samples.float().cpu())
+        return SCORES[self.settings.score](self._real, fake)
+
+    def note(self, value: float) -> None:
+        """Count a validation."""
+        if value < self.best:
+            self.best, self.since = value, 0
+        else:
+            self.since += 1
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether patience is at its end."""
+        return self.settings.patience is not None and self.since >= self.settings.patience
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must hold."""
+        return {"best": self.best if math.isfinite(self.best) else None, "since": self.since}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what ``state`` gave; a run that had stopped by itself gets patience anew."""
+        self.best = math.inf if state["best"] is None else float(state["best"])
+        self.since = int(state["since"])
+        if self.exhausted:
+            self.since = 0

@@ -146,6 +146,18 @@ def test_seeds_are_scored_one_by_one_and_summed_up(seeds_run: Path) -> None:
     assert "3 seeds" in estimate.method
 
 
+def test_samples_are_scored_as_a_saved_picture_would_be(digits_run: Path, tmp_path: Path) -> None:
+    model = sp.load(digits_run)
+    side = sides.drawn(model, "it", 180, 0)
+    levels = (side.x + 1) * 127.5
+    assert torch.allclose(levels, levels.round(), atol=1e-4)
+    assert float((side.x - model.sample(180)).abs().max()) <= 1 / 255 + 1e-6
+    main(["sample", str(digits_run), "--n", "180", "--out", str(tmp_path / "saved.npz")])
+    saved = sides.candidate(tmp_path / "saved.npz", 180, (1, 8, 8)).x
+    ordered, scored = (x.flatten(1).sum(1).sort().values for x in (saved, side.x))
+    assert torch.allclose(ordered, scored, atol=0.02)
+
+
 def test_files_and_table(digits_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["evaluate", str(digits_run), "--features", "pixels", "--scores", "kernel", "mmd_test"])
     said = capsys.readouterr().out

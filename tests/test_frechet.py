@@ -478,6 +478,16 @@ def test_estimates_need_two_samples_a_block_and_finite_values() -> None:
             frechet_estimate(normal(50, d, 0), normal(50, d + 1, 0))
 
 
+def test_the_interval_of_a_distance_does_not_reach_below_zero() -> None:
+    for d in (3, 80):
+        flat = torch.full((60, d), 2.0)
+        lonely = flat.clone()
+        lonely[0] = 100.0  # all of the distance is one sample's
+        found = frechet_estimate(lonely, flat)
+        assert found.low == 0 < found.value < found.high
+        assert frechet_estimate(flat, flat).high == 0
+
+
 def test_blocks_and_leaves_smaller_than_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     """Row blocks and halved products change the order of sums and nothing else."""
     real, fake = correlated(530, 33, 29), correlated(520, 33, 30)

@@ -103,14 +103,16 @@ def test_the_smallest_of_a_row_are_found_by_groups() -> None:
 def test_a_large_common_offset_costs_no_digits(offset: float, dtypes: list[torch.dtype]) -> None:
     x, y = normal(60, 100, seed=5) + offset, normal(80, 100, seed=6) + offset
     agree(nearest(x, y, 5), x, y)
-    assert torch.float32 in dtypes
+    assert dtypes == [torch.float32]  # nothing has to be looked up in float64
     plain = x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T
     truth = torch.cdist(x.double(), y.double(), compute_mode="donot_use_mm_for_euclid_dist")
     if offset >= 1e4:  # the trap is there: the textbook formula is wrong by more than the distances
         assert (plain - truth.square()).abs().max() > 0.1 * truth.square().median()
 
 
-def test_duplicates_are_at_distance_zero_and_neighbours_of_each_other() -> None:
+def test_duplicates_are_at_distance_zero_and_neighbours_of_each_other(
+    dtypes: list[torch.dtype],
+) -> None:
     y = normal(120, 500, seed=7) * 3 + 50
     x = normal(40, 500, seed=8) * 3 + 50
     x[3], x[9], y[60], y[61] = y[17], y[5], y[4], y[4]
@@ -122,8 +124,10 @@ def test_duplicates_are_at_distance_zero_and_neighbours_of_each_other() -> None:
     for i in (4, 60, 61):
         assert found.distances[i, :2].tolist() == [0, 0] < [found.distances[i, 2], 0]
         assert set(found.indices[i, :2].tolist()) == {4, 60, 61} - {i}
-    same = y[:1].repeat(50, 1)
+    same = normal(4, 500, seed=22).repeat(20, 1)
+    dtypes.clear()
     assert (nearest(same, same, 5, exclude_self=True).distances == 0).all()
+    assert dtypes == [torch.float32]  # nothing can be nearer, so nothing is looked up again
     assert (nearest(same * 0, same * 0, 5, exclude_self=True).distances == 0).all()
 
 
@@ -143,6 +147,32 @@ def test_a_pair_has_the_same_distance_to_the_last_bit_wherever_it_comes_up() -> 
     )
     one_by_one = torch.cat([nearest(row[None], x, 150).distances for row in x[:20]])
     assert torch.equal(one_by_one[:, 1:], within.distances[:20])
+
+
+def test_one_pair_alone_has_the_same_distance_too() -> None:
+    """Several threads share the sum of a single long row, in another order."""
+    x = normal(4, 200_000, seed=20)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        space = Space.of(x, x)
+        together = space.squares(torch.tensor([0, 0, 1]), torch.tensor([1, 2, 3]))
+        alone = [space.squares(torch.tensor([i]), torch.tensor([j])) for i, j in ((0, 1), (1, 3))]
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(torch.cat(alone), together[[0, 2]])
+
+
+def test_bounds_hold_where_squares_vanish_in_float32() -> None:
+    x = 1e-24 * normal(50, 100, seed=21)
+    x[0] = 1
+    space = Space.of(x, x)
+    ((_, _, tile),) = space.tiles()
+    i, j = torch.arange(50)[:, None].expand(50, 50), torch.arange(50).expand(50, 50)
+    slack = space.slack(space.x_norms[:, None], space.y_norms)
+    assert space.dtype == torch.float32
+    assert (tile.double() <= space.squares(i, j)).all()
+    assert (space.squares(i, j) <= tile.double() + slack).all()
 
 
 def test_bounds_enclose_the_distances() -> None:

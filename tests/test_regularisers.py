@@ -22,6 +22,7 @@ from saddlepoint.games.regularisers import (
     RegulariserDescription,
     Turn,
     dragan,
+    penalties_together,
     r1,
     r2,
     wgan_gp,
@@ -95,6 +96,36 @@ def test_a_linear_critic_has_the_norm_of_its_weights_everywhere(shape, place) ->
     for target in (0.0, 0.7, 1.0):
         values = GradientPenalty(place=place, target=target).values(whole)
         torch.testing.assert_close(values, (norm - target).square().expand(6))
+
+
+@pytest.mark.parametrize("pack", [1, 2])
+@pytest.mark.parametrize("members", [None, 3])
+def test_penalties_together_are_the_penalties_apart(pack: int, members: int | None) -> None:
+    """One pass for R1, R2 and a two-sided penalty gives what three passes give."""
+    torch.manual_seed(4)
+    leading = () if members is None else (members,)
+    weight = torch.randn(*leading, 4, 6, dtype=torch.float64, requires_grad=True)
+
+    def critic(x: Tensor) -> Tensor:
+        if pack > 1:  # the critic itself joins consecutive examples: one score for two
+            x = x.unflatten(-2, (-1, pack)).flatten(-2)[..., :4]
+        return (x @ weight).tanh().square().sum(-1)
+
+    rows = (*leading, 6, 4 if pack == 1 else 2)
+    real, fake = torch.randn(2, *rows, dtype=torch.float64)
+    streams = Streams(3, "test") if members is None else Streams((3, 4, 5), "test")
+    whole = turn(critic, real, fake, pack=pack, members=members, streams=streams)
+    between = GradientPenalty(place="between", target=1.0)
+    asked = [(penalty, whole) for penalty in (r1(1.0), r2(1.0), between)]
+    together = penalties_together(asked)
+    for (penalty, _), values in zip(asked, together, strict=True):
+        apart = penalty.values(whole)
+        torch.testing.assert_close(values, apart)
+        assert values.shape == whole.real_score.shape
+        (first,) = torch.autograd.grad(values.sum(), weight, retain_graph=True)
+        (second,) = torch.autograd.grad(apart.sum(), weight)
+        torch.testing.assert_close(first, second)
+    assert penalties_together([]) == []
 
 
 @shapes

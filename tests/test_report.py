@@ -174,7 +174,8 @@ def test_the_page_is_semantic(page):
         "meta"
     )
     names = [attributes["id"] for attributes in page.all("h2")]
-    order = ["samples", "curves", "timeline", "data", "description", "environment", "onwards"]
+    order = ["samples", "curves", "evaluation", "timeline"]
+    order += ["data", "description", "environment", "onwards"]
     assert names == order
     assert [attributes["aria-labelledby"] for attributes in page.all("section")] == order
     identifiers = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
@@ -398,3 +399,33 @@ def test_compact_shrinks_and_refuses(tmp_path):
     assert parts.compact(path, 300, 10**6)[1] == (300, 100)
     path.write_text("no")
     assert parts.compact(path, 300, 10**6) is None
+
+
+def test_an_evaluation_is_shown(tmp_path):
+    folder = tmp_path / "evaluated"
+    fake_run(folder, frames=1)
+    assert "Not evaluated yet" in build_report(folder).read_text(encoding="utf-8")
+    row = {
+        "score": "kernel",
+        "title": "kernel <distance>",
+        "better": "lower",
+        "space": "pixels",
+        "value": 0.25,
+        "low": 0.125,
+        "high": None,
+        "n_real": 180,
+        "n_fake": 90,
+        "p_value": 0.01,
+        "control": {"value": 0.001, "low": -0.01, "high": 0.02},
+    }
+    whole = {"candidate": "it", "reference": "digits", "where": "test", "rows": [row, 3]}
+    whole |= {"notes": ["n matters"]}
+    (folder / "evaluation.json").write_text(json.dumps(whole))
+    text = build_report(folder).read_text(encoding="utf-8")
+    for part in ("kernel &lt;distance&gt; ↓", "0.25, p = 0.01", "[0.125, ∞ or undefined]"):
+        assert part in text
+    assert "0.001 [-0.01, 0.02]" in text
+    assert "n matters" in text
+    for broken in ("{", "[]", json.dumps({"rows": 5})):
+        (folder / "evaluation.json").write_text(broken)
+        assert "Not evaluated yet" in build_report(folder).read_text(encoding="utf-8")

@@ -62,7 +62,7 @@ def halved(x: np.ndarray) -> np.ndarray:
     return (x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]) / 4
 
 
-@pytest.mark.parametrize("shape", [*SIZES, (2, 8, 8), (1, 5, 12), (1, 1, 1), (1, 2, 30)])
+@pytest.mark.parametrize("shape", [*SIZES, (2, 8, 8), (1, 12, 5), (1, 1, 1), (1, 2, 30)])
 def test_ssim_equals_a_naive_loop(shape: tuple[int, int, int]) -> None:
     x, y = smooth(3, shape, 0), smooth(3, shape, 1)
     found = ssim(x, y)

@@ -169,6 +169,9 @@ def test_degenerate_and_refused_inputs() -> None:
     flat = torch.full((50, 3), 2.0)
     assert sliced_distance(flat, flat) == 0
     assert sliced_estimate(flat, flat).high == 0
+    lonely = flat.clone()
+    lonely[0] = 100.0  # all of the distance is one sample's, and the interval wider than the value
+    assert sliced_estimate(lonely, flat).low == 0
     assert sliced_distance(1e15 * normal(50, 3, 0), 1e-15 * normal(60, 3, 1)) > 0
     with pytest.raises(BadInput, match="dimensions"):
         sliced_distance(torch.zeros(5, 3), torch.zeros(5, 4))

@@ -158,8 +158,17 @@ def candidate(source: Any, n: int | None, shape: tuple[int, ...]) -> Side:
 
 
 def drawn(model: Trained, name: str, n: int, seed: int, member: int = 0) -> Side:
-    """``n`` samples of a trained model."""
-    return Side(name, model.sample(n, seed, member=member))
+    """``n`` samples of a trained model; images with 8 bits a value, as in a saved picture.
+
+    Real images have 8 bits, and finer values would give samples away to any test.
+    """
+    x = model.sample(n, seed, member=member)
+    return Side(name, in_eight_bits(x) if model.data.images else x)
+
+
+def in_eight_bits(x: Tensor) -> Tensor:
+    """Images in [-1, 1] rounded to the 256 values of a saved picture."""
+    return ((x.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
 
 
 def _described(source: Any, shape: tuple[int, ...] | None) -> Any:

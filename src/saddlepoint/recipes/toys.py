@@ -19,13 +19,14 @@ from saddlepoint.training.description import Training
 GAMMA = Piecewise(
     points=((0.0, 1.0), (0.4, 0.01), (0.45, 1e-3), (0.5, 2e-5), (1.0, 1e-5)), geometric=True
 )
-GENERATOR_RATE = Piecewise(
-    points=((0.0, 1e-3), (0.4, 7e-4), (0.45, 1.2e-4), (1.0, 2e-5)), geometric=True
-)
 CRITIC_RATE = Piecewise(points=((0.0, 1e-3), (0.5, 1e-3), (1.0, 5e-4)), geometric=True)
 
 
-def _toy(name: str, data: Any, steps: int, common: Common) -> Run:
+def _toy(name: str, data: Any, steps: int, common: Common, settled: float = 1.2e-4) -> Run:
+    """The game on ``data``; ``settled`` is the generator's rate after the first part."""
+    generator_rate = Piecewise(
+        points=((0.0, 1e-3), (0.4, 7e-4), (0.45, settled), (1.0, 2e-5)), geometric=True
+    )
     learner = Adversarial(
         latent=4,
         standardise=True,
@@ -39,7 +40,7 @@ def _toy(name: str, data: Any, steps: int, common: Common) -> Run:
             wave_frequency=0.7,
             wave_amplitude=0.5,
         ),
-        generator_optimiser=Adam(learning_rate=GENERATOR_RATE, beta1=0.0, beta2=0.99),
+        generator_optimiser=Adam(learning_rate=generator_rate, beta1=0.0, beta2=0.99),
         critic_optimiser=Adam(learning_rate=CRITIC_RATE, beta1=0.0, beta2=0.99),
     )
     training = Training(
@@ -60,7 +61,7 @@ def toy_ring(data: Any = "ring", **common: Unpack[Common]) -> Run:
     The critic sees random waves beside the coordinates, without which it is too smooth to teach
     the insides of modes. The four latents know nothing of modes.
     """
-    return _toy("toy-ring", data, 48_000, common)
+    return _toy("toy-ring", data, 48_000, common, settled=7e-5)
 
 
 @recipe("toy-grid")

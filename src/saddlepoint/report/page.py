@@ -17,6 +17,7 @@ from saddlepoint.errors import BadInput
 from saddlepoint.pictures import animate, evenly_spaced, write_aside
 from saddlepoint.report import figures, parts
 from saddlepoint.report.gather import Event, Frame, Summary, at, gather, number
+from saddlepoint.report.scores import evaluation
 
 NAME = "report.html"
 _THUMBNAILS = 8
@@ -54,6 +55,7 @@ def page(summary: Summary, gif: Path | None = None) -> str:
     sections = [
         _samples(summary),
         _curves(summary),
+        evaluation(summary.folder),
         _time(summary, gif),
         _data(summary),
         _description(summary),

@@ -1,0 +1,69 @@
+"""The report's section on evaluations, from ``evaluation.json`` alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from saddlepoint.report import parts
+from saddlepoint.report.gather import at, number
+
+NAME = "evaluation.json"
+PICTURE = "evaluation.png"
+_ARROWS = {"lower": "↓", "higher": "↑", "real": "="}
+
+
+def evaluation(folder: Path) -> str:
+    """The scores with intervals and controls; how to get them, if there are none."""
+    try:
+        found = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    listed, notes = at(found, "rows"), at(found, "notes")
+    rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+    if not rows:
+        words = f"Not evaluated yet: saddlepoint evaluate {folder} puts scores and intervals here."
+        return parts.section("Evaluation", parts.paragraph(words, "quiet"), key="evaluation")
+    head = f"{at(found, 'candidate')} against {at(found, 'reference')}. {at(found, 'where')}."
+    table = parts.table(
+        "Scores with 95 % intervals; ↓ lower is better, ↑ higher, = like the control",
+        ("score", "value", "interval", "control: real", "n", "space"),
+        [_row(row) for row in rows],
+    )
+    said = parts.listing(notes) if isinstance(notes, list) else ""
+    return parts.section(
+        "Evaluation", parts.paragraph(head), table, said, _picture(folder), key="evaluation"
+    )
+
+
+def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    control = row.get("control")
+    p_value = number(row.get("p_value"))
+    value = _said(row.get("value")) + (f", p = {p_value:.2g}" if p_value is not None else "")
+    return (
+        f"{row.get('title')} {_ARROWS.get(str(row.get('better')), '')}",
+        value,
+        _interval(row),
+        f"{_said(at(control, 'value'))} {_interval(control)}" if control else "–",
+        f"{row.get('n_real')} / {row.get('n_fake')}",
+        str(row.get("space")),
+    )
+
+
+def _interval(figure: Any) -> str:
+    return f"[{_said(at(figure, 'low'))}, {_said(at(figure, 'high'))}]"
+
+
+def _said(value: Any) -> str:
+    known = number(value)
+    return "∞ or undefined" if known is None else f"{known:.4g}"
+
+
+def _picture(folder: Path) -> str:
+    found = parts.compact(folder / PICTURE, 1600, 2_000_000)
+    if found is None:
+        return ""
+    data, size = found
+    image = parts.img(data, size, "Each score's value and interval beside the control's")
+    return parts.figure(image, "Value and 95 % interval of each score, on its own scale.")

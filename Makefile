@@ -15,11 +15,12 @@ $(VENV)/.developer: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
 	touch $@
 
-# Trains a DCGAN on the bundled digits and writes a page about it.
+# Trains a DCGAN on the bundled digits, scores it and writes a page about it.
 demo: $(VENV)/.installed
 	rm -rf $(DEMO)
 	$(BIN)/saddlepoint train dcgan --steps 1500 --out $(DEMO) --training.sample-every 150
 	$(BIN)/saddlepoint sample $(DEMO) --n 64 --seed 7 --out $(DEMO)/grid.png
+	$(BIN)/saddlepoint evaluate $(DEMO)
 	$(BIN)/saddlepoint report $(DEMO)
 	@echo "Open $(CURDIR)/$(DEMO)/report.html in a browser."
 

@@ -157,7 +157,7 @@ def test_mmd_of_many_samples_uses_a_seeded_subset() -> None:
     first = mmd_test(x, y, limit=50, seed=1)
     assert (first.statistic.n_real, first.statistic.n_fake) == (50, 50)
     assert first == mmd_test(x, y, limit=50, seed=1)
-    assert first.statistic != mmd_test(x, y, limit=50, seed=2).statistic
+    assert first.statistic.value != mmd_test(x, y, limit=50, seed=2).statistic.value
     whole = mmd_test(x, y).statistic
     assert (whole.n_real, whole.n_fake) == (300, 200)
 
@@ -172,6 +172,22 @@ def test_mmd_interval_is_made_of_the_naive_leave_one_out_values(sizes: tuple[int
     for b, found in enumerate(replicates):
         left = [np.delete(z.numpy(), blocks(len(z), count)[b], axis=0) for z in (x, y)]
         assert found == pytest.approx(naive_mmd(left[0], left[1], 0.9), abs=1e-12)
+
+
+def test_mmd_interval_adds_the_variances_of_blocks_and_of_permutations() -> None:
+    x, y = normal(80, 2, 10), normal(70, 2, 11)
+    pooled = torch.cat([x, y])
+    value, replicates = _jackknifed(_gram(pooled, 1.1), 80, 70)
+    blockwise = 19 / 20 * float(((np.array(replicates) - np.mean(replicates)) ** 2).sum())
+    random = np.random.default_rng(0)
+    permuted = [
+        _jackknifed(_gram(pooled[random.permutation(150)], 1.1), 80, 70)[0] for _ in range(400)
+    ]
+    half = stats.t.ppf(0.975, 19) * math.sqrt(blockwise + np.var(permuted))
+    found = mmd_test(x, y, permutations=2000, bandwidth=1.1).statistic
+    assert found.high - value == pytest.approx(half, rel=0.06)
+    assert value - found.low == pytest.approx(half, rel=0.06)
+    assert 0.2 < blockwise / np.var(permuted) < 5  # so that the lack of either would show
 
 
 def coverage(n: int, shift: float, simulations: int) -> float:

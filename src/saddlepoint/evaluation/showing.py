@@ -78,7 +78,8 @@ def print_table(evaluation: Evaluation) -> None:
     for name in ("value [95 % interval]", "control: real", "compared with real"):
         table.add_column(name)
     for row in evaluation.rows:
-        words = [f"{row.title} {ARROWS[row.better]}", row.space, cell(row.figure)]
+        space = row.space.split(" (")[0]  # the whole name stands below the table
+        words = [f"{row.title} {ARROWS[row.better]}", space, cell(row.figure)]
         words += [cell(row.control), verdict(row)]
         table.add_row(*(w for i, w in enumerate(words) if several or i != 1))
     console.print(table)

@@ -25,7 +25,6 @@ from saddlepoint.metrics.estimate import BLOCKS, Estimate, blocks, jackknife
 
 ROWS = 512  # rows turned into float64 at a time
 LEAF = 160  # columns below which halving a symmetric product no longer pays
-TINY = 1e-290  # a total variance too small to divide by
 NOT_FINITE = "Features must be finite: there is NaN, infinity or a huge value in them."
 PARTS = (1, 2, 3)  # the extrapolation looks at the whole, at both halves and at the three thirds
 
@@ -133,8 +132,6 @@ def frechet_distance(real: Moments, fake: Moments) -> float:
     large, small = larger.covariance, smaller.covariance
     sizes = (_positive(large.trace()), _positive(small.trace()))
     gap = float((real.mean - fake.mean).square().sum())
-    if min(sizes) < TINY:
-        return _distance(gap, sizes, None, 0)
     moving = (large.diagonal() > 0) & (small.diagonal() > 0)
     if not bool(moving.all()):
         large, small = large[moving][:, moving], small[moving][:, moving]
@@ -311,7 +308,7 @@ def _thin_distance(real: Tensor, fake: Tensor) -> float:
         float(few.square().sum()) / (len(few) - 1),
         float(many.square().sum()) / (len(many) - 1),
     )
-    if min(sizes) < TINY:
+    if min(sizes) == 0:
         return _distance(gap, sizes, None, 0)
     few = few / math.sqrt(sizes[0] * (len(few) - 1))
     many = many / math.sqrt(sizes[1] * (len(many) - 1))
@@ -325,7 +322,7 @@ def _distance(gap: float, sizes: tuple[float, float], product: Tensor | None, ra
     Args:
         gap: ‖μ₁ − μ₂‖².
         sizes: The traces t of both covariances.
-        product: LᵀCL of covariances divided by their traces; None if one of them vanishes.
+        product: LᵀCL of covariances divided by their traces; None if one of them is 0.
         rank: How many of its eigenvalues can be above zero.
     """
     if not math.isfinite(gap + sum(sizes)):

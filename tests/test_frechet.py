@@ -198,6 +198,15 @@ def test_singular_values_agree_at_any_rank(n: int, m: int, d: int) -> None:
     assert distance(fake, real) == pytest.approx(expected, rel=1e-9)
 
 
+def test_full_rank_needs_no_eigenvectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cost ten times as much as the Cholesky factor."""
+    monkeypatch.setattr(torch.linalg, "eigh", None)
+    assert distance(correlated(100, 20, 9), correlated(90, 20, 10)) > 0
+    assert distance(correlated(100, 20, 9), correlated(9, 20, 10)) > 0
+    with pytest.raises(TypeError):
+        distance(correlated(8, 20, 9), correlated(9, 20, 10))
+
+
 def test_dead_and_repeated_features() -> None:
     real, fake = correlated(300, 30, 11), correlated(200, 30, 12) * 1.3
     real[:, 4], fake[:, 9] = 0.0, 2.5  # dead on one side only
@@ -486,6 +495,20 @@ def test_the_interval_of_a_distance_does_not_reach_below_zero() -> None:
         found = frechet_estimate(lonely, flat)
         assert found.low == 0 < found.value < found.high
         assert frechet_estimate(flat, flat).high == 0
+
+
+@pytest.mark.parametrize("offset", [0.1, 1e3, -7e8])
+def test_what_taking_a_block_out_leaves_may_be_constant_up_to_rounding(offset: float) -> None:
+    """Then variances are rounding of either sign, and their sum may be below zero."""
+    for seed in range(10):
+        real = torch.full((60, 3), offset, dtype=torch.float64)
+        real[:3] += normal(3, 3, seed) * max(1, abs(offset))
+        found = frechet_estimate(real, real.flip(0) + normal(60, 3, seed + 1))
+        whole = Moments.of(real)
+        assert all(0 <= r < math.inf for r in found.replicates)
+        rest = whole.minus(Moments.of(real[:3]))
+        assert 0 <= frechet_distance(rest, rest) <= 1e-10 * float(whole.covariance.trace())
+        assert 0 <= frechet_distance(rest, whole) < math.inf
 
 
 def test_blocks_and_leaves_smaller_than_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:

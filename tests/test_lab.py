@@ -51,10 +51,21 @@ def test_the_control_is_a_perfect_sampler() -> None:
 
 
 def test_the_budget_buys_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(side_by_side, "PROBE_STEPS", 10)
-    described = METHODS["gan"]("ring").replace(seeds=2)
-    one, four = (side_by_side.affordable(described, minutes) for minutes in (0.5, 2.0))
-    assert 1.5 < four / one < 10
+    """Steps cost 20 ms on a clock of our own, a start 3 s and the first one 9 s more."""
+    starts = iter([12.0, 3.0, 3.0])
+    monkeypatch.setattr(side_by_side, "_probe", lambda run, steps: next(starts) + 0.02 * steps)
+    described = METHODS["gan"]("ring")
+    assert side_by_side.affordable(described, 2.0) == 6000
+    starts = iter([12.0, 3.0, 3.0])
+    assert side_by_side.affordable(described, 0.001) == 100, "never fewer than a hundred"
+    starts = iter([0.0, 100.0, 3.0])  # a hiccup in the short probe: the long one alone counts
+    long = 4 * side_by_side.PROBE_STEPS
+    expected = 100 * round(120 / ((3.0 + 0.02 * long) / long) / 100)
+    assert side_by_side.affordable(described, 2.0) == expected
+
+
+def test_a_probe_takes_time_and_leaves_nothing(tmp_path: Path) -> None:
+    assert side_by_side._probe(METHODS["gan"]("ring").replace(seeds=2), 3) > 0
 
 
 def test_side_by_side_is_what_it_is_one_after_the_other(tmp_path: Path) -> None:

@@ -132,6 +132,8 @@ def frechet_distance(real: Moments, fake: Moments) -> float:
     large, small = larger.covariance, smaller.covariance
     sizes = (_positive(large.trace()), _positive(small.trace()))
     gap = float((real.mean - fake.mean).square().sum())
+    if min(sizes) == 0:
+        return _distance(gap, sizes, None, 0)
     moving = (large.diagonal() > 0) & (small.diagonal() > 0)
     if not bool(moving.all()):
         large, small = large[moving][:, moving], small[moving][:, moving]

@@ -72,14 +72,14 @@ def test_side_by_side_is_what_it_is_one_after_the_other(tmp_path: Path) -> None:
     def cells(name: str) -> list[side_by_side.Cell]:
         return [
             side_by_side.Cell(m, METHODS[m]("ring").replace(seeds=2), tmp_path / name / m)
-            for m in ("gan", "wgan-gp")
+            for m in ("gan", "pacgan2")
         ]
 
     minutes = 1e-6  # buys the least: 100 steps
     done = list(side_by_side.train_cells(cells("apart"), minutes, at_once=2))
     list(side_by_side.train_cells(cells("alone"), minutes, at_once=1))
-    assert {cell.title for cell in done} == {"gan", "wgan-gp"}
-    for method in ("gan", "wgan-gp"):
+    assert {cell.title for cell in done} == {"gan", "pacgan2"}
+    for method in ("gan", "pacgan2"):
         apart, alone = sp.load(tmp_path / "apart" / method), sp.load(tmp_path / "alone" / method)
         assert apart.step == alone.step == 100
         assert apart.sample(16, member=1).equal(alone.sample(16, member=1))

@@ -1,34 +1,44 @@
 """Which score reacts to which damage: known defects put into real examples, scored one by one.
 
-    python benchmarks/damage.py DATA [--run RUN] [--n 1500] [--features auto ...] [--json FILE]
+    python benchmarks/damage.py DATA [--n 3000] [--features auto ...] [--json FILE] [--picture FILE]
+    python benchmarks/damage.py --run RUN [...]     # its data and split, and its samples as well
+    python benchmarks/damage.py --show FILE ...     # the tables of stored results
 
-DATA is a built-in name, a folder or an array with labels; RUN a generator trained on it. Every
-candidate is scored by the library's own evaluation against the same real examples; a mark says that
-the 95 % interval of its difference to the control does not hold 0, or that p < 0.05.
+DATA is a built-in name, a folder or an array with labels. Every candidate is scored by the
+library's own evaluation against the same real examples. A mark says that the 95 % interval of its
+difference to the control does not hold 0, or p < 0.05: ▲ worse than the control, ▽ better, which
+is as suspicious, ● other than the control where neither is better. The first damage is none:
+what reacts to it are the false alarms that a level of 5 % allows.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure as Canvas
 from scipy import ndimage
 from torch import Tensor
 
-from saddlepoint import recipes
+from saddlepoint import pictures, recipes
+from saddlepoint.data.dataset import Dataset
+from saddlepoint.data.description import describe_data
 from saddlepoint.data.opening import open_data
-from saddlepoint.evaluation import sides
 from saddlepoint.evaluation.evaluate import Scorer, Settings
 from saddlepoint.evaluation.progress import telling
-from saddlepoint.evaluation.result import Evaluation, Row
+from saddlepoint.evaluation.result import Row
 from saddlepoint.evaluation.showing import number
-from saddlepoint.evaluation.sides import Reference, Side
+from saddlepoint.evaluation.sides import Reference, Side, drawn
 from saddlepoint.learners.build import build_learner
+from saddlepoint.training.own_data import open_own_data
 from saddlepoint.training.trained import load
 
 CPU = torch.device("cpu")
@@ -76,16 +86,17 @@ class Damage:
         return (moved + noise).clamp(-1, 1)
 
 
-def sides_of(data: str, n: int) -> tuple[Reference, Tensor, Tensor]:
-    """Reference, control and the raw material of the damages, all disjoint test examples."""
-    dataset = open_data(sides.describe_data(data))
+def sides_of(dataset: Dataset, n: int) -> tuple[Reference, Tensor, Tensor]:
+    """Reference, control and the raw material of the damages, all disjoint held-out examples."""
     pool = [dataset.take(split, 10**9, CPU) for split in ("test", "validation")]
     x = torch.cat([batch.x.float() for batch in pool])
     labels = torch.cat([batch.label for batch in pool if batch.label is not None])
+    if len(labels) < len(x):
+        sys.exit("the damages need labelled data: some drop classes.")
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(1))
     x, labels = x[order], labels[order]
     n = min(n, len(x) // 3)
-    train = dataset.take("train", 20_000, CPU).x.float()
+    train = dataset.take("train", 60_000, CPU).x.float()
     reference = Reference(
         data=dataset.info,
         dataset=dataset,
@@ -103,77 +114,220 @@ def untrained(reference: Reference, n: int) -> Tensor:
     return build_learner(learner, reference.data, batch_size=64, seed=0).eval().sample(n, 0)
 
 
-def verdict(row: Row) -> str:
-    """The figure, with a mark if it differs from the control."""
-    said = number(row.figure.estimate.value)
+def mark(row: Row) -> str:
+    """How the candidate differs from the control, if it does."""
+    own = row.figure.estimate
     if row.figure.p_value is not None:
-        return f"{said} ●" if row.figure.p_value < 0.05 else said
-    if row.like_real is None and row.control is not None:
-        own, other = row.figure.estimate, row.control.estimate
-        apart = own.low > other.high or own.high < other.low
-        return f"{said} ●" if apart else said
-    return f"{said} ●" if row.like_real is False else said
+        if row.figure.p_value >= 0.05:
+            return ""
+        return "●" if row.better == "real" else "▲"
+    if row.control is None:
+        return ""
+    other = row.control.estimate
+    gap = row.gap
+    if gap is None:  # intervals of another kind: apart if they do not meet
+        apart, sign = own.low > other.high or own.high < other.low, own.value - other.value
+    else:
+        apart, sign = not gap.low <= 0 <= gap.high, gap.value
+    if not apart:
+        return ""
+    if row.better == "real":
+        return "●"
+    return "▲" if (sign > 0) == (row.better == "lower") else "▽"
+
+
+def strength(row: Row) -> float:
+    """The difference to the control in half widths of its interval; positive is worse."""
+    own = row.figure.estimate
+    if row.control is None or not math.isfinite(own.value):
+        return math.nan
+    other = row.control.estimate
+    gap = row.gap
+    half = (
+        (gap.high - gap.low) / 2
+        if gap is not None
+        else math.hypot(own.high - own.low, other.high - other.low) / 2
+    )
+    if not math.isfinite(half) or half == 0:
+        return math.nan if own.value == other.value else math.inf
+    apart = (own.value - other.value) / half
+    return {"lower": apart, "higher": -apart, "real": abs(apart)}[row.better]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data")
+    parser.add_argument("data", nargs="?")
     parser.add_argument("--run", type=Path)
-    parser.add_argument("--n", type=int, default=1500)
+    parser.add_argument("--n", type=int, default=3000)
     parser.add_argument("--features", nargs="+", default=["auto"])
     parser.add_argument("--scores", nargs="+", default=["default"])
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--show", type=Path, nargs="+")
     asked = parser.parse_args()
-    reference, x, labels = sides_of(asked.data, asked.n)
+    if asked.show:
+        for path in asked.show:
+            stored = json.loads(path.read_text())
+            print("\n".join([*table(stored), "", *summary(stored)]))
+        return
+    if (asked.run is None) == (asked.data is None):
+        parser.error("name either DATA or --run RUN.")
+    torch.set_num_threads(asked.threads)
+    began = time.perf_counter()
+    opened = open_own_data(asked.run) if asked.run else open_data(describe_data(asked.data))
+    reference, x, labels = sides_of(opened, asked.n)
     n = len(reference.real)
     assert reference.train is not None
     damage = Damage(x, labels, reference.train.x, n)
+    half = len(reference.data.classes) // 2
     candidates: dict[str, Callable[[], Tensor]] = {
-        "other real examples": lambda: reference.control.x,
-        "noise 0.05": lambda: damage.noise(0.05),
-        "noise 0.1": lambda: damage.noise(0.1),
-        "noise 0.3": lambda: damage.noise(0.3),
-        "blur 0.5": lambda: damage.blur(0.5),
-        "blur 1": lambda: damage.blur(1.0),
-        "blur 2": lambda: damage.blur(2.0),
+        "none: fresh real examples": lambda: x[:n],
+        "noise, σ = 0.05": lambda: damage.noise(0.05),
+        "noise, σ = 0.1": lambda: damage.noise(0.1),
+        "noise, σ = 0.3": lambda: damage.noise(0.3),
+        "blur, σ = 0.5": lambda: damage.blur(0.5),
+        "blur, σ = 1": lambda: damage.blur(1.0),
+        "blur, σ = 2": lambda: damage.blur(2.0),
         "1 class dropped": lambda: damage.without(1),
-        "half of the classes": lambda: damage.without(len(reference.data.classes) // 2),
+        f"{half} of {2 * half} classes dropped": lambda: damage.without(half),
         "each sample 10 times": lambda: damage.repeated(10),
-        "typical 30 % of a class": lambda: damage.narrow(0.3),
+        "most typical 30 % of a class": lambda: damage.narrow(0.3),
         "training examples": lambda: damage.copies(changed=False),
-        "the same, changed a little": lambda: damage.copies(changed=True),
+        "the same, mirrored and shifted": lambda: damage.copies(changed=True),
         "untrained DCGAN": lambda: untrained(reference, n),
     }
     if asked.run is not None:
         model = load(asked.run)
-        candidates[f"DCGAN, {model.step:,} steps"] = lambda: model.sample(n, seed=1)
+        name = f"DCGAN, {model.step:,} steps"
+        candidates[name] = lambda: drawn(model, name, n, seed=1).x
     settings = Settings(features=asked.features, scores=asked.scores)
-    found: dict[str, Evaluation] = {}
+    rows: dict[str, list[dict[str, Any]]] = {}
     with telling(quiet=not sys.stderr.isatty()) as tell:
         scorer = Scorer(reference, settings, tell)
         for name, make in candidates.items():
-            found[name] = scorer.evaluation(Side(name, make()), {})
-    print("\n".join(table(found, n)))
+            found = scorer.evaluation(Side(name, make()), {})
+            rows[name] = [entry(row) for row in found.rows]
+            print(f"{name}: done after {time.perf_counter() - began:.0f} s", file=sys.stderr)
+    spaces = dict.fromkeys(row.space for row in found.rows)
+    stored = {
+        "data": reference.data.name,
+        "n": n,
+        "train": len(reference.train),
+        "spaces": list(spaces),
+        "control": [control(row) for row in found.rows],
+        "candidates": rows,
+        "seconds": time.perf_counter() - began,
+    }
+    print("\n".join([*table(stored), "", *summary(stored)]))
     if asked.json:
         asked.json.parent.mkdir(parents=True, exist_ok=True)
-        rows = {name: evaluation.as_json() for name, evaluation in found.items()}
-        asked.json.write_text(json.dumps(rows, indent=1) + "\n")
+        asked.json.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
+    if asked.picture:
+        pictures.save_png(picture(stored), asked.picture)
 
 
-def table(found: dict[str, Evaluation], n: int) -> list[str]:
-    """Markdown: a damage a row, a score a column."""
-    first = next(iter(found.values()))
-    heads = [f"{row.title} ({row.space})" for row in first.rows]
-    lines = [f"| {first.reference}, n = {n:,} | {' | '.join(heads)} |"]
-    lines.append("|---" * (len(heads) + 1) + "|")
-    for name, evaluation in found.items():
-        cells = [verdict(row) for row in evaluation.rows]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    reacting = [
-        np.sum(["●" in verdict(e.rows[i]) for e in found.values()]) for i in range(len(heads))
-    ]
-    lines.append(f"| reacts to | {' | '.join(map(str, reacting))} |")
+def entry(row: Row) -> dict[str, Any]:
+    """A score of one candidate, as it is stored."""
+    own = row.figure.estimate
+    finite = {
+        name: value if math.isfinite(value) else None
+        for name, value in (("value", own.value), ("low", own.low), ("high", own.high))
+    }
+    return {"score": row.key, "space": row.space, **finite, "p_value": row.figure.p_value} | {
+        "mark": mark(row),
+        "strength": strength(row) if math.isfinite(strength(row)) else None,
+    }
+
+
+def control(row: Row) -> dict[str, Any]:
+    """A score's name and its control, as they are stored."""
+    value = math.nan if row.control is None else row.control.estimate.value
+    return {
+        "score": row.key,
+        "title": row.title,
+        "space": row.space,
+        "value": value if math.isfinite(value) else None,
+    }
+
+
+def table(stored: dict[str, Any]) -> list[str]:
+    """Markdown: a score a row, a damage a column, value and mark in the cells."""
+    names = list(stored["candidates"])
+    several = len({c["space"] for c in stored["control"]}) > 1
+    lines = [f"| {stored['data']}, n = {stored['n']:,} | control | {' | '.join(names)} |"]
+    lines.append("|---" * (len(names) + 2) + "|")
+    for place, head in enumerate(stored["control"]):
+        title = head["title"] + (f" ({head['space'].split(' (')[0]})" if several else "")
+        cells = [title, _cell(head["value"], "")]
+        for name in names:
+            found = stored["candidates"][name][place]
+            cells.append(_cell(found["value"], found["mark"]))
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def summary(stored: dict[str, Any]) -> list[str]:
+    """Markdown: for each score what it reacts to, what looks better for it, what it is blind to."""
+    several = len({c["space"] for c in stored["control"]}) > 1
+    lines = [
+        f"| {stored['data']}, n = {stored['n']:,} | reacts to | is blind to |",
+        "|---|---|---|",
+    ]
+    for place, head in enumerate(stored["control"]):
+        marked: dict[str, list[str]] = {"▲": [], "▽": [], "": []}
+        for name, rows in stored["candidates"].items():
+            mark = rows[place]["mark"]
+            if name.startswith("none") and not mark:
+                continue  # as it should be
+            marked["▲" if mark == "●" else mark].append(name)
+        reacts = _graded(marked["▲"])
+        if marked["▽"]:
+            reacts += ("; " if reacts else "") + f"takes for better: {_graded(marked['▽'])}"
+        title = head["title"] + (f" ({head['space'].split(' (')[0]})" if several else "")
+        lines.append(f"| {title} | {reacts} | {_graded(marked[''])} |")
+    return lines
+
+
+def _graded(names: list[str]) -> str:
+    """``noise, σ = 0.05, noise, σ = 0.1`` as ``noise (0.05, 0.1)``."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        kind, _, grade = name.partition(", σ = ")
+        found.setdefault(kind, []).extend([grade] if grade else [])
+    return ", ".join(f"{k} ({', '.join(g)})" if g else k for k, g in found.items())
+
+
+def _cell(value: float | None, mark: str) -> str:
+    return f"{number(math.nan if value is None else value)} {mark}".strip()
+
+
+def picture(stored: dict[str, Any]) -> Any:
+    """A score a row, a damage a column; colour: distance to the control in half intervals."""
+    names, heads = list(stored["candidates"]), stored["control"]
+    grid = np.full((len(heads), len(names)), np.nan)
+    for column, name in enumerate(names):
+        for line, found in enumerate(stored["candidates"][name]):
+            if found["strength"] is not None:
+                grid[line, column] = found["strength"]
+    shown = np.sign(grid) * np.log10(1 + np.abs(grid))
+    with pictures.plain_style():
+        size = (3.6 + 0.52 * len(names), 2.4 + 0.27 * len(heads))
+        canvas = Canvas(figsize=size, layout="constrained")
+        axis = canvas.subplots()
+        image = axis.imshow(shown, cmap="RdBu_r", vmin=-2, vmax=2, aspect="auto")
+        axis.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=8)
+        axis.set_yticks(range(len(heads)), [h["title"] for h in heads], fontsize=8)
+        axis.grid(visible=False)
+        for column, name in enumerate(names):
+            for line, found in enumerate(stored["candidates"][name]):
+                axis.text(column, line, found["mark"], ha="center", va="center", fontsize=8)
+        bar = canvas.colorbar(image, ax=axis, shrink=0.7)
+        bar.set_ticks([-2, -1, 0, 1, 2], labels=["−99", "−9", "0", "9", "99"])
+        bar.set_label("worse than the control → (half 95 % intervals)", fontsize=8)
+        title = f"{stored['data']}, n = {stored['n']:,}: which score reacts to which damage"
+        axis.set_title(title, loc="left", fontsize=9)
+        return pictures.rendered(canvas)
 
 
 if __name__ == "__main__":

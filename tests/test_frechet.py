@@ -398,10 +398,25 @@ def straight_line(x: np.ndarray, y: np.ndarray) -> float:
 def test_the_extrapolation_is_the_line_it_claims(n: int, m: int, d: int) -> None:
     real, fake = correlated(n, d, 25), correlated(m, d, 26) + 0.3
     found = frechet_infinite_estimate(real, fake)
-    assert found.value == pytest.approx(straight_line(real.numpy(), fake.numpy()), rel=1e-8)
+    line = straight_line(real.numpy(), fake.numpy())
+    assert found.value == pytest.approx(max(line, 0.0), rel=1e-8)
     assert "extrapolated" in found.method
     assert len(found.replicates) == BLOCKS
-    assert found.low < found.value < found.high
+    assert 0 <= found.low <= found.value < found.high
+
+
+def test_an_extrapolation_below_zero_is_zero_with_its_whole_interval() -> None:
+    below = 0
+    for seed in range(40):
+        real, fake = normal(90, 4, 2 * seed), normal(90, 4, 2 * seed + 1)
+        found = frechet_infinite_estimate(real, fake)
+        line = straight_line(real.numpy(), fake.numpy())
+        below += line < 0
+        assert found.value == pytest.approx(max(line, 0.0), abs=1e-10)
+        half = found.high - found.value
+        assert found.low == pytest.approx(max(found.value - half, 0.0), abs=1e-12)
+        assert half > 0
+    assert below > 5
 
 
 def test_extrapolated_replicates_equal_recomputing() -> None:

@@ -231,7 +231,7 @@ def lab(
     experiment: Positional[Literal["mode-collapse"]],
     *,
     out: Path | None = None,
-    minutes: float = 20.0,
+    minutes: float = 13.0,
     seeds: int = 10,
     only: str | None = None,
     fast: bool = False,

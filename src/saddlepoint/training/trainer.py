@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from saddlepoint.run import NAME, Run
 from saddlepoint.training import checkpoint, folder
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.job import Job
+from saddlepoint.training.memory import keeping_freed_memory
 from saddlepoint.training.own_data import OWN_DATA, open_own_data
 from saddlepoint.training.progress import display
 from saddlepoint.training.record import Record
@@ -60,7 +61,7 @@ def train(run: Run, out: str | Path | None = None, *, quiet: bool = False) -> Re
     new = not where.exists()
     folder.prepare(where)
     try:
-        with _machine(run.training.threads, policy), folder.lock(where):
+        with _machine(run.training.threads, policy, run.seeds), folder.lock(where):
             run = _settled(run, where)
             data = open_data(run.data, keep=where)
             size = _batch_size(run, data)
@@ -102,7 +103,7 @@ def resume(
     stored = folder.read(where)
     resolved = stored.resolved
     policy = choose(device or resolved["device"], resolved["precision"])
-    with _machine(resolved["threads"], policy), folder.lock(where):
+    with _machine(resolved["threads"], policy, stored.run.seeds), folder.lock(where):
         data = open_own_data(where)
         target = steps if steps is not None else resolved["steps"]
         job = Job(stored.run, where, data, policy, resolved["batch_size"], resolved["horizon"])
@@ -203,12 +204,14 @@ def _resolved(job: Job, steps: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _machine(threads: int | None, policy: Policy) -> Iterator[None]:
+def _machine(threads: int | None, policy: Policy, seeds: int) -> Iterator[None]:
     """Set what belongs to the process, and put it back afterwards.
 
     Flushing denormals to zero keeps a saturated critic, whose gradients underflow, from slowing
-    the CPU's convolutions down many times.
+    the CPU's convolutions down many times. Keeping freed memory pays for several seeds side by
+    side alone (`benchmarks/members.py`); convolutions were no faster with it.
     """
+    keeping = keeping_freed_memory() if seeds > 1 else nullcontext()
     before = torch.get_num_threads()
     flushed = torch.tensor(1e-40).mul(1.0).item() == 0.0
     cuda = [policy.device] if policy.device.type == "cuda" else []
@@ -216,7 +219,7 @@ def _machine(threads: int | None, policy: Policy) -> Iterator[None]:
     try:
         if threads is not None:
             torch.set_num_threads(threads)
-        with torch.random.fork_rng(devices=cuda):
+        with keeping, torch.random.fork_rng(devices=cuda):
             yield
     finally:
         torch.set_num_threads(before)

@@ -169,7 +169,7 @@ def main() -> None:
     if asked.show:
         for path in asked.show:
             stored = json.loads(path.read_text())
-            print("\n".join([*table(stored), "", *summary(stored)]))
+            print("\n".join([*table(stored), "", *marks(stored)]))
         return
     if (asked.run is None) == (asked.data is None):
         parser.error("name either DATA or --run RUN.")
@@ -219,7 +219,7 @@ def main() -> None:
         "candidates": rows,
         "seconds": time.perf_counter() - began,
     }
-    print("\n".join([*table(stored), "", *summary(stored)]))
+    print("\n".join([*table(stored), "", *marks(stored)]))
     if asked.json:
         asked.json.parent.mkdir(parents=True, exist_ok=True)
         asked.json.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
@@ -267,35 +267,17 @@ def table(stored: dict[str, Any]) -> list[str]:
     return lines
 
 
-def summary(stored: dict[str, Any]) -> list[str]:
-    """Markdown: for each score what it reacts to, what looks better for it, what it is blind to."""
+def marks(stored: dict[str, Any]) -> list[str]:
+    """Markdown: a score a row, a damage a column, the mark alone in the cells."""
+    names = list(stored["candidates"])
     several = len({c["space"] for c in stored["control"]}) > 1
-    lines = [
-        f"| {stored['data']}, n = {stored['n']:,} | reacts to | is blind to |",
-        "|---|---|---|",
-    ]
+    lines = [f"| {stored['data']}, n = {stored['n']:,} | {' | '.join(names)} |"]
+    lines.append("|---" + "|:-:" * len(names) + "|")
     for place, head in enumerate(stored["control"]):
-        marked: dict[str, list[str]] = {"▲": [], "▽": [], "": []}
-        for name, rows in stored["candidates"].items():
-            mark = rows[place]["mark"]
-            if name.startswith("none") and not mark:
-                continue  # as it should be
-            marked["▲" if mark == "●" else mark].append(name)
-        reacts = _graded(marked["▲"])
-        if marked["▽"]:
-            reacts += ("; " if reacts else "") + f"takes for better: {_graded(marked['▽'])}"
         title = head["title"] + (f" ({head['space'].split(' (')[0]})" if several else "")
-        lines.append(f"| {title} | {reacts} | {_graded(marked[''])} |")
+        cells = [stored["candidates"][name][place]["mark"] for name in names]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
     return lines
-
-
-def _graded(names: list[str]) -> str:
-    """``noise, σ = 0.05, noise, σ = 0.1`` as ``noise (0.05, 0.1)``."""
-    found: dict[str, list[str]] = {}
-    for name in names:
-        kind, _, grade = name.partition(", σ = ")
-        found.setdefault(kind, []).extend([grade] if grade else [])
-    return ", ".join(f"{k} ({', '.join(g)})" if g else k for k, g in found.items())
 
 
 def _cell(value: float | None, mark: str) -> str:

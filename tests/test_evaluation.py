@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import saddlepoint as sp
 from saddlepoint.cli import main
 from saddlepoint.evaluation import compare as comparing
 from saddlepoint.evaluation import showing, sides
-from saddlepoint.evaluation.evaluate import Scorer, Settings
+from saddlepoint.evaluation.evaluate import PAIRS, Scorer, Settings
 from saddlepoint.evaluation.progress import telling
 from saddlepoint.evaluation.scores import SCORES, chosen
 from saddlepoint.metrics import frechet, kernel
@@ -174,6 +175,30 @@ def test_files_and_table(digits_run: Path, capsys: pytest.CaptureFixture[str]) -
     )
     assert "p_value" in stored["rows"][1]
     assert Image.open(digits_run / "evaluation.png").size[0] > 300
+
+
+def test_samples_stand_above_the_training_images_nearest_to_them(
+    digits_run: Path, tmp_path: Path
+) -> None:
+    reference = sides.of_run(digits_run, 100)
+    assert reference.train is not None
+    fresh, copies = reference.control.x[:90], reference.train.x[300:310].flip(-1)
+    candidate = sides.Side("ten mirrored copies", torch.cat([fresh, copies]))
+    settings = Settings(features=("pixels",), scores=("memorisation",))
+    with telling(quiet=True) as tell:
+        found = Scorer(reference, settings, tell).evaluation(candidate, {})
+    assert found.pairs is not None
+    closest, theirs, first, nearest = np.split(found.pairs, 4)
+    assert closest.shape == theirs.shape == (PAIRS, 1, 8, 8)
+    originals = {x.tobytes() for x in reference.train.x[300:310].numpy()}
+    assert {x.tobytes() for x in theirs[:10]} == originals
+    assert np.array_equal(closest[:10], np.flip(theirs[:10], -1))
+    assert np.array_equal(first, fresh[:PAIRS].numpy())
+    assert {x.tobytes() for x in nearest} <= {x.tobytes() for x in reference.train.x.numpy()}
+    written = showing.write(found, tmp_path)
+    assert Image.open(written[2]).size[0] > 8 * PAIRS
+    showing.write(replace(found, pairs=None), tmp_path)
+    assert not written[2].exists(), "a picture of another evaluation"
 
 
 def test_few_samples_are_flagged_with_the_number_needed(digits_run: Path) -> None:

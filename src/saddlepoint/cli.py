@@ -134,7 +134,7 @@ def evaluate(
         scores: default, all or names (a wrong one lists them); one or several.
         checkpoint: latest, best, a step, or auto: the best if the run names one, else the latest.
         seed: Seed of the samples.
-        out: Folder for evaluation.json and evaluation.png (by default the run's, else here).
+        out: Folder for evaluation.json and the pictures (by default the run's, else here).
         device: Where to draw samples.
         quiet: Show no progress.
     """

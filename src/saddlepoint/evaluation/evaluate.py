@@ -26,6 +26,7 @@ from saddlepoint.training.folder import versions
 from saddlepoint.training.trained import Trained, load
 
 Source = Any
+PAIRS = 12  # samples that are shown beside their nearest training images
 Which = int | Literal["auto", "latest", "best"]
 
 
@@ -196,6 +197,7 @@ class Scorer:
                 "evaluate an earlier checkpoint."
             )
         rows: list[Row] = []
+        pairs = None
         reference = self.reference
         for place, space in enumerate(self.spaces):
             views = {"candidate": self._view(space, candidate)}
@@ -209,6 +211,8 @@ class Scorer:
             for number, score in enumerate(wanted):
                 self._tell(f"{score.title} ({space.name})", number, len(wanted))
                 rows.append(self._row(score, space, views))
+            if reference.data.images and any(score.key == "memorisation" for score in wanted):
+                pairs = views["candidate"].closest_pairs(PAIRS)
         if not rows:
             raise BadInput(
                 f"none of the scores {', '.join(self.settings.scores)} applies to these examples."
@@ -232,6 +236,7 @@ class Scorer:
             facts=facts | {"versions": versions(), "data": reference.data.fingerprint},
             rows=tuple(rows),
             notes=tuple(notes),
+            pairs=pairs,
         )
 
     def _row(self, score: Score, space: FeatureSpace, views: dict[str, View]) -> Row:

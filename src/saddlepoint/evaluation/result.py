@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from saddlepoint.metrics.estimate import Estimate, difference
 
 Better = Literal["lower", "higher", "real"]
@@ -81,6 +84,8 @@ class Evaluation:
         rows: The figures.
         notes: What holds for the whole table, one sentence each.
         seconds: How long it took.
+        pairs: Samples beside their nearest training images, as ``View.closest_pairs`` gives
+            them; None where the training images are not known, or memorisation was not asked for.
     """
 
     candidate: str
@@ -91,7 +96,7 @@ class Evaluation:
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
-    pictures: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    pairs: NDArray[np.floating] | None = field(default=None, repr=False, compare=False)
 
     def row(self, key: str, space: str | None = None) -> Row:
         """The row of a score (in a feature space).

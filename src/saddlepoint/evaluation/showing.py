@@ -22,6 +22,7 @@ from saddlepoint.training.checkpoint import replace_text
 
 NAME = "evaluation.json"
 PICTURE = "evaluation.png"
+NEAREST = "evaluation-nearest.png"
 ARROWS = {"lower": "↓", "higher": "↑", "real": "="}
 
 
@@ -111,16 +112,26 @@ def foot(evaluation: Evaluation) -> list[str]:
 def write(evaluation: Evaluation, folder: Path) -> list[Path]:
     """Write ``evaluation.json`` and ``evaluation.png`` into ``folder``.
 
+    Where training images are known, ``evaluation-nearest.png`` shows samples above the training
+    images that they are nearest to: the closest ones of all, then the first ones.
+
     Raises:
         RunStopped: The folder cannot be written.
     """
+    found = [folder / NAME, folder / PICTURE]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        replace_text(folder / NAME, json.dumps(evaluation.as_json(), indent=1, allow_nan=False))
-        pictures.save_png(picture(evaluation), folder / PICTURE)
+        replace_text(found[0], json.dumps(evaluation.as_json(), indent=1, allow_nan=False))
+        pictures.save_png(picture(evaluation), found[1])
+        if evaluation.pairs is None:
+            (folder / NEAREST).unlink(missing_ok=True)  # of another evaluation
+        else:
+            columns = len(evaluation.pairs) // 4
+            found.append(folder / NEAREST)
+            pictures.save_png(pictures.grid(evaluation.pairs, columns), found[2])
     except OSError as error:
         raise RunStopped(f"cannot write to {folder} ({error.strerror or error}).") from error
-    return [folder / NAME, folder / PICTURE]
+    return found
 
 
 def print_comparison(comparison: Comparison) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from saddlepoint.evaluation.sides import Mixture, Side
@@ -72,3 +75,15 @@ class View:
         if self.images:
             return memorisation.memorisation_of_images(x, train, real)
         return memorisation.memorisation(x, train, real)
+
+    def closest_pairs(self, count: int) -> NDArray[np.floating]:
+        """Samples beside the training images that they are nearest to: (4 · count, c, h, w).
+
+        First the ``count`` samples that are closest to the training data, then their nearest
+        training images; then the first ``count`` samples, then theirs.
+        """
+        assert self.train is not None
+        closest, at, _ = self.memory.closest(count)
+        first = self.memory.nearest.indices[:count, 0]
+        rows = [self.fake.x[closest], self.train.x[at], self.fake.x[:count], self.train.x[first]]
+        return torch.cat(rows).numpy()

@@ -10,7 +10,11 @@ from saddlepoint.report import parts
 from saddlepoint.report.gather import at, number
 
 NAME = "evaluation.json"
-PICTURE = "evaluation.png"
+PICTURES = {
+    "evaluation.png": "Value and 95 % interval of each score, on its own scale.",
+    "evaluation-nearest.png": "Samples above the training images that they are nearest to: first "
+    "the samples that are closest of all, then the first ones.",
+}
 _ARROWS = {"lower": "↓", "higher": "↑", "real": "="}
 
 
@@ -32,9 +36,8 @@ def evaluation(folder: Path) -> str:
         [_row(row) for row in rows],
     )
     said = parts.listing(notes) if isinstance(notes, list) else ""
-    return parts.section(
-        "Evaluation", parts.paragraph(head), table, said, _picture(folder), key="evaluation"
-    )
+    drawn = "".join(_picture(folder / name, words) for name, words in PICTURES.items())
+    return parts.section("Evaluation", parts.paragraph(head), table, said, drawn, key="evaluation")
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
@@ -60,10 +63,9 @@ def _said(value: Any) -> str:
     return "∞ or undefined" if known is None else f"{known:.4g}"
 
 
-def _picture(folder: Path) -> str:
-    found = parts.compact(folder / PICTURE, 1600, 2_000_000)
+def _picture(path: Path, words: str) -> str:
+    found = parts.compact(path, 1600, 2_000_000)
     if found is None:
         return ""
     data, size = found
-    image = parts.img(data, size, "Each score's value and interval beside the control's")
-    return parts.figure(image, "Value and 95 % interval of each score, on its own scale.")
+    return parts.figure(parts.img(data, size, words), words)

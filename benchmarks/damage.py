@@ -2,7 +2,7 @@
 
     python benchmarks/damage.py DATA [--n 3000] [--features auto ...] [--json FILE] [--picture FILE]
     python benchmarks/damage.py --run RUN [...]     # its data and split, and its samples as well
-    python benchmarks/damage.py --show FILE ...     # the tables of stored results
+    python benchmarks/damage.py --show FILE [--picture FILE]    # tables and picture of a stored one
 
 DATA is a built-in name, a folder or an array with labels. Every candidate is scored by the
 library's own evaluation against the same real examples. A mark says that the 95 % interval of its
@@ -164,12 +164,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--json", type=Path)
     parser.add_argument("--picture", type=Path)
-    parser.add_argument("--show", type=Path, nargs="+")
+    parser.add_argument("--show", type=Path)
     asked = parser.parse_args()
     if asked.show:
-        for path in asked.show:
-            stored = json.loads(path.read_text())
-            print("\n".join([*table(stored), "", *marks(stored)]))
+        show(json.loads(asked.show.read_text()), asked.picture)
         return
     if (asked.run is None) == (asked.data is None):
         parser.error("name either DATA or --run RUN.")
@@ -219,12 +217,17 @@ def main() -> None:
         "candidates": rows,
         "seconds": time.perf_counter() - began,
     }
-    print("\n".join([*table(stored), "", *marks(stored)]))
     if asked.json:
         asked.json.parent.mkdir(parents=True, exist_ok=True)
         asked.json.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
-    if asked.picture:
-        pictures.save_png(picture(stored), asked.picture)
+    show(stored, asked.picture)
+
+
+def show(stored: dict[str, Any], where: Path | None) -> None:
+    """Print the table of values and the one of marks, and draw."""
+    print("\n".join([*table(stored), "", *marks(stored)]))
+    if where:
+        pictures.save_png(picture(stored), where)
 
 
 def entry(row: Row) -> dict[str, Any]:
@@ -254,12 +257,11 @@ def control(row: Row) -> dict[str, Any]:
 def table(stored: dict[str, Any]) -> list[str]:
     """Markdown: a score a row, a damage a column, value and mark in the cells."""
     names = list(stored["candidates"])
-    several = len({c["space"] for c in stored["control"]}) > 1
+    titles = titled(stored["control"])
     lines = [f"| {stored['data']}, n = {stored['n']:,} | control | {' | '.join(names)} |"]
     lines.append("|---" * (len(names) + 2) + "|")
     for place, head in enumerate(stored["control"]):
-        title = head["title"] + (f" ({head['space'].split(' (')[0]})" if several else "")
-        cells = [title, _cell(head["value"], "")]
+        cells = [titles[place], _cell(head["value"], "")]
         for name in names:
             found = stored["candidates"][name][place]
             cells.append(_cell(found["value"], found["mark"]))
@@ -267,16 +269,24 @@ def table(stored: dict[str, Any]) -> list[str]:
     return lines
 
 
+def titled(heads: list[dict[str, Any]]) -> list[str]:
+    """The scores' titles, with the space where a score is there in several."""
+    titles = [head["title"] for head in heads]
+    return [
+        f"{title} ({head['space'].split(' ')[0]})" if titles.count(title) > 1 else title
+        for title, head in zip(titles, heads, strict=True)
+    ]
+
+
 def marks(stored: dict[str, Any]) -> list[str]:
     """Markdown: a score a row, a damage a column, the mark alone in the cells."""
     names = list(stored["candidates"])
-    several = len({c["space"] for c in stored["control"]}) > 1
+    titles = titled(stored["control"])
     lines = [f"| {stored['data']}, n = {stored['n']:,} | {' | '.join(names)} |"]
     lines.append("|---" + "|:-:" * len(names) + "|")
-    for place, head in enumerate(stored["control"]):
-        title = head["title"] + (f" ({head['space'].split(' (')[0]})" if several else "")
+    for place in range(len(titles)):
         cells = [stored["candidates"][name][place]["mark"] for name in names]
-        lines.append(f"| {title} | {' | '.join(cells)} |")
+        lines.append(f"| {titles[place]} | {' | '.join(cells)} |")
     return lines
 
 
@@ -299,7 +309,7 @@ def picture(stored: dict[str, Any]) -> Any:
         axis = canvas.subplots()
         image = axis.imshow(shown, cmap="RdBu_r", vmin=-2, vmax=2, aspect="auto")
         axis.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=8)
-        axis.set_yticks(range(len(heads)), [h["title"] for h in heads], fontsize=8)
+        axis.set_yticks(range(len(heads)), titled(heads), fontsize=8)
         axis.grid(visible=False)
         for column, name in enumerate(names):
             for line, found in enumerate(stored["candidates"][name]):

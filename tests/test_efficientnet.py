@@ -218,6 +218,7 @@ def test_the_space_says_what_it_is(space) -> None:
     assert (features >= 0).all()
     probabilities = space.probabilities(images)
     assert torch.allclose(probabilities.sum(1), torch.ones(9), atol=1e-4)
+    assert space.shares_from(space.of(images)) is None, "ImageNet's classes are not the data's"
     assert torch.allclose(space.of(images[3:4]), features[3:4], atol=1e-4)
     assert torch.equal(space.of(images[:2, :1]), space.of(images[:2, :1].repeat(1, 3, 1, 1)))
 

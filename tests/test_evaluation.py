@@ -20,6 +20,8 @@ from saddlepoint.evaluation import showing, sides
 from saddlepoint.evaluation.evaluate import PAIRS, Scorer, Settings
 from saddlepoint.evaluation.progress import telling
 from saddlepoint.evaluation.scores import SCORES, chosen
+from saddlepoint.features.classifier import ClassifierSpace
+from saddlepoint.features.interface import FeatureSpace
 from saddlepoint.metrics import frechet, kernel
 from saddlepoint.metrics.estimate import (
     BLOCKS,
@@ -199,6 +201,18 @@ def test_samples_stand_above_the_training_images_nearest_to_them(
     assert Image.open(written[2]).size[0] > 8 * PAIRS
     showing.write(replace(found, pairs=None), tmp_path)
     assert not written[2].exists(), "a picture of another evaluation"
+
+
+def test_classes_are_found_among_the_datas_own_alone(
+    digits_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A classifier of other classes has an Inception-type score, but no classes to find."""
+    scores = ("inception_type", "classes", "classes_kl")
+    found = sp.evaluate(digits_run, scores=scores)
+    assert [row.key for row in found.rows] == list(scores)
+    monkeypatch.setattr(ClassifierSpace, "shares_from", FeatureSpace.shares_from)
+    found = sp.evaluate(digits_run, scores=scores)
+    assert [row.key for row in found.rows] == ["inception_type"]
 
 
 def test_few_samples_are_flagged_with_the_number_needed(digits_run: Path) -> None:

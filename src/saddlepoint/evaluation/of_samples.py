@@ -40,6 +40,11 @@ def _classified(view: View) -> bool:
     return view.probabilities is not None
 
 
+def _of_known_classes(view: View) -> bool:
+    """Whether the space tells the data's own classes apart, and not those of ImageNet."""
+    return view.real_shares is not None
+
+
 def _mixture(view: View) -> bool:
     return view.mixture is not None
 
@@ -103,7 +108,8 @@ _add(
         "real",
         asks="Are samples closer to the training data (below 0) or further off (above 0) than "
         "fresh data, all in all?",
-        blind="a few copies among many good samples",
+        blind="a few copies among many good samples; smooth images, which lie near everything, "
+        "pass for copies",
         paper="Meehan et al. 2020",
         applies=_trained,
         compute=_copying,
@@ -166,9 +172,10 @@ _add(
         "classes found",
         "higher",
         asks="How many of the classes occur among the samples?",
-        blind="variety within a class; how often each occurs",
+        blind="variety within a class; how often each occurs: one sample counts, and one that the "
+        "classifier mistakes too",
         paper="Srivastava et al. 2017",
-        applies=_classified,
+        applies=_of_known_classes,
         compute=_classes_found,
     )
 )
@@ -180,7 +187,7 @@ _add(
         asks="Do classes occur as often as among real examples?",
         blind="variety within a class; quality",
         paper="Lin et al. 2018",
-        applies=_classified,
+        applies=_of_known_classes,
         compute=_classes_kl,
     )
 )

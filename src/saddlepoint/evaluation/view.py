@@ -31,7 +31,8 @@ class View:
         real_features: (n, d) of the reference.
         fake_features: (m, d) of the candidate.
         probabilities: Class probabilities (m, classes) of the candidate; None without classifier.
-        real_shares: How often each class occurs in the reference, counts or shares; likewise.
+        real_shares: How often each of the data's classes occurs in the reference, counts or
+            shares; None if the space does not tell these classes apart.
         train: What the generator learned from; None if not known.
         control: Real examples that are not in the reference.
         mixture: The known modes of a toy.

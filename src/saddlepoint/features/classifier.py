@@ -63,6 +63,13 @@ class ClassifierSpace(FeatureSpace):
             logits = self.network.head(features.to(self.device))
             return (logits / self.measured.temperature).softmax(1).to(features.device)
 
+    @override
+    def shares_from(self, features: Tensor) -> Tensor:
+        """See ``FeatureSpace.shares_from``: counts of the most probable classes."""
+        return torch.bincount(
+            self.probabilities_from(features).argmax(1), minlength=len(self.classes)
+        )
+
 
 def why_unsuitable(info: DataInfo) -> str | None:
     """Why ``auto`` takes no classifier for these data, as the end of a sentence; None if it does.

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import final
 
-import torch
 from torch import Tensor
 
 #: Called as (what is being done, units done, units in all), for a progress bar.
@@ -62,12 +61,10 @@ class FeatureSpace(ABC):
     def shares_from(self, features: Tensor) -> Tensor | None:
         """What share of real data each class has, given real features: counts, or shares.
 
-        A class counts where it is the most probable one. None if the space is no classifier.
+        A class counts where it is the most probable one. None if the classes, if there are any,
+        are not those of the data.
         """
-        probabilities = self.probabilities_from(features)
-        if probabilities is None:
-            return None
-        return torch.bincount(probabilities.argmax(1), minlength=probabilities.shape[1])
+        return None
 
     @final
     def probabilities(self, images: Tensor, progress: Progress | None = None) -> Tensor | None:

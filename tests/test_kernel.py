@@ -176,6 +176,65 @@ def test_float32_features_lose_nothing_that_matters(
         np.testing.assert_allclose(found, exact, rtol=1e-4)
 
 
+def rounded(u: Tensor, v: Tensor) -> Tensor:
+    """What bfloat16 products with float32 sums are, on any processor."""
+    if u.dtype != torch.float32 or u.shape[1] < kernel.MANY:
+        return u @ v.T
+    return u.bfloat16().float() @ v.bfloat16().float().T
+
+
+def samples_of_kind(kind: str, n: int, d: int, seed: int) -> tuple[Tensor, Tensor]:
+    x, y = positive(n, d, 4 * seed), positive(n, d, 4 * seed + 2)
+    if kind == "binary":
+        return (x > 0.9).float(), (y > 1.0).float()
+    if kind == "one coordinate far off":
+        y[:, 0] += 50.0
+    if kind == "all far off":
+        y = y + 7.3
+    if kind == "one direction":
+        x, y = x[:, :1] * positive(1, d, 999), y[:, :1] * positive(1, d, 999)
+    return x.float(), y.float()
+
+
+@pytest.mark.parametrize(
+    "kind", ["alike", "binary", "one coordinate far off", "all far off", "one direction"]
+)
+@pytest.mark.parametrize("emulated", [False, True])
+def test_products_in_bfloat16_change_nothing_that_matters(
+    monkeypatch: pytest.MonkeyPatch, kind: str, emulated: bool
+) -> None:
+    """Less than a hundredth of the interval, and a few millionths of a distance that is there.
+
+    Fails for bfloat16 products of features that are centred together: rounding what tells the
+    samples apart moves a distance by some ten-thousandths, up to a twentieth of the interval.
+    """
+    if emulated:
+        monkeypatch.setattr(kernel, "products", rounded)
+    n, d = 400, 320
+    assert d >= kernel.MANY
+    for seed in range(3):
+        x, y = samples_of_kind(kind, n, d, seed)
+        found, exact = kernel_estimate(x, y), in_float64(x, y)
+        assert abs(found.value - exact) < 0.01 * (found.high - found.low) / 2
+        if "far" in kind:
+            assert found.value == pytest.approx(exact, rel=1e-5)
+
+
+def test_the_permission_to_round_is_taken_back() -> None:
+    switch = getattr(torch.backends.mkldnn, "matmul", None)
+    if switch is None:
+        pytest.skip("PyTorch before 2.9 has no such switch")
+    before = switch.fp32_precision
+    x = positive(300, 300, 0).float()
+    torch.testing.assert_close(kernel.products(x, x), rounded(x, x), rtol=1e-5, atol=0)
+    assert switch.fp32_precision == before
+    torch.testing.assert_close((x @ x.T).double(), x.double() @ x.double().T, rtol=1e-5, atol=0)
+    few = x[:, : kernel.MANY - 1]
+    assert torch.equal(kernel.products(few, few), few @ few.T)
+    fine = x.double()
+    assert torch.equal(kernel.products(fine, fine), fine @ fine.T)
+
+
 def test_plain_float32_would_lose_the_distance() -> None:
     """Why the sums are split: cubes of float32 products differ in digits they do not have."""
     x, y = (positive(300, 160, 0) + 100).float(), (positive(300, 160, 2) + 100).float()

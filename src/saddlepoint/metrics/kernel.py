@@ -21,8 +21,9 @@ about 1/√d of their squares, and the term holds what second and third moments 
 So u and v of many dimensions are multiplied in bfloat16 where PyTorch can do that with sums in
 float32 (``products``), and in float32 elsewhere. This is as if each deviation had been rounded to
 eight binary digits, which moves the distance by less than a hundredth of its interval (tested
-against float64). Float64 features are multiplied as they are. Sums of tiles are added up in float64. Features are first divided by a power of two near their
-largest magnitude, so that nothing overflows on the way.
+against float64). Float64 features are multiplied as they are. Sums of tiles are added up in
+float64. Features are first divided by a power of two near their largest magnitude, so that nothing
+overflows on the way.
 """
 
 from __future__ import annotations

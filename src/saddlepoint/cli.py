@@ -245,7 +245,7 @@ def lab(
         minutes: Training time of each method on each data set, in minutes of one core.
         seeds: Seeds that are trained side by side.
         only: Only methods or data whose name holds this.
-        fast: 80 seconds and four seeds each, to see that it works.
+        fast: 70 seconds and four seeds each, to see that it works.
         at_once: How many train side by side, each on one thread.
     """
     from saddlepoint.lab import mode_collapse

@@ -19,7 +19,6 @@ from saddlepoint.evaluation import sides
 from saddlepoint.evaluation.evaluate import Scorer, Settings, Which
 from saddlepoint.evaluation.progress import telling
 from saddlepoint.evaluation.result import Evaluation, Row
-from saddlepoint.evaluation.scores import chosen
 from saddlepoint.metrics.estimate import LEVEL, Estimate, difference
 from saddlepoint.training import folder
 from saddlepoint.training.trained import load
@@ -140,7 +139,7 @@ def compare(
         scores: Names of scores, ``default`` or ``all``.
         checkpoint: Which checkpoint of each run.
         seed: Seed of the samples; every run draws latents of its own.
-        device: Where samples are drawn.
+        device: Where samples are drawn; on CUDA networks compute features there too.
         quiet: Show no progress.
 
     Raises:
@@ -160,13 +159,7 @@ def compare(
                 f"{places[0]} and {place} were trained on different data or splits "
                 f"({stored[0].data.name}, {each.data.name}): their scores have no common scale."
             )
-    settings = Settings(
-        n,
-        [features] if isinstance(features, str | nn.Module) else list(features),
-        [scores] if isinstance(scores, str) else list(scores),
-        seed,
-    )
-    chosen(settings.scores)
+    settings = Settings.of(n, features, scores, seed, device)
     grouped: dict[str, tuple[list[str], list[Evaluation]]] = {}
     with telling(quiet) as tell:
         reference = sides.of_run(places[0], n)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from saddlepoint.errors import BadInput
@@ -22,10 +23,12 @@ from saddlepoint.features.cache import FeatureCache, key_of
 from saddlepoint.features.interface import FeatureSpace
 from saddlepoint.features.opening import open_features
 from saddlepoint.metrics.estimate import mean_of
+from saddlepoint.training.device import choose
 from saddlepoint.training.folder import versions
 from saddlepoint.training.trained import Trained, load
 
 Source = Any
+_CPU = torch.device("cpu")
 PAIRS = 12  # samples that are shown beside their nearest training images
 Which = int | Literal["auto", "latest", "best"]
 
@@ -39,12 +42,39 @@ class Settings:
         features: Feature spaces: words as on the command line, or torch modules.
         scores: Names of scores, ``default`` or ``all``.
         seed: Seed of the samples and of everything random in scores.
+        device: Where networks compute features.
     """
 
     n: int | None = None
     features: Sequence[str | nn.Module] = ("auto",)
     scores: Sequence[str] = ("default",)
     seed: int = 0
+    device: torch.device = _CPU
+
+    @classmethod
+    def of(
+        cls,
+        n: int | None,
+        features: str | nn.Module | Sequence[str | nn.Module],
+        scores: str | Sequence[str],
+        seed: int,
+        device: str,
+    ) -> Settings:
+        """From what a user gives; a wrong name is told before the work begins.
+
+        Raises:
+            BadInput: An unknown score or device.
+        """
+        where = choose(device, "float32").device
+        found = cls(
+            n,
+            [features] if isinstance(features, str | nn.Module) else list(features),
+            [scores] if isinstance(scores, str) else list(scores),
+            seed,
+            where if where.type == "cuda" else _CPU,
+        )
+        chosen(found.scores)
+        return found
 
 
 def evaluate(
@@ -80,7 +110,7 @@ def evaluate(
         scores: ``default``, ``all`` or names of scores; one or several.
         checkpoint: Which checkpoint of a run, as for ``load``.
         seed: Seed of the samples and of everything random in scores.
-        device: Where a run draws its samples.
+        device: Where a run draws its samples; on CUDA networks compute features there too.
         quiet: Show no progress.
 
     Raises:
@@ -88,13 +118,7 @@ def evaluate(
     """
     if (run is None) == (real is None and fake is None) or (real is None) != (fake is None):
         raise BadInput("evaluate takes either a run, or both --real and --fake.")
-    settings = Settings(
-        n,
-        [features] if isinstance(features, str | nn.Module) else list(features),
-        [scores] if isinstance(scores, str) else list(scores),
-        seed,
-    )
-    chosen(settings.scores)  # a wrong name is told before the work begins
+    settings = Settings.of(n, features, scores, seed, device)
     began = time.perf_counter()
     with telling(quiet) as tell:
         if run is not None:
@@ -184,7 +208,8 @@ class Scorer:
         self.reference, self.settings, self._tell = reference, settings, tell
         self._cache = FeatureCache()
         self.spaces: list[FeatureSpace] = [
-            open_features(word, reference.dataset, progress=tell) for word in settings.features
+            open_features(word, reference.dataset, device=settings.device, progress=tell)
+            for word in settings.features
         ]
         self._control: dict[tuple[str, str], Figure] = {}
 

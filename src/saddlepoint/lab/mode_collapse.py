@@ -129,14 +129,14 @@ def run(
             most, which the cheapest methods reach in the default time.
         seeds: Seeds of each.
         only: Only methods or data whose name holds this.
-        fast: 80 seconds and four seeds each, to see that it works.
+        fast: 70 seconds and four seeds each, to see that it works.
         at_once: How many train side by side, each on a thread of its own.
 
     Raises:
         BadInput: The folder holds the experiment with another budget, or nothing is named so.
     """
     if fast:
-        minutes, seeds = 80 / 60, min(seeds, 4)
+        minutes, seeds = 70 / 60, min(seeds, 4)
     if at_once < 1:
         raise BadInput(f"--at-once {at_once}: at least one training must run.")
     chosen = [

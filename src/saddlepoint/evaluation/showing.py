@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -203,6 +204,7 @@ def picture(evaluation: Evaluation) -> Image.Image:
 def strips(candidates: Sequence[tuple[str, Evaluation]]) -> Image.Image:
     """One strip a score: the candidates' intervals and the control's, on the score's own scale."""
     rows = [row for row in candidates[0][1].rows if math.isfinite(row.figure.estimate.value)]
+    twice = Counter(row.title for row in rows)  # in several feature spaces
     columns = 3 if len(rows) > 4 else 1
     height = 0.55 + 0.17 * len(candidates)
     lines = math.ceil(len(rows) / columns)
@@ -224,7 +226,8 @@ def strips(candidates: Sequence[tuple[str, Evaluation]]) -> Image.Image:
                 axis.plot([estimate.value], [place], "o", color=colour, markersize=5)
             axis.set_yticks(range(len(entries)), [name for name, _, _ in entries])
             axis.set_ylim(-0.6, len(entries) - 0.4)
-            axis.set_title(f"{row.title} {ARROWS[row.better]}", loc="left", fontsize=9)
+            where = f" ({row.space.split(' ')[0]})" if twice[row.title] > 1 else ""
+            axis.set_title(f"{row.title} {ARROWS[row.better]}{where}", loc="left", fontsize=9)
         for axis in axes[len(rows) :]:
             axis.set_axis_off()
         canvas.suptitle(

@@ -32,10 +32,12 @@ def evaluation(folder: Path) -> str:
     head = f"{at(found, 'candidate')} against {at(found, 'reference')}. {at(found, 'where')}."
     table = parts.table(
         "Scores with 95 % intervals; ↓ lower is better, ↑ higher, = like the control",
-        ("score", "value", "interval", "control: real", "n", "space"),
+        ("score", "space", "value", "control: real", "n: real / samples"),
         [_row(row) for row in rows],
     )
-    said = parts.listing(notes) if isinstance(notes, list) else ""
+    spaces = dict.fromkeys(str(row.get("space")) for row in rows)
+    known = notes if isinstance(notes, list) else []
+    said = parts.listing([f"Spaces: {'; '.join(spaces)}.", *known])
     drawn = "".join(_picture(folder / name, words) for name, words in PICTURES.items())
     return parts.section("Evaluation", parts.paragraph(head), table, said, drawn, key="evaluation")
 
@@ -46,11 +48,10 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
     value = _said(row.get("value")) + (f", p = {p_value:.2g}" if p_value is not None else "")
     return (
         f"{row.get('title')} {_ARROWS.get(str(row.get('better')), '')}",
-        value,
-        _interval(row),
+        str(row.get("space")).partition(" (")[0],
+        f"{value} {_interval(row)}",
         f"{_said(at(control, 'value'))} {_interval(control)}" if control else "–",
         f"{row.get('n_real')} / {row.get('n_fake')}",
-        str(row.get("space")),
     )
 
 

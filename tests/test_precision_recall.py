@@ -223,19 +223,17 @@ def test_intervals_stay_within_range_and_contain_the_value() -> None:
                 assert (each.n_real, each.n_fake) == (120, 100)
 
 
-def shares_covered(n: int, m: int, d: int, scale: float, shift: float, k: int = 5) -> Prdc:
-    """In which share of 200 simulations an interval contains the mean of 300 fresh draws.
-
-    Far apart, 600 simulations with other seeds gave 0.952 for precision and for recall, which are
-    alike there by symmetry; the first 200 seeds were unlucky for the one (0.875, with the mean of
-    precision 1.8 standard errors low) and lucky for the other (0.97).
-    """
+def shares_covered(
+    n: int, m: int, d: int, scale: float, shift: float, k: int = 5, simulations: int = 200
+) -> Prdc:
+    """In which share of the simulations an interval contains the mean of fresh draws."""
 
     def draw(seed: int) -> tuple[Tensor, Tensor]:
         return normal(n, d, 2 * seed), scale * normal(m, d, 2 * seed + 1) + shift
 
-    truth = np.mean([prdc(*draw(10**6 + s), k) for s in range(300)], 0)
-    found = [prdc_estimates(*draw(5000 + s), k) for s in range(200)]
+    fresh = simulations * 3 // 2
+    truth = np.mean([prdc(*draw(10**6 + s), k) for s in range(fresh)], 0)
+    found = [prdc_estimates(*draw(s), k) for s in range(simulations)]
     return Prdc(
         *(np.mean([each[i].low <= truth[i] <= each[i].high for each in found]) for i in range(4))
     )
@@ -247,22 +245,29 @@ def test_intervals_cover() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("n", "m", "d", "scale", "shift"),
+    ("n", "m", "d", "scale", "shift", "simulations"),
     [
-        (400, 400, 2, 1.0, 0.0),
-        (400, 400, 64, 1.0, 0.0),
-        (400, 400, 600, 1.0, 0.0),
-        (400, 400, 16, 0.3, 0.0),
-        (400, 400, 8, 1.0, 1.2),
-        (200, 200, 8, 1.5, 0.0),
-        (300, 900, 8, 1.0, 0.3),
+        (400, 400, 2, 1.0, 0.0, 200),
+        (400, 400, 64, 1.0, 0.0, 200),
+        (400, 400, 600, 1.0, 0.0, 200),
+        (400, 400, 16, 0.3, 0.0, 200),
+        (400, 400, 8, 1.0, 1.2, 1000),
+        (200, 200, 8, 1.5, 0.0, 200),
+        (300, 900, 8, 1.0, 0.3, 200),
     ],
     ids=["plane", "wide", "hubs", "collapsed", "far", "spread out", "unequal"],
 )
 def test_intervals_cover_in_other_places(
-    n: int, m: int, d: int, scale: float, shift: float
+    n: int, m: int, d: int, scale: float, shift: float, simulations: int
 ) -> None:
-    assert min(shares_covered(n, m, d, scale, shift)) >= 0.9
+    """At least nine times in ten.
+
+    Far apart, precision depends on a few examples with large balls: of the first 200 simulations
+    the intervals of precision cover 0.85 to 0.88 and those of recall, alike by symmetry, 0.97 to
+    0.98. So that place takes a thousand.
+    """
+    found = shares_covered(n, m, d, scale, shift, simulations=simulations)
+    assert min(found) >= 0.9, found
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ def main() -> None:
     ):
         single = Contestant(width, 0, penalised, asked.device)
         together = Contestant(width, tuple(range(asked.members)), penalised, asked.device)
-        with keeping_freed_memory():  # as in a run of several seeds; a single one gains nothing
+        with keeping_freed_memory():  # as in a run of several seeds
             single.seconds(20), together.seconds(5)
             alone, joint = [], []
             for _ in range(asked.rounds):

@@ -208,8 +208,8 @@ def _machine(threads: int | None, policy: Policy, seeds: int) -> Iterator[None]:
     """Set what belongs to the process, and put it back afterwards.
 
     Flushing denormals to zero keeps a saturated critic, whose gradients underflow, from slowing
-    the CPU's convolutions down many times. Keeping freed memory pays for several seeds side by
-    side alone (`benchmarks/members.py`); convolutions were no faster with it.
+    the CPU's convolutions down many times. Keeping freed memory is measured to
+    pay for several seeds side by side (`benchmarks/members.py`).
     """
     keeping = keeping_freed_memory() if seeds > 1 else nullcontext()
     before = torch.get_num_threads()

@@ -35,6 +35,7 @@ ORDER = [
     "lab",
     "report",
     "options",
+    "commands",
     "completion",
     "cli",
 ]

@@ -1,0 +1,26 @@
+"""One file a command; ``COMMANDS`` is the list that usage, dispatch and completion read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from saddlepoint.commands.compare import compare
+from saddlepoint.commands.evaluate import evaluate
+from saddlepoint.commands.lab import lab
+from saddlepoint.commands.recipes import recipes
+from saddlepoint.commands.report import report
+from saddlepoint.commands.resume import resume
+from saddlepoint.commands.sample import sample
+from saddlepoint.commands.train import train
+
+#: Commands whose signature and docstring are their options and their help.
+PLAIN: dict[str, Callable[..., None]] = {
+    "resume": resume,
+    "sample": sample,
+    "evaluate": evaluate,
+    "compare": compare,
+    "report": report,
+    "recipes": recipes,
+    "lab": lab,
+}
+COMMANDS: dict[str, Callable[..., None]] = {"train": train, **PLAIN}

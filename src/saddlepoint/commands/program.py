@@ -1,0 +1,30 @@
+"""What the commands share: the program's name, and what is said after a training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from saddlepoint.errors import BadInput, did_you_mean
+
+PROG = "saddlepoint"
+
+
+def after_training(folder: Path, step: int) -> None:
+    """Say where the run is and what can be done with it."""
+    print(f"{step} steps are done: {folder}")
+    print(f"  samples:  {PROG} sample {folder} --n 64 --out grid.png")
+    print(f"  report:   {PROG} report {folder}")
+    print(f"  go on:    {PROG} resume {folder} --steps {2 * step}")
+
+
+def checkpoint_named(checkpoint: str) -> int | Literal["auto", "latest", "best"]:
+    """A checkpoint as the command line names it."""
+    if checkpoint in ("auto", "latest", "best"):
+        return checkpoint  # type: ignore[return-value]
+    if checkpoint.isdigit():
+        return int(checkpoint)
+    raise BadInput(
+        f"--checkpoint '{checkpoint}': use auto, latest, best or a step."
+        f"{did_you_mean(checkpoint, ('auto', 'latest', 'best'))}"
+    )

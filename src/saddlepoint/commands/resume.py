@@ -1,0 +1,32 @@
+"""``saddlepoint resume``: go on where a run was left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from saddlepoint.commands.program import after_training
+
+
+def resume(
+    run: Positional[Path],
+    *,
+    steps: int | None = None,
+    reschedule: bool = False,
+    device: str | None = None,
+    quiet: bool = False,
+) -> None:
+    """Go on with a run exactly where its newest checkpoint left it.
+
+    Args:
+        run: The run directory.
+        steps: Train to this many steps instead of those asked for before.
+        reschedule: Stretch the schedules over the new number of steps.
+        device: Another device than the run began on.
+        quiet: Show no progress.
+    """
+    from saddlepoint.training import trainer
+
+    result = trainer.resume(run, steps=steps, reschedule=reschedule, device=device, quiet=quiet)
+    after_training(result.folder, result.step)

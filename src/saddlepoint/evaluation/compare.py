@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-from scipy import stats
 from torch import nn
 
 from saddlepoint.errors import BadInput
 from saddlepoint.evaluation import sides
-from saddlepoint.evaluation.evaluate import Scorer, Settings, Which
+from saddlepoint.evaluation.evaluate import Which
 from saddlepoint.evaluation.progress import telling
 from saddlepoint.evaluation.result import Evaluation, Row
-from saddlepoint.metrics.estimate import LEVEL, Estimate, difference
+from saddlepoint.evaluation.scorer import Scorer, Settings
+from saddlepoint.evaluation.testing import Scope, compare_groups
+from saddlepoint.metrics.estimate import LEVEL, Estimate
+from saddlepoint.run import Run
 from saddlepoint.training import folder
 from saddlepoint.training.trained import load
 
-Scope = Literal["method", "checkpoint"]
 LEVEL_OF_TEST = 1 - LEVEL
+# What changes how a run is carried out, shown and kept, but nothing of what it computes.
+_CONDUCT = ("device", "threads", "log_every", "sample_every", "samples", "checkpoint_every", "keep")
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,13 @@ class Verdict:
         space: Feature space.
         first: Name of the first group.
         second: Name of the second.
+        scope: ``method`` if both have several seeds; ``checkpoint``: about these very checkpoints.
         difference: first − second with a 95 % interval; none if the score allows none.
-        p_value: Of no difference, corrected for all comparisons of the table (Holm 1979).
+        p_value: Of no difference, corrected for all comparisons of the table (Holm 1979); None if
+            nothing could be tested.
         better: The better group's name; None if the difference could be chance.
         test: The test that was used.
+        reason: Why nothing could be tested; empty otherwise.
     """
 
     score: str
@@ -61,10 +67,12 @@ class Verdict:
     space: str
     first: str
     second: str
+    scope: Scope
     difference: Estimate | None
-    p_value: float
+    p_value: float | None
     better: str | None
     test: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,37 +81,62 @@ class Comparison:
 
     Attributes:
         groups: Runs by method.
-        scope: ``method``: every group has several seeds, so sentences are about methods;
-            ``checkpoint``: about these very checkpoints.
         verdicts: One for each score and pair of groups.
+        notes: What a reader must know, one sentence each.
         seconds: How long it took.
     """
 
     groups: tuple[Group, ...]
-    scope: Scope
     verdicts: tuple[Verdict, ...]
+    notes: tuple[str, ...] = ()
     seconds: float = 0.0
+
+    @property
+    def scope(self) -> Scope | None:
+        """``method`` or ``checkpoint`` where all pairs are of one kind; None where they differ."""
+        scopes = {verdict.scope for verdict in self.verdicts}
+        return next(iter(scopes)) if len(scopes) == 1 else None
 
     @property
     def licence(self) -> str:
         """What the figures allow one to say."""
-        if self.scope == "method":
-            seeds = ", ".join(f"{g.name}: {len(g.evaluations)}" for g in self.groups)
-            return (
-                f"Several seeds of each ({seeds}): differences are tested between trainings "
-                "(Welch's t), so a sentence may be about the method, on these data."
+        sentences = []
+        for scope in ("method", "checkpoint"):
+            pairs = dict.fromkeys(
+                f"{v.first} and {v.second}" for v in self.verdicts if v.scope == scope
             )
-        return (
-            "At least one side has a single training: differences are those of these checkpoints "
-            "and say nothing of the method. Train several seeds of each (--seeds, or more runs) "
-            "to compare methods."
-        )
+            if not pairs:
+                continue
+            about = f"{'; '.join(pairs)}: " if self.scope is None else ""
+            if scope == "method":
+                sentences.append(
+                    f"{about}several seeds of each, so differences are tested between trainings "
+                    "(Welch's t), and a sentence may be about the method, on these data."
+                )
+            else:
+                sentences.append(
+                    f"{about}at least one side has a single training: differences are those of "
+                    "these checkpoints and say nothing of the method. Train several seeds of each "
+                    "(--seeds, or more runs) to compare methods."
+                )
+        return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
+
+    def __str__(self) -> str:
+        from saddlepoint.evaluation.showing import comparison_text
+
+        return comparison_text(self)
+
+    def _repr_html_(self) -> str:
+        from saddlepoint.evaluation.html import comparison_html
+
+        return comparison_html(self)
 
     def as_json(self) -> dict[str, Any]:
         """Everything, with None for what is not finite."""
         return {
-            "scope": self.scope,
+            "scope": self.scope or "differs by pair",
             "licence": self.licence,
+            "notes": list(self.notes),
             "seconds": self.seconds,
             "groups": [
                 {"name": g.name, "evaluations": [e.as_json() for e in g.evaluations]}
@@ -121,16 +154,18 @@ def compare(
     scores: str | Sequence[str] = "default",
     checkpoint: Which = "auto",
     seed: int = 0,
+    data: str | Path | None = None,
     device: str = "auto",
     quiet: bool = True,
 ) -> Comparison:
     """Compare runs on the same real examples.
 
     Runs whose descriptions differ in nothing but the seed are one method; so are the seeds of a
-    run that trained several. If every method has at least two seeds, each score is compared by
-    Welch's t-test over seeds. Otherwise two checkpoints are compared: the difference of their
-    scores has a jackknife interval over blocks of real examples, which both share, and of samples.
-    P-values are corrected over all verdicts by Holm's method.
+    run that trained several. A run that repeats another's seed too counts by itself. Two methods
+    with two seeds or more are compared by Welch's t-test over seeds; of any other pair the
+    checkpoints are compared, all seeds of each: the difference of their mean scores has a jackknife
+    interval over blocks of real examples, which both share, and of samples. P-values are corrected
+    over all verdicts by Holm's method. The order of the runs changes no verdict.
 
     Args:
         runs: Run directories, two or more.
@@ -139,6 +174,7 @@ def compare(
         scores: Names of scores, ``default`` or ``all``.
         checkpoint: Which checkpoint of each run.
         seed: Seed of the samples; every run draws latents of its own.
+        data: Where the runs' data are now, if they moved.
         device: Where samples are drawn; on CUDA networks compute features there too.
         quiet: Show no progress.
 
@@ -150,8 +186,7 @@ def compare(
     stored = [folder.read(place) for place in places]
     if len({place.resolve() for place in places}) < len(places):
         raise BadInput("the same run is named twice: name different run directories.")
-    seeds = sum(s.run.seeds for s in stored)
-    if seeds < 2:
+    if sum(s.run.seeds for s in stored) < 2:
         raise BadInput("a comparison takes two or more runs; for one use `saddlepoint evaluate`.")
     for place, each in zip(places, stored, strict=True):
         if each.data.fingerprint != stored[0].data.fingerprint:
@@ -159,116 +194,134 @@ def compare(
                 f"{places[0]} and {place} were trained on different data or splits "
                 f"({stored[0].data.name}, {each.data.name}): their scores have no common scale."
             )
+    if len(places) == 1:
+        raise BadInput(
+            f"the seeds of {places[0]} are one method: name a run of another method, or use "
+            "`saddlepoint evaluate`, which scores each seed."
+        )
     settings = Settings.of(n, features, scores, seed, device)
-    grouped: dict[str, tuple[list[str], list[Evaluation]]] = {}
+    keys, notes = _grouped([s.run for s in stored])
+    names = _names(places)
+    members: dict[Any, list[str]] = {}
+    scored: dict[Any, list[Evaluation]] = {}
     with telling(quiet) as tell:
-        reference = sides.of_run(places[0], n)
+        reference = sides.of_run(places[0], n, data)
         scorer = Scorer(reference, settings, tell)
-        for place, each in zip(places, stored, strict=True):
-            key = each.run.replace(seed=0, seeds=1).model_dump_json()
-            names, found = grouped.setdefault(key, ([], []))
-            names.append(place.name)
+        for place, title, key in zip(places, names, keys, strict=True):
+            members.setdefault(key, []).append(title)
             model = load(place, checkpoint, device=device)
             for member in range(model.run.seeds):
-                # Latents of their own for every run: shared ones would tie the samples together.
-                own = seed + len(names) + 1000 * len(grouped)
-                name = f"{place.name}, step {model.step}"
+                name = f"{title}, step {model.step}"
                 name += f", seed {member}" if model.run.seeds > 1 else ""
-                side = sides.drawn(model, name, len(reference.real), own, member)
-                found.append(scorer.evaluation(side, {"run": str(place), "member": member}))
-    groups = tuple(Group(_common(names), tuple(found)) for names, found in grouped.values())
-    if len(groups) < 2:
-        raise BadInput(
-            "these runs differ in nothing but their seed, so they are one method: name a run of "
-            "another method, or evaluate them one by one."
+                latents = sides.latent_seed(model, seed, member)
+                side = sides.drawn(model, name, len(reference.real), latents, member)
+                facts = {"run": str(place), "step": model.step, "member": member, "seed": seed}
+                scored.setdefault(key, []).append(scorer.evaluation(side, facts))
+    groups = tuple(Group(_common(members[key]), tuple(scored[key])) for key in members)
+    verdicts = _corrected([v for a, b in combinations(groups, 2) for v in _verdicts(a, b)])
+    return Comparison(groups, tuple(verdicts), notes, time.perf_counter() - began)
+
+
+def _grouped(runs: Sequence[Run]) -> tuple[list[Any], tuple[str, ...]]:
+    """To which group each run belongs, and what must be said of that."""
+    methods = [method_of(run) for run in runs]
+    if len(set(methods)) == 1:
+        return list(range(len(runs))), (
+            "These runs differ in nothing but their seed, so they are one method: each is compared "
+            "by itself.",
         )
-    scope: Scope = "method" if all(len(g.evaluations) > 1 for g in groups) else "checkpoint"
-    verdicts = _corrected([v for a, b in combinations(groups, 2) for v in _verdicts(a, b, scope)])
-    return Comparison(groups, scope, tuple(verdicts), time.perf_counter() - began)
+    keys, seen = [], dict[Any, int]()
+    for run, method in zip(runs, methods, strict=True):
+        seeds = (method, run.seed, run.seeds)
+        seen[seeds] = seen.get(seeds, 0) + 1
+        keys.append((method, seen[seeds]))
+    if max(seen.values()) > 1:
+        return keys, ("A run that repeats another one, its seed included, counts by itself.",)
+    return keys, ()
+
+
+def method_of(run: Run) -> str:
+    """What makes a run's method: its description without seed, data and mere conduct.
+
+    Where the data lie does not count, and what they are is checked by their fingerprint.
+    """
+    described = run.replace(seed=0, seeds=1, recipe=None).model_dump(
+        mode="json", exclude={"data": True, "training": set(_CONDUCT)}
+    )
+    return json.dumps(described, sort_keys=True)
+
+
+def _names(places: Sequence[Path]) -> list[str]:
+    """The folders' names; as much of their paths as tells them apart."""
+    resolved = [place.resolve() for place in places]
+    for depth in range(1, max(len(place.parts) for place in resolved) + 1):
+        names = ["/".join(place.parts[-depth:]) for place in resolved]
+        if len(set(names)) == len(names):
+            break
+    return names
 
 
 def _common(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+    ordered = sorted(names)
+    return ordered[0] if len(ordered) == 1 else f"{ordered[0]} … {ordered[-1]}"
 
 
-def _verdicts(first: Group, second: Group, scope: Scope) -> list[Verdict]:
+def _verdicts(first: Group, second: Group) -> list[Verdict]:
     """Uncorrected verdicts of every score that has a direction."""
-    found = []
+    verdicts = []
     for row in first.evaluations[0].rows:
         if row.better == "real":
             continue
-        mine, theirs = _values(first, row), _values(second, row)
-        gap: Estimate | None
-        if scope == "method":
-            gap, p_value = _welch(mine, theirs)
-            test = f"Welch's t over {len(mine)} and {len(theirs)} seeds"
-        else:
-            gap, p_value = _jackknifed(mine[0], theirs[0])
-            test = "difference over shared blocks, jackknife" if gap else "none"
-        found.append(
+        mine, theirs = _estimates(first, row), _estimates(second, row)
+        if len(mine) < len(first.evaluations) or len(theirs) < len(second.evaluations):
+            continue  # a score that does not apply to one of them
+        test = compare_groups(mine, theirs)
+        better = None
+        if test.p_value is not None and test.difference is not None and test.difference.value:
+            first_wins = (test.difference.value < 0) == (row.better == "lower")
+            better = first.name if first_wins else second.name
+        verdicts.append(
             Verdict(
                 row.key,
                 row.title,
                 row.space,
                 first.name,
                 second.name,
-                gap,
-                p_value,
-                None,
-                test,
+                test.scope,
+                test.difference,
+                test.p_value,
+                better,
+                test.name,
+                test.reason,
             )
         )
-        if gap is not None and gap.value:
-            lower_wins = row.better == "lower"
-            winner = first.name if (gap.value < 0) == lower_wins else second.name
-            found[-1] = replace(found[-1], better=winner)
-    return found
+    return verdicts
 
 
-def _values(group: Group, row: Row) -> list[Estimate]:
-    return [e.row(row.key, row.space).figure.estimate for e in group.evaluations]
-
-
-def _welch(mine: Sequence[Estimate], theirs: Sequence[Estimate]) -> tuple[Estimate, float]:
-    a, b = np.array([e.value for e in mine]), np.array([e.value for e in theirs])
-    gap = float(a.mean() - b.mean())
-    variance = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
-    error = math.sqrt(sum(variance))
-    n_real, n_fake = mine[0].n_real, mine[0].n_fake
-    if error == 0 or not math.isfinite(gap):
-        return Estimate(gap, gap, gap, "no spread", n_real, n_fake), float(gap == 0)
-    freedom = sum(variance) ** 2 / (
-        variance[0] ** 2 / (len(a) - 1) + variance[1] ** 2 / (len(b) - 1)
-    )
-    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
-    p_value = float(2 * stats.t.sf(abs(gap) / error, freedom))
-    return Estimate(gap, gap - half, gap + half, "Welch's t", n_real, n_fake), p_value
-
-
-def _jackknifed(mine: Estimate, theirs: Estimate) -> tuple[Estimate | None, float]:
-    if not mine.replicates or len(mine.replicates) != len(theirs.replicates):
-        return None, 1.0
-    gap = difference(mine, theirs)
-    freedom = len(mine.replicates) - 1
-    error = (gap.high - gap.low) / 2 / float(stats.t.ppf((1 + LEVEL) / 2, freedom))
-    if error == 0:
-        return gap, float(gap.value == 0)
-    return gap, float(2 * stats.t.sf(abs(gap.value) / error, freedom))
+def _estimates(group: Group, row: Row) -> list[Estimate]:
+    return [
+        same.figure.estimate
+        for e in group.evaluations
+        for same in e.rows
+        if (same.key, same.space) == (row.key, row.space)
+    ]
 
 
 def _corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Holm's step-down correction over the verdicts that come from a test."""
-    tested = sorted((v.p_value, i) for i, v in enumerate(verdicts) if v.difference is not None)
+    tested = sorted((v.p_value, i) for i, v in enumerate(verdicts) if v.p_value is not None)
     adjusted, largest = dict[int, float](), 0.0
     for rank, (p_value, index) in enumerate(tested):
         largest = max(largest, min(1.0, p_value * (len(tested) - rank)))
         adjusted[index] = largest
-    found = []
+    corrected = []
     for index, verdict in enumerate(verdicts):
-        p_value = adjusted.get(index, 1.0)
-        better = verdict.better if p_value < LEVEL_OF_TEST else None
-        found.append(replace(verdict, p_value=p_value, better=better))
-    return found
+        p_value = adjusted.get(index)
+        sure = p_value is not None and p_value < LEVEL_OF_TEST
+        corrected.append(
+            replace(verdict, p_value=p_value, better=verdict.better if sure else None)
+        )
+    return corrected
 
 
 def _verdict_as_json(verdict: Verdict) -> dict[str, Any]:
@@ -278,8 +331,12 @@ def _verdict_as_json(verdict: Verdict) -> dict[str, Any]:
         "space": verdict.space,
         "first": verdict.first,
         "second": verdict.second,
-        "difference": None if gap is None else [gap.value, gap.low, gap.high],
+        "scope": verdict.scope,
+        "difference": None
+        if gap is None
+        else [v if math.isfinite(v) else None for v in (gap.value, gap.low, gap.high)],
         "p_value": verdict.p_value,
         "better": verdict.better,
         "test": verdict.test,
+        "reason": verdict.reason,
     }

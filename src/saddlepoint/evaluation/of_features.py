@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from saddlepoint.evaluation.result import Figure
 from saddlepoint.evaluation.score import Score
 from saddlepoint.evaluation.view import View
@@ -47,6 +49,30 @@ def _sliced(view: View) -> Figure:
     return Figure("sliced", found)
 
 
+def _variance(view: View) -> float:
+    """Total variance: the Fréchet distance of the mean example, repeated."""
+    return float(view.real_features.double().var(0).sum())
+
+
+def _deviation(view: View) -> float:
+    """The sliced distance of the mean example, repeated."""
+    return math.sqrt(_variance(view) / view.dimensions)
+
+
+def _kernel_of_mean(view: View) -> float:
+    """The kernel distance of the mean example, repeated."""
+    real = view.real_features[:1000]
+    return abs(kernel.kernel_distance(real, real.mean(0, keepdim=True).expand(2, -1).clone()))
+
+
+def _one(view: View) -> float:
+    return 1.0
+
+
+def _half(view: View) -> float:
+    return 0.5
+
+
 def _classifier_test(view: View) -> Figure:
     test = two_sample.classifier_test(view.real_features, view.fake_features, seed=view.seed)
     return Figure("classifier_test", test.statistic, test.p_value)
@@ -67,6 +93,7 @@ _add(
         paper="Heusel et al. 2017",
         applies=_always,
         compute=_frechet,
+        yardstick=_variance,
     )
 )
 _add(
@@ -79,6 +106,7 @@ _add(
         paper="Chong & Forsyth 2020",
         applies=_always,
         compute=_frechet_infinite,
+        yardstick=_variance,
     )
 )
 _add(
@@ -91,6 +119,8 @@ _add(
         paper="Bińkowski et al. 2018",
         applies=_always,
         compute=_kernel,
+        unbiased=True,
+        yardstick=_kernel_of_mean,
     )
 )
 _add(
@@ -103,6 +133,7 @@ _add(
         paper="Bonneel et al. 2015",
         applies=_always,
         compute=_sliced,
+        yardstick=_deviation,
     )
 )
 for _key, _asks, _blind in (
@@ -131,6 +162,7 @@ for _key, _asks, _blind in (
             else "Naeem et al. 2020",
             applies=_always,
             compute=_prdc,
+            yardstick=_one,
         )
     )
 _add(
@@ -143,6 +175,8 @@ _add(
         paper="Lopez-Paz & Oquab 2017",
         applies=_always,
         compute=_classifier_test,
+        unbiased=True,
+        yardstick=_half,
     )
 )
 _add(
@@ -155,5 +189,6 @@ _add(
         paper="Gretton et al. 2012",
         applies=_always,
         compute=_mmd_test,
+        unbiased=True,
     )
 )

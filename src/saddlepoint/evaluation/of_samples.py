@@ -13,7 +13,15 @@ from saddlepoint.errors import BadInput
 from saddlepoint.evaluation.result import Better, Figure
 from saddlepoint.evaluation.score import Score
 from saddlepoint.evaluation.view import View
-from saddlepoint.metrics import birthday, classified, modes, parzen, similarity
+from saddlepoint.metrics import (
+    birthday,
+    classified,
+    modes,
+    parzen,
+    similarity,
+    spectrum,
+    two_sample,
+)
 from saddlepoint.metrics.estimate import LEVEL, Estimate, blocks, jackknife, proportion
 
 PARZEN_CHOOSERS = 1000  # validation images that choose the width, as in 2014
@@ -33,7 +41,7 @@ def _images(view: View) -> bool:
 
 
 def _images_and_training(view: View) -> bool:
-    return view.images and view.train is not None
+    return view.images and view.train is not None and view.unseen is None
 
 
 def _classified(view: View) -> bool:
@@ -50,7 +58,20 @@ def _mixture(view: View) -> bool:
 
 
 def _trained(view: View) -> bool:
-    return view.train is not None
+    return view.train is not None and len(view.held_out) > 0
+
+
+def _one(view: View) -> float:
+    return 1.0
+
+
+def _classes(view: View) -> float:
+    assert view.probabilities is not None
+    return float(view.probabilities.shape[1])
+
+
+def _log_classes(view: View) -> float:
+    return math.log(_classes(view))
 
 
 def _memorisation(view: View) -> Figure:
@@ -97,6 +118,8 @@ _add(
         paper="Meehan et al. 2020, ranks against held-out data",
         applies=_trained,
         compute=_memorisation,
+        unbiased=True,
+        held_out=True,
         each_space=False,
         place="pixels",
     )
@@ -113,6 +136,8 @@ _add(
         paper="Meehan et al. 2020",
         applies=_trained,
         compute=_copying,
+        unbiased=True,
+        held_out=True,
         each_space=False,
         place="pixels",
     )
@@ -164,6 +189,7 @@ _add(
         paper="Salimans et al. 2016, with the classifier named",
         applies=_classified,
         compute=_inception_type,
+        yardstick=_classes,
     )
 )
 _add(
@@ -177,6 +203,7 @@ _add(
         paper="Srivastava et al. 2017",
         applies=_of_known_classes,
         compute=_classes_found,
+        yardstick=_classes,
     )
 )
 _add(
@@ -189,6 +216,7 @@ _add(
         paper="Lin et al. 2018",
         applies=_of_known_classes,
         compute=_classes_kl,
+        yardstick=_log_classes,
     )
 )
 
@@ -240,11 +268,38 @@ def _spread(view: View) -> Figure:
     return Figure("spread", jackknife(value, left, 0, n))
 
 
+def _spectrum(view: View) -> Figure:
+    real, fake = (spectrum.band_energies(side.x) for side in (view.real, view.fake))
+    test = two_sample.classifier_test(real, fake, seed=view.seed)
+    return Figure("spectrum", test.statistic, test.p_value)
+
+
+def _half(view: View) -> float:
+    return 0.5
+
+
 def _diversity(view: View) -> Figure:
     labels = None if view.probabilities is None else view.probabilities.argmax(1)
     return Figure("diversity", similarity.diversity(view.fake.x, labels, seed=view.seed))
 
 
+_add(
+    Score(
+        "spectrum",
+        "fine detail, test on power spectra, accuracy",
+        "lower",
+        asks="Can a classifier tell samples from real images by how much coarse and fine detail "
+        "they have? 0.5: it cannot. Sees noise, blur and upsampling at the images' full size.",
+        blind="what the detail shows; missing classes; copies of the training set",
+        paper="Durall et al. 2020, with the test of Lopez-Paz & Oquab 2017",
+        applies=_images,
+        compute=_spectrum,
+        each_space=False,
+        place="power spectra",
+        unbiased=True,
+        yardstick=_half,
+    )
+)
 _add(
     Score(
         "diversity",
@@ -255,6 +310,8 @@ _add(
         paper="Odena et al. 2017",
         applies=_images,
         compute=_diversity,
+        unbiased=True,
+        yardstick=_one,
         each_space=False,
         place="pixels",
     )
@@ -295,6 +352,7 @@ _add(
         paper="Goodfellow et al. 2014; against it: Theis et al. 2016",
         applies=_images_and_training,
         compute=_parzen,
+        held_out=True,
         each_space=False,
         place="pixels",
         default=False,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from saddlepoint.evaluation.judging import Judgement, judge
 from saddlepoint.metrics.estimate import Estimate, difference
 
 Better = Literal["lower", "higher", "real"]
@@ -45,6 +46,12 @@ class Row:
         figure: The candidate's.
         control: The same for real examples that the reference does not hold; None if there is
             no such thing.
+        comparable: False where the control has another size than the candidate and the score
+            depends on that.
+        yardstick: What a worthless generator would be off by, in the score's units; None if
+            there is no such figure.
+        weakness: Why this space hardly sees content; empty if it does.
+        difference: Candidate − control where it does not come from the figures' own jackknife.
     """
 
     key: str
@@ -53,12 +60,21 @@ class Row:
     better: Better
     figure: Figure
     control: Figure | None
+    comparable: bool = True
+    yardstick: float | None = None
+    weakness: str = ""
+    difference: Estimate | None = None
+
+    @property
+    def judgement(self) -> Judgement:
+        """How the candidate stands to the control."""
+        return judge(self)
 
     @property
     def gap(self) -> Estimate | None:
         """Candidate − control with an interval, where both were jackknifed over the same blocks."""
-        if self.control is None:
-            return None
+        if self.difference is not None or self.control is None:
+            return self.difference
         own, other = self.figure.estimate, self.control.estimate
         if not own.replicates or len(own.replicates) != len(other.replicates):
             return None
@@ -83,6 +99,8 @@ class Evaluation:
         facts: Step, member, seed of the samples, versions and the like.
         rows: The figures.
         notes: What holds for the whole table, one sentence each.
+        preparation: What was done to the real examples and to the candidate's, one sentence each.
+        remedy: What to install where only a weak space was at hand; empty otherwise.
         seconds: How long it took.
         pairs: Samples beside their nearest training images, as ``View.closest_pairs`` gives
             them; None where the training images are not known, or memorisation was not asked for.
@@ -95,8 +113,27 @@ class Evaluation:
     facts: dict[str, Any]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    preparation: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    remedy: str = ""
     seconds: float = 0.0
     pairs: NDArray[np.floating] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """Three sentences: are the samples realistic, diverse, copies of the training set?"""
+        from saddlepoint.evaluation.summary import sentences
+
+        return sentences(self)
+
+    def __str__(self) -> str:
+        from saddlepoint.evaluation.showing import table_text
+
+        return table_text(self)
+
+    def _repr_html_(self) -> str:
+        from saddlepoint.evaluation.html import evaluation_html
+
+        return evaluation_html(self)
 
     def row(self, key: str, space: str | None = None) -> Row:
         """The row of a score (in a feature space).
@@ -118,6 +155,8 @@ class Evaluation:
             "where": self.where,
             "n": self.n,
             "facts": self.facts,
+            "summary": list(self.summary),
+            "preparation": {side: list(said) for side, said in self.preparation.items()},
             "notes": list(self.notes),
             "seconds": self.seconds,
             "rows": [_row_as_json(row) for row in self.rows],
@@ -134,6 +173,12 @@ def _row_as_json(row: Row) -> dict[str, Any]:
     }
     if row.control is not None:
         found["control"] = _figure_as_json(row.control)
+    judgement = row.judgement
+    found["verdict"] = judgement.words
+    if judgement.detectable is not None and math.isfinite(judgement.detectable):
+        found["detectable"] = judgement.detectable
+    if judgement.reason:
+        found["no_verdict_because"] = judgement.reason
     gap = row.gap
     if gap is not None:
         found["minus_control"] = _finite(asdict(gap), ("value", "low", "high"))

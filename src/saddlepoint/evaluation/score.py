@@ -25,6 +25,12 @@ class Score:
         each_space: Computed in every feature space; else once, in ``place``.
         place: Where the others are computed, in words.
         default: Computed unless other scores are asked for.
+        unbiased: Its expectation does not depend on the number of examples, so that a control of
+            another size will do.
+        yardstick: From a comparison to what a worthless generator would be off by; None if there
+            is no such figure. For distances that is the distance of the mean example, repeated.
+        held_out: It compares with the training data, so that only real examples which the
+            generator has not seen can be its control.
     """
 
     key: str
@@ -38,3 +44,6 @@ class Score:
     each_space: bool = True
     place: str = ""
     default: bool = True
+    unbiased: bool = False
+    yardstick: Callable[[View], float] | None = None
+    held_out: bool = False

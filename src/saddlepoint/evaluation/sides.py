@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from saddlepoint.data.dataset import Dataset
-from saddlepoint.data.description import DataInfo, Folder, Grid, Ring, describe_data
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.description import DataInfo, Grid, Ring
 from saddlepoint.data.toys import modes
 from saddlepoint.errors import BadInput
-from saddlepoint.run import NAME
+from saddlepoint.randomness import derive
 from saddlepoint.training import folder
 from saddlepoint.training.own_data import open_own_data
 from saddlepoint.training.trained import Trained
 
 MOST = 10_000
 LEAST = 40  # two examples for each of the twenty blocks of the jackknife
+UNSEEN_LEAST = 20  # so many show where their closest 5 % lie
 _CPU = torch.device("cpu")
 
 
@@ -33,10 +33,12 @@ class Side:
     Attributes:
         name: What they are called in tables.
         x: (n, *shape) float32 on the CPU; images in [-1, 1].
+        notes: What was done to them on the way here, one sentence each.
     """
 
     name: str
     x: Tensor
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x)
@@ -63,6 +65,10 @@ class Reference:
         train: What the generator learned from; None if that is not known.
         mixture: The known modes of a toy; None otherwise.
         where: In words, which examples these are.
+        unseen: Real examples that the generator did not learn from, drawn as those were; None:
+            ``real`` are such.
+        control_unseen: Whether the control's examples are such, too.
+        notes: What a reader must know of the choice, one sentence each.
     """
 
     data: DataInfo
@@ -72,89 +78,91 @@ class Reference:
     train: Side | None
     mixture: Mixture | None
     where: str
+    unseen: Side | None = None
+    control_unseen: bool = True
+    notes: tuple[str, ...] = ()
 
 
-def is_run(source: Any) -> bool:
-    """Whether ``source`` is the path of a run directory."""
-    return isinstance(source, str | Path) and (Path(source).expanduser() / NAME).is_file()
-
-
-def of_run(where: Path, n: int | None) -> Reference:
+def of_run(where: Path, n: int | None, data: str | Path | None = None) -> Reference:
     """The test split of a run's data, with its validation split as the control.
+
+    Where one of them holds fewer than 40 examples, both together are the reference and training
+    examples the control; where both together do, training examples fill the reference up.
 
     Args:
         where: The run directory.
-        n: Real examples; by default as many as the smaller split has, at most 10,000.
+        n: Real examples; by default as many as the smaller side has, at most 10,000.
+        data: Where the data are now, if they moved.
 
     Raises:
-        BadInput: The data are gone or changed, or a split is too small.
+        BadInput: The data are gone or changed, or too few.
     """
-    dataset = open_own_data(where)
-    counts = dataset.info.counts
-    for split in ("test", "validation"):
-        if counts[split] < LEAST:
-            raise BadInput(
-                f"the {split} split of {dataset.info.name} holds {counts[split]} examples, and an "
-                f"evaluation needs {LEAST}: train with a larger --data.split.{split}."
-            )
+    dataset = open_own_data(where, data)
+    info, counts = dataset.info, dataset.info.counts
+    train = take(dataset, "train", 6 * MOST)
+    known: dict[str, Any] = {
+        "data": info,
+        "dataset": dataset,
+        "train": Side(f"{info.name} (train)", train),
+        "mixture": mixture_of(folder.read(where).run.data),
+    }
+    if min(counts["test"], counts["validation"]) < LEAST:
+        return _of_few(known, n)
     size = min(counts["test"], counts["validation"], MOST) if n is None else n
-    _enough(size, counts["test"], f"the test split of {dataset.info.name}")
+    enough(size, counts["test"], f"the test split of {info.name}")
     return Reference(
-        data=dataset.info,
-        dataset=dataset,
-        real=Side(f"{dataset.info.name} (test)", _take(dataset, "test", size)),
-        control=Side(f"{dataset.info.name} (validation)", _take(dataset, "validation", size)),
-        train=Side(f"{dataset.info.name} (train)", _take(dataset, "train", 6 * MOST)),
-        mixture=_mixture(folder.read(where).run.data),
+        real=Side(f"{info.name} (test)", take(dataset, "test", size), info.notes),
+        control=Side(f"{info.name} (validation)", take(dataset, "validation", size)),
         where="real: test split; control: validation split",
+        **known,
     )
 
 
-def of_source(source: Any, n: int | None, shape: tuple[int, ...] | None = None) -> Reference:
-    """All examples of a source, in random order; one half is the reference, the other the control.
-
-    Args:
-        source: A run directory (its data count), a folder, an array or a built-in name.
-        n: Real examples; by default half of what is there, at most 10,000.
-        shape: What a folder's images are brought to; by default its own choice.
-
-    Raises:
-        BadInput: Nothing there, or too little.
-    """
-    dataset = _open(source, shape)
-    total = sum(dataset.info.counts.values())
-    _enough(LEAST, total // 2, f"half of {dataset.info.name}")
-    size = min(total // 2, MOST) if n is None else n
-    _enough(size, total - LEAST, dataset.info.name)
-    pool = _pool(dataset, 2 * size)
-    return Reference(
-        data=dataset.info,
-        dataset=dataset,
-        real=Side(dataset.info.name, pool[:size]),
-        control=Side(f"{dataset.info.name} (others)", pool[size:]),
-        train=None,
-        mixture=_mixture(_described(source, shape)),
-        where=f"real and control: disjoint parts of {dataset.info.name}, all splits",
-    )
-
-
-def candidate(source: Any, n: int | None, shape: tuple[int, ...]) -> Side:
-    """Up to ``n`` (by default 10,000) examples of a source that is no run.
-
-    Raises:
-        BadInput: Too few, or of another shape than the real ones.
-    """
-    dataset = _open(source, shape)
-    total = sum(dataset.info.counts.values())
-    size = min(total, MOST) if n is None else n
-    _enough(size, total, dataset.info.name)
-    _enough(LEAST, total, dataset.info.name)
-    if dataset.info.shape != shape:
-        raise BadInput(
-            f"{dataset.info.name} holds examples of shape {dataset.info.shape}, and the real ones "
-            f"have {shape}: give both the same size and channels."
+def _of_few(known: dict[str, Any], n: int | None) -> Reference:
+    """The reference of data with fewer than 40 examples in a split."""
+    info, dataset, train = known["data"], known["dataset"], known["train"].x
+    held = torch.cat([take(dataset, split, MOST) for split in ("test", "validation")])
+    total = len(held) + len(train)
+    enough(LEAST, total, info.name)
+    advice = "train with a larger --data.split.test for more"
+    counts = f"{info.counts['test']:,} examples for tests and {info.counts['validation']:,} for "
+    few = f"only {counts}validation were held out"
+    if len(held) >= LEAST:
+        size = min(len(held), len(train), MOST) if n is None else n
+        enough(size, len(held), f"the test and validation splits of {info.name}")
+        real, control = held[:size], train[:size]
+        where = "real: test and validation splits; control: training examples"
+        note = f"{few}: both are the reference, and training examples the control ({advice})."
+    else:
+        half = min(total // 2 if total >= 2 * LEAST else total, MOST) if n is None else n
+        enough(half, total, info.name)
+        pool = torch.cat([held, train])
+        real, control = pool[:half], pool[half : 2 * half]
+        control = control if len(control) >= LEAST else control[:0]
+        where = "real: held-out and training examples; control: other training examples"
+        where = where if len(control) else "real: all examples; no control"
+        note = (
+            f"{few}, so the reference holds {half - min(len(held), half):,} of the training "
+            f"examples: a generator that copies these looks better than it is ({advice})."
         )
-    return Side(dataset.info.name, _pool(dataset, size))
+    return Reference(
+        real=Side(f"{info.name} ({len(real):,} of {total:,})", real, info.notes),
+        control=Side(f"{info.name} (others)", control),
+        where=where,
+        unseen=Side(f"{info.name} (held out)", held if len(held) >= UNSEEN_LEAST else held[:0]),
+        control_unseen=False,
+        notes=(note,),
+        **known,
+    )
+
+
+def latent_seed(model: Trained, seed: int, member: int = 0) -> int:
+    """A seed of latents that belongs to this model alone, whatever it is compared with.
+
+    Shared latents would tie the samples of two models together.
+    """
+    described = model.run.model_dump_json(exclude={"data"})
+    return derive(seed, "evaluation", model.data.fingerprint, described, model.step, member)
 
 
 def drawn(model: Trained, name: str, n: int, seed: int, member: int = 0) -> Side:
@@ -163,7 +171,9 @@ def drawn(model: Trained, name: str, n: int, seed: int, member: int = 0) -> Side
     Real images have 8 bits, and finer values would give samples away to any test.
     """
     x = model.sample(n, seed, member=member)
-    return Side(name, in_eight_bits(x) if model.data.images else x)
+    if not model.data.images:
+        return Side(name, x)
+    return Side(name, in_eight_bits(x), ("Samples were rounded to 8 bits, as in a saved picture.",))
 
 
 def in_eight_bits(x: Tensor) -> Tensor:
@@ -171,44 +181,23 @@ def in_eight_bits(x: Tensor) -> Tensor:
     return ((x.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
 
 
-def _described(source: Any, shape: tuple[int, ...] | None) -> Any:
-    if is_run(source):
-        return folder.read(Path(source).expanduser()).run.data
-    described = describe_data(source)
-    if isinstance(described, Folder) and shape is not None and len(shape) == 3:
-        return described.replace(size=shape[1:], channels=shape[0])
-    return described
-
-
-def _open(source: Any, shape: tuple[int, ...] | None) -> Dataset:
-    if is_run(source):
-        return open_own_data(Path(source).expanduser())
-    return open_data(_described(source, shape))
-
-
-def natural_shape(source: Any) -> tuple[int, ...] | None:
-    """The shape of a source that has one of its own; None for folders, which are resized."""
-    if is_run(source):
-        return open_own_data(Path(source).expanduser()).info.shape
-    described = describe_data(source)
-    return None if isinstance(described, Folder) else open_data(described).info.shape
-
-
-def _take(dataset: Dataset, split: str, n: int) -> Tensor:
+def take(dataset: Dataset, split: str, n: int) -> Tensor:
+    """The first ``n`` examples of a split, or all."""
     return dataset.take(split, n, _CPU).x.float()
 
 
-def _pool(dataset: Dataset, n: int) -> Tensor:
+def pool(dataset: Dataset, n: int) -> Tensor:
     """``n`` examples from all splits: every split is in random order already."""
     parts: list[Tensor] = []
     for split in ("test", "validation", "train"):
-        parts.append(_take(dataset, split, n - sum(map(len, parts))))
+        parts.append(take(dataset, split, n - sum(map(len, parts))))
     whole = torch.cat(parts)
     order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(0))
     return whole[order]
 
 
-def _mixture(described: Any) -> Mixture | None:
+def mixture_of(described: Any) -> Mixture | None:
+    """The known modes of a toy."""
     if not isinstance(described, Ring | Grid):
         return None
     centres = modes(described)
@@ -216,8 +205,13 @@ def _mixture(described: Any) -> Mixture | None:
     return Mixture(centres, described.std)
 
 
-def _enough(asked: int, there: int, name: str) -> None:
+def enough(asked: int, there: int, name: str) -> None:
+    """Refuse a number of examples that is too small for intervals or more than there are.
+
+    Raises:
+        BadInput: It is.
+    """
     if asked < LEAST:
         raise BadInput(f"{asked} examples are too few for an interval: use --n {LEAST} or more.")
     if asked > there:
-        raise BadInput(f"{name} has only {there} examples, and {asked} are needed: lower --n.")
+        raise BadInput(f"{name} has only {there:,} examples, and {asked:,} are needed: lower --n.")

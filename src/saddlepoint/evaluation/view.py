@@ -37,6 +37,7 @@ class View:
         control: Real examples that are not in the reference.
         mixture: The known modes of a toy.
         seed: Seed of everything random in scores.
+        unseen: Real examples that the generator has not seen; ``real`` by default.
     """
 
     space: str
@@ -51,6 +52,12 @@ class View:
     control: Side
     mixture: Mixture | None
     seed: int
+    unseen: Side | None = None
+
+    @property
+    def held_out(self) -> Side:
+        """Real examples that the generator has not seen."""
+        return self.real if self.unseen is None else self.unseen
 
     @property
     def dimensions(self) -> int:
@@ -71,7 +78,7 @@ class View:
     def memory(self) -> memorisation.Memorisation:
         """Distances to the training data, of at most ``NEIGHBOURS`` samples and real examples."""
         assert self.train is not None
-        x, real = self.fake.x[:NEIGHBOURS], self.real.x[:NEIGHBOURS]
+        x, real = self.fake.x[:NEIGHBOURS], self.held_out.x[:NEIGHBOURS]
         train = self.train.x[:TRAIN]
         if self.images:
             return memorisation.memorisation_of_images(x, train, real)

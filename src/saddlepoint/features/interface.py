@@ -32,6 +32,11 @@ class FeatureSpace(ABC):
     note: str
     key: str | None
 
+    @property
+    def weakness(self) -> str:
+        """Why ``as real`` says little in this space, in a word; empty if it says something."""
+        return ""
+
     @abstractmethod
     def of(self, images: Tensor, progress: Progress | None = None) -> Tensor:
         """The features of ``images``, computed in batches so that memory stays bounded.

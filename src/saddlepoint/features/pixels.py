@@ -40,6 +40,12 @@ class PixelSpace(FeatureSpace):
     shape: tuple[int, ...]
     size: tuple[int, int] | None
 
+    @property
+    @override
+    def weakness(self) -> str:
+        """Pixels of images hardly show content."""
+        return "" if self.size is None else "pixels"
+
     @override
     def of(self, images: Tensor, progress: Progress | None = None) -> Tensor:
         """See ``FeatureSpace.of``."""
@@ -76,7 +82,7 @@ def open_pixels(info: DataInfo) -> PixelSpace:
         )
     channels, height, width = info.shape
     size = within((height, width), LONGEST_SIDE)
-    note = "Pixels are compared as they are."
+    note = f"Pixels are compared directly, at {height}×{width}."
     name = "pixels"
     if size != (height, width):
         name = f"pixels at {size[0]}×{size[1]}"

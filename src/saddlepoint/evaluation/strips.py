@@ -1,0 +1,72 @@
+"""Pictures of scores: one strip a score, each on its own scale."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure as Canvas
+from PIL import Image
+
+from saddlepoint import pictures
+from saddlepoint.evaluation.result import Evaluation
+from saddlepoint.evaluation.showing import ARROWS
+from saddlepoint.metrics.estimate import Estimate
+
+
+def strips(candidates: Sequence[tuple[str, Evaluation]]) -> Image.Image:
+    """The candidates' intervals and the control's, score by score.
+
+    Scores without a finite value on any side are left out; how many stands in the title.
+    """
+    known = {
+        (row.key, row.space): row for _, evaluation in candidates for row in evaluation.rows
+    }
+    entries = {
+        row: drawn
+        for row in known.values()
+        if any(math.isfinite(e.value) for _, e, _ in (drawn := _entries(row, candidates)))
+    }
+    twice = Counter(row.title for row in entries)  # in several feature spaces
+    columns = 3 if len(entries) > 4 else 1
+    height = 0.55 + 0.17 * len(candidates)
+    lines = max(1, math.ceil(len(entries) / columns))
+    with pictures.plain_style():
+        canvas = Canvas(figsize=(4.2 * columns, 0.9 + height * 1.25 * lines), layout="constrained")
+        axes = canvas.subplots(lines, columns, squeeze=False).flatten()
+        for axis, (row, drawn) in zip(axes, entries.items(), strict=False):
+            for place, (_, estimate, colour) in enumerate(drawn):
+                if not math.isfinite(estimate.value):
+                    continue
+                low, high = (
+                    end if math.isfinite(end) else estimate.value
+                    for end in (estimate.low, estimate.high)
+                )
+                axis.plot([low, high], [place, place], color=colour, linewidth=3, alpha=0.5)
+                axis.plot([estimate.value], [place], "o", color=colour, markersize=5)
+            axis.set_yticks(range(len(drawn)), [name for name, _, _ in drawn])
+            axis.set_ylim(-0.6, len(drawn) - 0.4)
+            where = f" ({row.space.split(' ')[0]})" if twice[row.title] > 1 else ""
+            axis.set_title(f"{row.title} {ARROWS[row.better]}{where}", loc="left", fontsize=9)
+        for axis in axes[len(entries) :]:
+            axis.set_axis_off()
+        left = len(known) - len(entries)
+        out = f"; {left} without a finite value left out" if left else ""
+        canvas.suptitle(
+            f"value and 95 % interval; ↓ lower is better, ↑ higher, = like real{out}", fontsize=9
+        )
+        return pictures.rendered(canvas)
+
+
+def _entries(
+    row: object, candidates: Sequence[tuple[str, Evaluation]]
+) -> list[tuple[str, Estimate, str]]:
+    entries = []
+    for index, (name, evaluation) in enumerate(candidates):
+        for same in evaluation.rows:
+            if (same.key, same.space) == (row.key, row.space):  # type: ignore[attr-defined]
+                if not entries and same.control is not None:
+                    entries.append(("control: real", same.control.estimate, "#888888"))
+                entries.append((name, same.figure.estimate, f"C{index}"))
+    return entries

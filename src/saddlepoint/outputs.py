@@ -15,7 +15,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -46,7 +46,8 @@ def write_aside(path: Path, data: bytes, *, sync: bool = True) -> None:
                 os.fsync(file.fileno())
         aside.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
 
 
 def check_output(target: Path, *, overwrite: bool = False, option: str = "--out") -> None:
@@ -175,14 +176,18 @@ def replace_output(path: Path, data: bytes, *, option: str = "--out") -> None:
 
 
 @contextmanager
-def output_file(path: Path) -> Iterator[BinaryIO]:
-    """A new file to write piece by piece; it appears at ``path`` when the block ends without error.
+def output_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """A file to write piece by piece; it appears at ``path`` when the block ends without error.
+
+    Args:
+        path: The file; missing folders are made.
+        overwrite: It may take the place of an earlier one that is ours.
 
     Raises:
-        BadInput: ``path`` exists.
-        RunStopped: It cannot be written (a full disk, for example); nothing is left of it.
+        BadInput: ``path`` exists (with ``overwrite``: and is not ours).
+        RunStopped: It cannot be written (a full disk, for example); an earlier one is kept.
     """
-    _refuse_taken(path)
+    _refuse_taken(path, overwrite)
     aside = _aside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -193,14 +198,15 @@ def output_file(path: Path) -> Iterator[BinaryIO]:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        _refuse_taken(path)
+        _refuse_taken(path, overwrite)
         with _Ledger(path.parent) as ledger:
             ledger.add(path.name, size, digest)
         aside.replace(path)
     except OSError as error:
         raise RunStopped(f"{path} could not be written ({_reason(error)}).") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
 
 
 class OutputFolder:
@@ -391,8 +397,8 @@ def _write(path: Path, data: bytes) -> None:
         raise RunStopped(f"{path} could not be written ({_reason(error)}).") from error
 
 
-def _refuse_taken(path: Path) -> None:
-    if os.path.lexists(path):
+def _refuse_taken(path: Path, overwrite: bool = False) -> None:
+    if os.path.lexists(path) and not (overwrite and _is_ours(path, _read(path.parent))):
         raise BadInput(f"{path} exists already, so it was not written: choose another name.")
 
 

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -194,7 +195,7 @@ def test_save_png_is_atomic_and_leaves_nothing_beside(tmp_path, monkeypatch):
     def full(_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(pictures.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="disk full"):
         pictures.save_png(Image.new("L", (3, 2), 9), path)
     assert Image.open(path).getpixel((0, 0)) == 7

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable
+from pathlib import Path
+
+PROG = "saddlepoint"
 
 
 class SaddlepointError(Exception):
@@ -44,3 +48,16 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     lowered = {option.lower(): option for option in options}
     close = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)
     return f" Did you mean '{lowered[close[0]]}'?" if close else ""
+
+
+def command_line(*words: object) -> str:
+    """A command of this program that can be pasted into a shell, whatever its paths hold.
+
+    ``command_line("resume", Path("my run"))`` is ``saddlepoint resume 'my run'``.
+    """
+    return " ".join([PROG, *(shlex.quote(_plain(word)) for word in words)])
+
+
+def _plain(word: object) -> str:
+    # A path that starts with a dash would be read as an option.
+    return f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from saddlepoint.errors import BadInput
+from saddlepoint.outputs import write_aside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -283,19 +283,6 @@ def evenly_spaced(count: int, limit: int) -> list[int]:
     if limit < 2:
         return [count - 1][:limit]
     return [int(index) for index in np.rint(np.linspace(0, count - 1, limit))]
-
-
-def write_aside(path: Path, data: bytes) -> None:
-    """Write a file under another name in the same folder and rename it: whole or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def save_png(image: Image.Image, path: Path) -> None:

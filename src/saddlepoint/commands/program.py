@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from saddlepoint.errors import BadInput, did_you_mean
+from saddlepoint.errors import PROG, BadInput, command_line, did_you_mean
 
-PROG = "saddlepoint"
+__all__ = ["PROG", "after_training", "checkpoint_named"]
 
 
 def after_training(folder: Path, step: int) -> None:
     """Say where the run is and what can be done with it."""
     print(f"{step} steps are done: {folder}")
-    print(f"  samples:  {PROG} sample {folder} --n 64 --out grid.png")
-    print(f"  report:   {PROG} report {folder}")
-    print(f"  go on:    {PROG} resume {folder} --steps {2 * step}")
+    print(f"  samples:  {command_line('sample', folder, '--n', 64, '--out', 'grid.png')}")
+    print(f"  report:   {command_line('report', folder)}")
+    print(f"  go on:    {command_line('resume', folder, '--steps', 2 * step)}")
 
 
 def checkpoint_named(checkpoint: str) -> int | Literal["auto", "latest", "best"]:

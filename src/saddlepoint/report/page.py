@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from saddlepoint.errors import BadInput
-from saddlepoint.pictures import animate, evenly_spaced, write_aside
+from saddlepoint.outputs import write_aside
+from saddlepoint.pictures import animate, evenly_spaced
 from saddlepoint.report import figures, parts
 from saddlepoint.report.gather import Event, Frame, Summary, at, gather, number
 from saddlepoint.report.scores import evaluation

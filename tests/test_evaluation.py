@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +14,16 @@ from scipy import stats
 
 import saddlepoint as sp
 from saddlepoint.cli import main
-from saddlepoint.evaluation import compare as comparing
-from saddlepoint.evaluation import showing, sides
-from saddlepoint.evaluation.evaluate import PAIRS, Scorer, Settings
+from saddlepoint.evaluation import files, showing, sides
 from saddlepoint.evaluation.progress import telling
+from saddlepoint.evaluation.scorer import PAIRS, Scorer, Settings
 from saddlepoint.evaluation.scores import SCORES, chosen
+from saddlepoint.evaluation.sources import Preparation, two_sides
 from saddlepoint.features.classifier import ClassifierSpace
 from saddlepoint.features.interface import FeatureSpace
 from saddlepoint.metrics import frechet, kernel
 from saddlepoint.metrics.estimate import (
     BLOCKS,
-    Estimate,
     blocks,
     difference,
     jackknife,
@@ -68,8 +66,7 @@ def test_two_sources_give_the_scores_of_their_samples() -> None:
     found = sp.evaluate(real=real, fake=fake, n=300, scores=CHEAP)
     assert found.n == {"real": 300, "control": 300, "candidate": 300}
     assert [row.key for row in found.rows] == CHEAP
-    reference = sides.of_source(real, 300)
-    side = sides.candidate(fake, 300, (3,))
+    reference, side = two_sides(real, fake, None, 300, 0, Preparation())
     row = found.row("kernel")
     assert row.figure.estimate.value == pytest.approx(
         kernel.kernel_distance(reference.real.x, side.x)
@@ -156,7 +153,7 @@ def test_samples_are_scored_as_a_saved_picture_would_be(digits_run: Path, tmp_pa
     assert torch.allclose(levels, levels.round(), atol=1e-4)
     assert float((side.x - model.sample(180)).abs().max()) <= 1 / 255 + 1e-6
     main(["sample", str(digits_run), "--n", "180", "--out", str(tmp_path / "saved.npz")])
-    saved = sides.candidate(tmp_path / "saved.npz", 180, (1, 8, 8)).x
+    saved = two_sides("digits", tmp_path / "saved.npz", None, 180, 0, Preparation())[1].x
     ordered, scored = (x.flatten(1).sum(1).sort().values for x in (saved, side.x))
     assert torch.allclose(ordered, scored, atol=0.02)
 
@@ -167,7 +164,7 @@ def test_files_and_table(digits_run: Path, capsys: pytest.CaptureFixture[str]) -
     assert "kernel distance ↓" in said
     assert "control" in said
     assert "delete-block jackknife" in said
-    stored = json.loads((digits_run / "evaluation.json").read_text())
+    stored = json.loads((digits_run / "evaluations/pixels-step-12.json").read_text())
     assert [row["score"] for row in stored["rows"]] == ["kernel", "mmd_test"]
     first = stored["rows"][0]
     assert first["low"] < first["value"] < first["high"]
@@ -176,7 +173,7 @@ def test_files_and_table(digits_run: Path, capsys: pytest.CaptureFixture[str]) -
         first["value"] - first["control"]["value"]
     )
     assert "p_value" in stored["rows"][1]
-    assert Image.open(digits_run / "evaluation.png").size[0] > 300
+    assert Image.open(digits_run / "evaluations/pixels-step-12.png").size[0] > 300
 
 
 def test_samples_stand_above_the_training_images_nearest_to_them(
@@ -197,10 +194,9 @@ def test_samples_stand_above_the_training_images_nearest_to_them(
     assert np.array_equal(closest[:10], np.flip(theirs[:10], -1))
     assert np.array_equal(first, fresh[:PAIRS].numpy())
     assert {x.tobytes() for x in nearest} <= {x.tobytes() for x in reference.train.x.numpy()}
-    written = showing.write(found, tmp_path)
+    written = files.write_to(found, tmp_path / "out")
+    assert [path.name for path in written][2] == "evaluation-nearest.png"
     assert Image.open(written[2]).size[0] > 8 * PAIRS
-    showing.write(replace(found, pairs=None), tmp_path)
-    assert not written[2].exists(), "a picture of another evaluation"
 
 
 def test_classes_are_found_among_the_datas_own_alone(
@@ -260,89 +256,15 @@ def test_features_of_real_examples_are_computed_once(
     assert calls == [180], "only the new samples went through the space"
 
 
-# Comparisons
-
-
-def test_two_checkpoints_are_compared_as_checkpoints(tmp_path: Path) -> None:
-    short, long = tmp_path / "short", tmp_path / "long"
-    sp.train(tiny("dcgan", steps=4), short, quiet=True)
-    sp.train(tiny("dcgan", steps=80, critic={"norm": "none"}), long, quiet=True)
-    found = sp.compare([short, long], features="pixels", scores=["kernel", "sliced"])
-    assert found.scope == "checkpoint"
-    assert "nothing of the method" in found.licence
-    verdict = found.verdicts[0]
-    first, second = (group.evaluations[0].row("kernel").figure for group in found.groups)
-    expected = difference(first.estimate, second.estimate)
-    assert verdict.difference is not None
-    assert verdict.difference.value == pytest.approx(expected.value)
-    assert verdict.difference.low == pytest.approx(expected.low)
-    assert verdict.better in ("long", None)
-
-
-def test_seeds_are_compared_as_methods(tmp_path: Path) -> None:
-    for name, steps in (("one", 12), ("two", 60)):
-        run = tiny("gan", data="ring", steps=steps).replace(seeds=3)
-        sp.train(run, tmp_path / name, quiet=True)
-    found = sp.compare([tmp_path / "one", tmp_path / "two"], scores=["kernel", "sliced"])
-    assert found.scope == "method"
-    assert "about the method" in found.licence
-    values = [
-        [e.row("sliced").figure.estimate.value for e in group.evaluations] for group in found.groups
-    ]
-    verdict = next(v for v in found.verdicts if v.score == "sliced")
-    expected = stats.ttest_ind(*values, equal_var=False)
-    raw = comparing._welch(*([Estimate(v, v, v, "", 1, 1) for v in part] for part in values))
-    assert raw[1] == pytest.approx(expected.pvalue)
-    low, high = expected.confidence_interval(0.95)
-    assert (raw[0].low, raw[0].high) == (pytest.approx(low), pytest.approx(high))
-    assert verdict.p_value >= raw[1]
-
-
-def test_runs_that_differ_in_the_seed_are_one_method(tmp_path: Path) -> None:
-    for name, seed, width in (("a0", 0, 4), ("a1", 1, 4), ("b0", 0, 6), ("b1", 1, 6)):
-        sp.train(tiny("dcgan", steps=4, width=width, seed=seed), tmp_path / name, quiet=True)
-    runs = [tmp_path / name for name in ("a0", "a1", "b0", "b1")]
-    found = sp.compare(runs, features="pixels", scores="kernel")
-    assert [len(group.evaluations) for group in found.groups] == [2, 2]
-    assert found.scope == "method"
-    with pytest.raises(sp.BadInput, match="nothing but their seed"):
-        sp.compare(runs[:2], features="pixels", scores="kernel")
-
-
-def test_p_values_are_corrected_by_holm() -> None:
-    def verdict(p_value: float) -> comparing.Verdict:
-        gap = Estimate(1, 0, 2, "", 1, 1)
-        return comparing.Verdict("s", "s", "x", "a", "b", gap, p_value, "a", "t")
-
-    found = comparing._corrected([verdict(p) for p in (0.04, 0.01, 0.03)])
-    assert [v.p_value for v in found] == pytest.approx([0.06, 0.03, 0.06])
-    assert [v.better for v in found] == [None, "a", None]
-
-
-def test_compare_on_the_command_line(
-    tmp_path: Path, digits_run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sp.train(tiny("dcgan", steps=4, width=6), tmp_path / "other", quiet=True)
-    out = tmp_path / "out"
-    words = ["compare", str(digits_run), str(tmp_path / "other"), "--out", str(out)]
-    main([*words, "--features", "pixels", "--scores", "kernel"])
-    said = capsys.readouterr().out
-    assert "jackknife" in said
-    assert "say nothing of the method" in " ".join(said.split())
-    assert json.loads((out / "comparison.json").read_text())["scope"] == "checkpoint"
-    assert Image.open(out / "comparison.png").size[0] > 300
-
-
 # Mistakes
 
 
 def test_mistakes_are_one_sentence(
     tmp_path: Path, digits_run: Path, seeds_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    np.save(tmp_path / "few.npy", gaussian(50))
     np.save(tmp_path / "wide.npy", np.zeros((200, 5), dtype=np.float32))
     np.save(tmp_path / "good.npy", gaussian(200))
-    few, wide, good = (str(tmp_path / f"{name}.npy") for name in ("few", "wide", "good"))
+    wide, good = (str(tmp_path / f"{name}.npy") for name in ("wide", "good"))
     run = str(digits_run)
     for words, expected in (
         ((), "either a run, or both"),
@@ -354,7 +276,6 @@ def test_mistakes_are_one_sentence(
         ((run, "--n", "10000"), "has only 180"),
         ((run, "--n", "3"), "too few"),
         (("--real", good, "--fake", wide), "shape"),
-        (("--real", few, "--fake", good), "half of"),
         ((run, "--checkpoint", "newest"), "--checkpoint"),
     ):
         assert expected in fails(capsys, "evaluate", *words), words
@@ -368,7 +289,7 @@ def test_mistakes_are_one_sentence(
 
 
 def test_samples_that_are_not_finite_are_refused() -> None:
-    reference = sides.of_source(gaussian(200), None)
+    reference, _ = two_sides(gaussian(200), gaussian(100), None, None, 0, Preparation())
     with telling(quiet=True) as tell:
         scorer = Scorer(reference, Settings(scores=["kernel"]), tell)
         bad = torch.full((100, 3), math.nan)

@@ -13,8 +13,8 @@ from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.description import FashionMnist, Split, StackedFashionMnist
 from saddlepoint.data.opening import open_data
 from saddlepoint.errors import BadInput
-from saddlepoint.evaluation.evaluate import Scorer, Settings
 from saddlepoint.evaluation.progress import telling
+from saddlepoint.evaluation.scorer import Scorer, Settings
 from saddlepoint.evaluation.sides import Reference, Side
 from saddlepoint.features.opening import open_features
 from saddlepoint.features.stacked import StackedSpace

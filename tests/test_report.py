@@ -416,16 +416,28 @@ def test_an_evaluation_is_shown(tmp_path):
         "n_real": 180,
         "n_fake": 90,
         "p_value": 0.01,
+        "verdict": "differs",
         "control": {"value": 0.001, "low": -0.01, "high": 0.02},
     }
     whole = {"candidate": "it", "reference": "digits", "where": "test", "rows": [row, 3]}
-    whole |= {"notes": ["n matters"]}
-    (folder / "evaluation.json").write_text(json.dumps(whole))
+    whole |= {"notes": ["n matters"], "summary": ["Realistic? No."], "time": "2026-01-02T00:00:00Z"}
+    whole |= {"preparation": {"real": ["cut in the middle"], "candidate": []}}
+    (folder / "evaluations").mkdir()
+    file = folder / "evaluations" / "pixels-step-12.json"
+    file.write_text(json.dumps(whole))
     text = build_report(folder).read_text(encoding="utf-8")
     for part in ("kernel &lt;distance&gt; ↓", "0.25, p = 0.01", "[0.125, ∞ or undefined]"):
         assert part in text
     assert "0.001 [-0.01, 0.02]" in text
-    assert "n matters" in text
+    for part in ("n matters", "Realistic? No.", "digits: cut in the middle", "<td>differs</td>"):
+        assert part in text
+    older = whole | {"time": "2026-01-01T00:00:00Z", "candidate": "the older one"}
+    other = folder / "evaluations" / "classifier-step-12.json"
+    other.write_text(json.dumps(older))
+    text = build_report(folder).read_text(encoding="utf-8")
+    assert text.index("it against digits") < text.index("the older one against digits")
+    assert "<summary>classifier-step-12, 2026-01-01 00:00:00</summary>" in text
+    other.unlink()
     for broken in ("{", "[]", json.dumps({"rows": 5})):
-        (folder / "evaluation.json").write_text(broken)
+        file.write_text(broken)
         assert "Not evaluated yet" in build_report(folder).read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ from saddlepoint.training.description import Training
 
 FORMAT = 1
 NAME = "run.json"
+EVALUATIONS = "evaluations"  # folder of a run directory
 
 
 class Run(Description):

@@ -7,6 +7,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from saddlepoint.commands.program import checkpoint_named
+from saddlepoint.errors import BadInput
 
 
 def compare(
@@ -17,7 +18,9 @@ def compare(
     scores: tuple[str, ...] = ("default",),
     checkpoint: str = "auto",
     seed: int = 0,
-    out: Path = Path("comparison"),
+    data: Path | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
     device: str = "auto",
     quiet: bool = False,
 ) -> None:
@@ -30,28 +33,38 @@ def compare(
         scores: As for evaluate.
         checkpoint: As for evaluate.
         seed: Seed of the samples.
-        out: Folder for comparison.json and comparison.png.
+        data: Where the runs' data are now, if they moved.
+        out: New folder for comparison.json and comparison.png (by default comparison,
+            comparison-2 and so on).
+        overwrite: Replace what this program wrote at --out before; files of yours never are.
         device: Where to draw samples.
         quiet: Show no progress.
     """
     from saddlepoint.features.description import parse_features
+    from saddlepoint.outputs import check_output, clear_output, free_path
 
     for word in features:
         parse_features(word)
     which = checkpoint_named(checkpoint)
-    from saddlepoint.evaluation import showing
+    if overwrite and out is None:
+        raise BadInput("--overwrite replaces what lies at --out: name that, too.")
+    target = out if out is not None else free_path(Path("comparison"))
+    check_output(target, overwrite=overwrite)
+    from saddlepoint.evaluation import files
     from saddlepoint.evaluation.compare import compare as judge
 
-    found = judge(
+    comparison = judge(
         runs,
         n=n,
         features=features,
         scores=scores,
         checkpoint=which,
         seed=seed,
+        data=data,
         device=device,
         quiet=quiet,
     )
-    showing.print_comparison(found)
-    written = showing.write_comparison(found, out)
-    print(f"{found.seconds:.0f} s; written: {', '.join(map(str, written))}")
+    print(comparison)
+    clear_output(target)
+    written = files.write_comparison(comparison, target)
+    print(f"{comparison.seconds:.0f} s; written: {', '.join(map(str, written))}")

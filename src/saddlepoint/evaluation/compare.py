@@ -110,16 +110,16 @@ class Comparison:
             about = f"{'; '.join(pairs)}: " if self.scope is None else ""
             if scope == "method":
                 sentences.append(
-                    f"{about}several seeds of each, so differences are tested between trainings "
+                    f"{about}Several seeds of each, so differences are tested between trainings "
                     "(Welch's t), and a sentence may be about the method, on these data."
                 )
             else:
                 sentences.append(
-                    f"{about}at least one side has a single training: differences are those of "
+                    f"{about}At least one side has a single training: differences are those of "
                     "these checkpoints and say nothing of the method. Train several seeds of each "
                     "(--seeds, or more runs) to compare methods."
                 )
-        return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
+        return " ".join(sentences)
 
     def __str__(self) -> str:
         from saddlepoint.evaluation.showing import comparison_text
@@ -311,16 +311,14 @@ def _corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Holm's step-down correction over the verdicts that come from a test."""
     tested = sorted((v.p_value, i) for i, v in enumerate(verdicts) if v.p_value is not None)
     adjusted, largest = dict[int, float](), 0.0
-    for rank, (p_value, index) in enumerate(tested):
-        largest = max(largest, min(1.0, p_value * (len(tested) - rank)))
+    for rank, (raw, index) in enumerate(tested):
+        largest = max(largest, min(1.0, raw * (len(tested) - rank)))
         adjusted[index] = largest
     corrected = []
     for index, verdict in enumerate(verdicts):
         p_value = adjusted.get(index)
         sure = p_value is not None and p_value < LEVEL_OF_TEST
-        corrected.append(
-            replace(verdict, p_value=p_value, better=verdict.better if sure else None)
-        )
+        corrected.append(replace(verdict, p_value=p_value, better=verdict.better if sure else None))
     return corrected
 
 

@@ -6,7 +6,6 @@ import io
 import json
 import re
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,7 @@ from saddlepoint.evaluation.compare import Comparison
 from saddlepoint.evaluation.result import Evaluation
 from saddlepoint.evaluation.strips import strips
 from saddlepoint.outputs import check_writable, replace_output, write_output
-from saddlepoint.run import read_json
-
-FOLDER = "evaluations"  # of a run directory
+from saddlepoint.run import EVALUATIONS, read_json
 
 
 def check_run(run: Path) -> None:
@@ -39,7 +36,7 @@ def write_beside_run(evaluation: Evaluation, run: Path) -> list[Path]:
     request (checkpoint, number, seed, scores); any other keeps its place and the new one gets a
     number.
     """
-    folder = run / FOLDER
+    folder = run / EVALUATIONS
     spaces = dict.fromkeys(_word(row.space) for row in evaluation.rows if row.space)
     words = [_word(word) for word in evaluation.facts["request"]["features"]]
     words = [next(iter(spaces), "pixels") if word == "auto" else word for word in words]
@@ -114,16 +111,3 @@ def _png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def read_evaluations(run: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Names and contents of the evaluations beside a run, the newest first."""
-    stored: list[tuple[str, dict[str, Any]]] = []
-    for path in sorted((run / FOLDER).glob("*.json")):
-        try:
-            stored.append((path.stem, read_json(path)))
-        except BadInput:
-            continue
-    return sorted(stored, key=lambda pair: str(pair[1].get("time", "")), reverse=True)
-
-

@@ -26,7 +26,9 @@ def evaluation_html(evaluation: Evaluation) -> str:
 def comparison_html(comparison: Comparison) -> str:
     """Scores of every group, then the verdicts, then what one may say."""
     scores, verdicts = showing.comparison_cells(comparison)
-    return "".join([_table(*scores), _table(*verdicts), _listing(showing.comparison_foot(comparison))])
+    return "".join(
+        [_table(*scores), _table(*verdicts), _listing(showing.comparison_foot(comparison))]
+    )
 
 
 def _paragraph(words: str) -> str:
@@ -34,11 +36,10 @@ def _paragraph(words: str) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th style='text-align:left'>{escape(word)}</th>" for word in heads)
-    body = "".join(
-        "<tr>" + "".join(f"<td style='text-align:left'>{escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in rows
-    )
+    left = "style='text-align:left'"
+    head = "".join(f"<th {left}>{escape(word)}</th>" for word in heads)
+    cells = ("".join(f"<td {left}>{escape(cell)}</td>" for cell in row) for row in rows)
+    body = "".join(f"<tr>{each}</tr>" for each in cells)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

@@ -40,9 +40,11 @@ class Judgement:
         """The verdict as a table shows it."""
         if self.kind != "as real" or self.detectable is None:
             return self.kind
-        if self.little:
-            return f"as real, says little ({self.little})"
-        return f"as real (±{self.detectable:.2g} would show)"
+        return f"as real ({'weak: ' if self.little else ''}{self.little or self._figure})"
+
+    @property
+    def _figure(self) -> str:
+        return f"±{self.detectable:.2g}"
 
 
 def judge(row: Row) -> Judgement:
@@ -83,9 +85,9 @@ def _as_real(row: Row, gap: Estimate) -> Judgement:
     quantile = float(stats.t.ppf((1 + LEVEL) / 2, BLOCKS - 1))
     detectable = half * (1 + float(stats.norm.ppf(POWER)) / quantile)
     if not math.isfinite(detectable):
-        return Judgement("as real", detectable, "anything would pass")
+        return Judgement("as real", detectable, "±∞")
     if row.weakness:
         return Judgement("as real", detectable, row.weakness)
     if row.yardstick is not None and detectable > LITTLE * row.yardstick:
-        return Judgement("as real", detectable, f"only ±{detectable:.2g} would show")
+        return Judgement("as real", detectable, f"±{detectable:.2g}")
     return Judgement("as real", detectable)

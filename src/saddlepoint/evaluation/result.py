@@ -120,7 +120,7 @@ class Evaluation:
 
     @property
     def summary(self) -> tuple[str, ...]:
-        """Three sentences: are the samples realistic, diverse, copies of the training set?"""
+        """Three sentences: whether samples are realistic, diverse, and copies of training data."""
         from saddlepoint.evaluation.summary import sentences
 
         return sentences(self)

@@ -20,7 +20,6 @@ from saddlepoint.metrics.estimate import Estimate
 ARROWS = {"lower": "↓", "higher": "↑", "real": "="}
 WIDE = 120  # columns from which on titles and four figures are shown
 _PIPE = 160  # columns where no terminal sets them
-_KEY = "real: reference; ↓ lower is better, ↑ higher, = like the control."
 Cells = tuple[list[str], list[list[str]]]
 
 
@@ -110,18 +109,23 @@ def foot(evaluation: Evaluation) -> list[str]:
 
 
 def _on_verdicts(evaluation: Evaluation) -> list[str]:
-    judgements = [row.judgement for row in evaluation.rows]
+    pairs = [(row, row.judgement) for row in evaluation.rows]
     lines = []
-    if any(judgement.kind == "as real" for judgement in judgements):
+    if any(judgement.kind == "as real" for _, judgement in pairs):
         lines.append(
             "as real: no difference was seen, which is no proof that there is none; a difference "
             "as large as the figure behind ± would have been seen in four of five tries."
         )
-    if any(row.judgement.little and row.weakness for row in evaluation.rows):
-        cure = f": {evaluation.remedy} adds one that does" if evaluation.remedy else ""
-        lines.append(f"says little (pixels): pixels hardly show content{cure}.")
+    if any(judgement.little and not row.weakness for row, judgement in pairs):
+        lines.append(
+            "weak: that is more than a fifth of what a worthless generator would be off by, so the "
+            "verdict says little; use more examples."
+        )
+    if any(judgement.little and row.weakness for row, judgement in pairs):
+        cure = f"; `{evaluation.remedy}` adds a space that does" if evaluation.remedy else ""
+        lines.append(f"weak, pixels: pixels hardly show content, so this says little{cure}.")
     reasons: dict[str, list[str]] = {}
-    for row, judgement in zip(evaluation.rows, judgements, strict=True):
+    for row, judgement in pairs:
         if judgement.reason:
             reasons.setdefault(judgement.reason, []).append(row.key)
     return lines + [f"no verdict for {', '.join(keys)}: {why}" for why, keys in reasons.items()]
@@ -211,8 +215,8 @@ def terminal_width() -> int:
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for name in heads:
-        table.add_column(name)
+    for index, name in enumerate(heads):
+        table.add_column(name, no_wrap=index == 0 and max(len(row[0]) for row in rows) < 24)
     for row in rows:
         table.add_row(*row)
     return table

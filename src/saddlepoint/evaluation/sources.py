@@ -282,9 +282,7 @@ def _opened(side: _Given) -> Dataset:
     return side.dataset
 
 
-def _same_shape(
-    ours: tuple[int, ...], theirs: tuple[int, ...], first: str, second: str
-) -> None:
+def _same_shape(ours: tuple[int, ...], theirs: tuple[int, ...], first: str, second: str) -> None:
     if ours != theirs:
         raise BadInput(
             f"{second} holds examples of shape {theirs}, and {first} of {ours}: give both the same "

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
 from saddlepoint import pictures
-from saddlepoint.evaluation.result import Evaluation
+from saddlepoint.evaluation.result import Evaluation, Row
 from saddlepoint.evaluation.showing import ARROWS
 from saddlepoint.metrics.estimate import Estimate
 
@@ -20,22 +20,20 @@ def strips(candidates: Sequence[tuple[str, Evaluation]]) -> Image.Image:
 
     Scores without a finite value on any side are left out; how many stands in the title.
     """
-    known = {
-        (row.key, row.space): row for _, evaluation in candidates for row in evaluation.rows
-    }
-    entries = {
-        row: drawn
-        for row in known.values()
-        if any(math.isfinite(e.value) for _, e, _ in (drawn := _entries(row, candidates)))
-    }
-    twice = Counter(row.title for row in entries)  # in several feature spaces
+    known = {(row.key, row.space): row for _, evaluation in candidates for row in evaluation.rows}
+    entries = []
+    for row in known.values():
+        drawn = _entries(row, candidates)
+        if any(math.isfinite(estimate.value) for _, estimate, _ in drawn):
+            entries.append((row, drawn))
+    twice = Counter(row.title for row, _ in entries)  # in several feature spaces
     columns = 3 if len(entries) > 4 else 1
     height = 0.55 + 0.17 * len(candidates)
     lines = max(1, math.ceil(len(entries) / columns))
     with pictures.plain_style():
         canvas = Canvas(figsize=(4.2 * columns, 0.9 + height * 1.25 * lines), layout="constrained")
         axes = canvas.subplots(lines, columns, squeeze=False).flatten()
-        for axis, (row, drawn) in zip(axes, entries.items(), strict=False):
+        for axis, (row, drawn) in zip(axes, entries, strict=False):
             for place, (_, estimate, colour) in enumerate(drawn):
                 if not math.isfinite(estimate.value):
                     continue
@@ -60,13 +58,15 @@ def strips(candidates: Sequence[tuple[str, Evaluation]]) -> Image.Image:
 
 
 def _entries(
-    row: object, candidates: Sequence[tuple[str, Evaluation]]
+    row: Row, candidates: Sequence[tuple[str, Evaluation]]
 ) -> list[tuple[str, Estimate, str]]:
-    entries = []
+    """Name, estimate and colour: the control, then every candidate that has the score."""
+    entries: list[tuple[str, Estimate, str]] = []
     for index, (name, evaluation) in enumerate(candidates):
         for same in evaluation.rows:
-            if (same.key, same.space) == (row.key, row.space):  # type: ignore[attr-defined]
-                if not entries and same.control is not None:
-                    entries.append(("control: real", same.control.estimate, "#888888"))
-                entries.append((name, same.figure.estimate, f"C{index}"))
+            if (same.key, same.space) != (row.key, row.space):
+                continue
+            if not entries and same.control is not None:
+                entries.append(("control: real", same.control.estimate, "#888888"))
+            entries.append((name, same.figure.estimate, f"C{index % 10}"))
     return entries

@@ -49,17 +49,17 @@ def compare_groups(first: Sequence[Estimate], second: Sequence[Estimate]) -> Tes
     scope: Scope = "method" if min(len(first), len(second)) > 1 else "checkpoint"
     values = [np.array([e.value for e in side]) for side in (first, second)]
     sizes = (first[0].n_real, first[0].n_fake)
-    gap = float(values[0].mean() - values[1].mean())
     if not all(np.isfinite(side).all() for side in values):
         unknown = Test(scope, None, None, "none")
         return unknown.refused("a value is not finite.")
     if scope == "method":
-        return _welch(values[0], values[1], gap, sizes)
+        return _welch(values[0], values[1], sizes)
     return _jackknifed(first, second)
 
 
-def _welch(a: np.ndarray, b: np.ndarray, gap: float, sizes: tuple[int, int]) -> Test:
+def _welch(a: np.ndarray, b: np.ndarray, sizes: tuple[int, int]) -> Test:
     name = f"Welch's t over {len(a)} and {len(b)} seeds"
+    gap = float(a.mean() - b.mean())
     variance = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
     error = math.sqrt(sum(variance))
     if error <= 1e-12 * max(np.abs(a).max(), np.abs(b).max()):
@@ -77,9 +77,7 @@ def _jackknifed(first: Sequence[Estimate], second: Sequence[Estimate]) -> Test:
     name = "difference over shared blocks, jackknife"
     counts = {len(e.replicates) for e in (*first, *second)}
     if len(counts) > 1 or 0 in counts:
-        return Test(
-            "checkpoint", None, None, "none", "this score's interval allows no difference."
-        )
+        return Test("checkpoint", None, None, "none", "this score's interval allows no difference.")
     gap = difference(_mean(first), _mean(second))
     if not math.isfinite(gap.low + gap.high):
         return Test("checkpoint", gap, None, name, "a value is not finite.")

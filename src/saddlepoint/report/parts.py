@@ -44,7 +44,9 @@ def listing(items: Iterable[object]) -> str:
     return "<ul>" + "".join(f"<li>{text(item)}</li>" for item in items) + "</ul>"
 
 
-def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(
+    caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]], style: str = "plain"
+) -> str:
     """A table that scrolls inside a box of its own where the screen is too narrow."""
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in heads)
     body = "\n".join(
@@ -52,7 +54,8 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) 
     )
     return (
         f'<div class="scroll" role="region" aria-label="{text(caption)}" tabindex="0">'
-        f"<table><caption>{text(caption)}</caption><thead><tr>{head}</tr></thead>\n"
+        f'<table class="{text(style)}"><caption>'
+        f"{text(caption)}</caption><thead><tr>{head}</tr></thead>\n"
         f"<tbody>{body}</tbody></table></div>"
     )
 

@@ -1,45 +1,88 @@
-"""The report's section on evaluations, from ``evaluation.json`` alone."""
+"""The report's section on evaluations, from their JSON files alone."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 from saddlepoint.report import parts
 from saddlepoint.report.gather import at, number
+from saddlepoint.run import EVALUATIONS
 
-NAME = "evaluation.json"
 PICTURES = {
-    "evaluation.png": "Value and 95 % interval of each score, on its own scale.",
-    "evaluation-nearest.png": "Samples above the training images that they are nearest to: first "
-    "the samples that are closest of all, then the first ones.",
+    ".png": "Value and 95 % interval of each score, on its own scale.",
+    "-nearest.png": "Samples above the training images that they are nearest to: first the samples "
+    "that are closest of all, then the first ones.",
 }
 _ARROWS = {"lower": "↓", "higher": "↑", "real": "="}
+_OPEN = 1  # evaluations that are not folded away
 
 
 def evaluation(folder: Path) -> str:
-    """The scores with intervals and controls; how to get them, if there are none."""
-    try:
-        found = json.loads((folder / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = None
-    listed, notes = at(found, "rows"), at(found, "notes")
-    rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
-    if not rows:
-        words = f"Not evaluated yet: saddlepoint evaluate {folder} puts scores and intervals here."
+    """The evaluations, the newest first; how to get one, if there is none."""
+    stored = _stored(folder / EVALUATIONS)
+    if not stored:
+        words = (
+            f"Not evaluated yet: saddlepoint evaluate {shlex.quote(str(folder))} puts scores and "
+            "intervals here."
+        )
         return parts.section("Evaluation", parts.paragraph(words, "quiet"), key="evaluation")
-    head = f"{at(found, 'candidate')} against {at(found, 'reference')}. {at(found, 'where')}."
+    content = []
+    for index, (path, body) in enumerate(stored):
+        pieces = _pieces(path, body)
+        title = f"{path.stem}, {str(body.get('time', '')).replace('T', ' ').removesuffix('Z')}"
+        content.append("".join(pieces) if index < _OPEN else parts.details(title, *pieces))
+    return parts.section("Evaluation", *content, key="evaluation")
+
+
+def _stored(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The evaluations that can be read, the newest first."""
+    stored = []
+    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        try:
+            body = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(body, dict) and _rows(body):
+            stored.append((path, body))
+    return sorted(stored, key=lambda pair: str(pair[1].get("time", "")), reverse=True)
+
+
+def _rows(body: dict[str, Any]) -> list[dict[str, Any]]:
+    listed = body.get("rows")
+    return [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+
+
+def _pieces(path: Path, body: dict[str, Any]) -> list[str]:
+    rows = _rows(body)
+    head = f"{at(body, 'candidate')} against {at(body, 'reference')}. {at(body, 'where')}."
+    summary = _lines(body.get("summary"))
     table = parts.table(
         "Scores with 95 % intervals; ↓ lower is better, ↑ higher, = like the control",
-        ("score", "space", "value", "control: real", "n: real / samples"),
+        ("score", "compared with real", "value", "control: real", "space", "n: real / samples"),
         [_row(row) for row in rows],
+        style="verdicts",
     )
     spaces = dict.fromkeys(str(row.get("space")) for row in rows)
-    known = notes if isinstance(notes, list) else []
-    said = parts.listing([f"Spaces: {'; '.join(spaces)}.", *known])
-    drawn = "".join(_picture(folder / name, words) for name, words in PICTURES.items())
-    return parts.section("Evaluation", parts.paragraph(head), table, said, drawn, key="evaluation")
+    names = {"real": at(body, "reference"), "candidate": at(body, "candidate")}
+    prepared = at(body, "preparation")
+    done = [
+        f"{names.get(side, side)}: {line}"
+        for side, lines in (prepared.items() if isinstance(prepared, dict) else ())
+        for line in _lines(lines)
+    ]
+    said = parts.listing([f"Spaces: {'; '.join(spaces)}.", *done, *_lines(body.get("notes"))])
+    drawn = "".join(
+        _picture(path.with_name(f"{path.stem}{ending}"), words)
+        for ending, words in PICTURES.items()
+    )
+    return [parts.paragraph(head), *map(parts.paragraph, summary), table, said, drawn]
+
+
+def _lines(value: Any) -> list[str]:
+    return [str(line) for line in value] if isinstance(value, list) else []
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
@@ -48,9 +91,10 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
     value = _said(row.get("value")) + (f", p = {p_value:.2g}" if p_value is not None else "")
     return (
         f"{row.get('title')} {_ARROWS.get(str(row.get('better')), '')}",
-        str(row.get("space")).partition(" (")[0],
+        str(row.get("verdict") or "–"),
         f"{value} {_interval(row)}",
         f"{_said(at(control, 'value'))} {_interval(control)}" if control else "–",
+        str(row.get("space")).partition(" (")[0],
         f"{row.get('n_real')} / {row.get('n_fake')}",
     )
 
@@ -65,8 +109,8 @@ def _said(value: Any) -> str:
 
 
 def _picture(path: Path, words: str) -> str:
-    found = parts.compact(path, 1600, 2_000_000)
-    if found is None:
+    drawing = parts.compact(path, 1600, 2_000_000)
+    if drawing is None:
         return ""
-    data, size = found
+    data, size = drawing
     return parts.figure(parts.img(data, size, words), words)

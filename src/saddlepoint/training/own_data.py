@@ -13,7 +13,7 @@ from saddlepoint.training import folder
 OWN_DATA = "data.npz"
 
 
-def open_own_data(where: Path) -> Dataset:
+def open_own_data(where: Path, data=None) -> Dataset:
     """Open the data of the run in ``where``; its own stored array is found wherever it moved.
 
     Raises:

@@ -1,0 +1,161 @@
+"""What a row says of the candidate, how much that is worth, and the three sentences."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import saddlepoint as sp
+from saddlepoint.evaluation.result import Evaluation, Figure, Row
+from saddlepoint.evaluation.scores import SCORES
+from saddlepoint.evaluation.summary import sentences
+from saddlepoint.metrics.estimate import Estimate, jackknife
+
+
+def estimate(value: float, half: float, seed: int = 0) -> Estimate:
+    random = np.random.default_rng(seed)
+    noise = random.normal(size=20)
+    noise -= noise.mean()
+    error = half / stats.t.ppf(0.975, 19)
+    noise *= error / math.sqrt(19 / 20) / np.linalg.norm(noise)
+    return jackknife(value, (value + noise).tolist(), 100, 100)
+
+
+def row(
+    key: str, value: float, control: float | None = 0.0, half: float = 0.1, **more: object
+) -> Row:
+    score = SCORES[key]
+    p_value = more.pop("p_value", None)
+    beside = None
+    if control is not None:
+        # an own seed, so that candidate and control are not the same blocks
+        beside = Figure(key, estimate(control, half, seed=1))
+    return Row(
+        key,
+        score.title,
+        "space",
+        score.better,
+        Figure(key, estimate(value, half), p_value),  # type: ignore[arg-type]
+        beside,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def test_verdicts_follow_the_direction_of_the_score() -> None:
+    assert row("kernel", 1.0).judgement.kind == "worse than real"
+    assert row("kernel", -1.0).judgement.kind == "beyond real"
+    assert row("precision", -1.0).judgement.kind == "worse than real"
+    assert row("density", 1.0).judgement.kind == "off"
+    assert row("kernel", 0.0).judgement.kind == "as real"
+    assert row("mmd_test", 0.0, p_value=0.01).judgement.kind == "differs"
+    assert row("mmd_test", 0.0, p_value=0.2).judgement.kind == "as real"
+    assert row("kernel", 0.0, control=None).judgement.reason == "there is no control."
+    assert "another size" in row("precision", 0.0, comparable=False).judgement.reason
+
+
+def test_the_detectable_difference_is_seen_in_four_of_five_tries() -> None:
+    gap = row("kernel", 0.0).gap
+    assert gap is not None
+    detectable = row("kernel", 0.0).judgement.detectable
+    assert detectable is not None
+    error = (gap.high - gap.low) / 2 / stats.t.ppf(0.975, 19)
+    random = np.random.default_rng(0)
+    seen = 0
+    for _ in range(4000):
+        value = detectable + error * random.normal()
+        spread = error * math.sqrt(random.chisquare(19) / 19)
+        seen += value - stats.t.ppf(0.975, 19) * spread > 0
+    assert 0.74 < seen / 4000 < 0.86
+
+
+def test_as_real_says_little_where_little_would_show() -> None:
+    plain = row("coverage", 0.9, 0.9, half=0.01, yardstick=1.0).judgement
+    assert plain.little == ""
+    assert plain.words.startswith("as real (±0.0")
+    wide = row("coverage", 0.9, 0.9, half=0.4, yardstick=1.0).judgement
+    assert wide.words.startswith("as real (weak: ±")
+    pixels = row("coverage", 0.9, 0.9, half=0.01, yardstick=1.0, weakness="pixels").judgement
+    assert pixels.words == "as real (weak: pixels)"
+
+
+def evaluation(*rows: Row, remedy: str = "", **duplicates: int) -> Evaluation:
+    counts = {"repeated": 0, "real": 0, "train": 0} | duplicates
+    n = {"real": 100, "control": 100, "candidate": 100}
+    return Evaluation("it", "data", "where", n, {"duplicates": counts}, rows, remedy=remedy)
+
+
+def test_the_sentences_name_the_score_that_carries_them() -> None:
+    good = evaluation(
+        row("precision", 0.9, 0.9, half=0.01, yardstick=1.0),
+        row("coverage", 0.9, 0.9, half=0.01, yardstick=1.0),
+        row("classifier_test", 0.5, 0.5, half=0.02, p_value=0.5, yardstick=0.5),
+        row("memorisation", 0.04, 0.05, p_value=0.6),
+    )
+    realistic, diverse, copies = sentences(good)
+    assert realistic.startswith("Realistic? As far as this shows, yes: at n = 100")
+    assert "classifier_test" in realistic
+    assert diverse.startswith("Diverse? As far as this shows, yes")
+    assert copies.startswith("Copies? No sign of it: 4.0%")
+    bad = evaluation(
+        row("precision", 0.1, 0.9, half=0.01, yardstick=1.0),
+        row("coverage", 0.1, 0.9, half=0.01, yardstick=1.0),
+        row("classifier_test", 0.98, 0.5, half=0.02, p_value=1e-9, yardstick=0.5),
+        row("memorisation", 0.6, 0.05, p_value=1e-9),
+    )
+    realistic, diverse, copies = sentences(bad)
+    assert realistic.startswith("Realistic? No: a classifier tells them from real ones in 98%")
+    assert "10% of them lie among real ones, of fresh real ones 90%" in realistic
+    assert diverse.startswith("Diverse? No: 10% of the real examples have a sample nearby")
+    assert "not realistic lower it" in diverse
+    assert copies.startswith("Copies? Yes, or near copies: 60.0%")
+    exact = sentences(evaluation(row("memorisation", 0.6, 0.05, p_value=1e-9), train=12))[2]
+    assert exact.startswith("Copies? Yes: 12 of 100 samples equal a training example exactly")
+
+
+def test_pixels_that_see_nothing_are_no_praise() -> None:
+    weak = [
+        replace(row(key, 0.9, 0.9, half=0.01, yardstick=1.0), weakness="pixels")
+        for key in ("precision", "coverage")
+    ]
+    realistic, diverse, _ = sentences(evaluation(*weak, remedy="pip install it"))
+    assert realistic.startswith("Realistic? Cannot be told")
+    assert "`pip install it` adds a space that does" in realistic
+    assert diverse.startswith("Diverse? Cannot be told")
+    # a better space, where there is one, carries the sentence
+    strong = row("precision", 0.1, 0.9, half=0.01, yardstick=1.0)
+    strong = replace(strong, space="EfficientNet")
+    realistic = sentences(evaluation(*weak, strong))[0]
+    assert realistic.startswith("Realistic? No: 10%")
+
+
+def test_one_of_many_distances_is_a_hint_alone() -> None:
+    calm = row("precision", 0.9, 0.9, half=0.01, yardstick=1.0)
+    off = row("mmd_test", 0.1, 0.0, p_value=0.04)
+    said = sentences(evaluation(calm, off, row("kernel", 0.0)))[0]
+    assert said.startswith("Realistic? A hint that not: 1 of 2 distances")
+    assert "one in twenty" in said
+
+
+def test_every_evaluation_can_be_printed_and_shown_in_a_notebook() -> None:
+    points = np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
+    found = sp.evaluate(real=points[:200], fake=points[200:], scores=["kernel", "precision"])
+    text = str(found)
+    for part in ("Realistic?", "Diverse?", "Copies?", "kernel distance ↓", "compared with real"):
+        assert part in text
+    assert "<table>" in found._repr_html_()
+    assert "Realistic?" in found._repr_html_()
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 160])
+def test_the_table_fits_the_terminal(columns: int) -> None:
+    from saddlepoint.evaluation.showing import table_text
+
+    points = np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
+    found = sp.evaluate(real=points[:200], fake=points[200:])
+    lines = table_text(found, columns).splitlines()
+    assert max(map(len, lines)) <= columns
+    assert any("classifier_test" in line or "classifier two-sample" in line for line in lines)

@@ -41,6 +41,10 @@ class Interrupted(SaddlepointError):
         super().__init__(message)
         self.exit_code = 128 + signal_number
 
+    def __reduce__(self) -> tuple[type[Interrupted], tuple[str, int]]:
+        # so that it comes back whole from another process
+        return type(self), (str(self), self.exit_code - 128)
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the known word closest to ``word``, or ``""``."""

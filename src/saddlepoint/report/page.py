@@ -279,7 +279,9 @@ def _time(summary: Summary, gif: bytes | None) -> str:
 
 def _animation(summary: Summary, data: bytes, still: str) -> str:
     if len(data) > _GIF_BYTES:
-        return parts.paragraph(f"The animation is in the run directory: samples/{GIF}.")
+        kept = (summary.folder / "samples" / GIF).is_file()
+        place = f": it is in the run directory, samples/{GIF}." if kept else "."
+        return parts.paragraph(f"The animation is too large for this page{place}", "quiet")
     try:
         with Image.open(io.BytesIO(data), formats=["GIF"]) as image:
             size = image.size

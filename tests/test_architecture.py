@@ -16,6 +16,7 @@ SOURCE = ROOT / "src" / "saddlepoint"
 ORDER = [
     "version",
     "errors",
+    "ledger",
     "outputs",
     "description",
     "schedules",

@@ -138,7 +138,7 @@ def test_samples_as_grid_array_and_folder(images_run: Path, tmp_path: Path) -> N
     expected = np.rint(expected * 127.5 + 127.5).astype(np.uint8).transpose(0, 2, 3, 1)
     assert np.array_equal(np.load(tmp_path / "a.npz")["x"], expected)
     assert np.array_equal(np.load(tmp_path / "a.npy"), expected)
-    names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    names = sorted(path.name for path in (tmp_path / "pictures").glob("*.png"))
     assert names == [f"{i:05d}.png" for i in range(5)]
     for index, name in enumerate(names):
         single = np.asarray(Image.open(tmp_path / "pictures" / name).convert("L"))

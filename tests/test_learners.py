@@ -240,6 +240,10 @@ def test_fewer_samples_are_the_first_of_more(case):
     assert not most.requires_grad
     for n in (1, 5, 63, 64, 65, 128, 129):
         assert torch.equal(learner.sample(n, seed=3), most[:n])
+    for first in (64, 128):
+        assert torch.equal(learner.sample(150 - first, seed=3, first=first), most[first:])
+    with pytest.raises(AssertionError, match="whole block"):
+        learner.sample(5, seed=3, first=5)
     assert len(most.flatten(1).unique(dim=0)) == 150  # no block repeats another
 
 

@@ -136,12 +136,16 @@ def test_a_named_file_is_replaced_only_if_ours(tmp_path: Path) -> None:
 
 
 def test_new_files_never_replace_one_that_appeared_meanwhile(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="exists already"), output_file(tmp_path / "a.npz") as file:
-        file.write(b"ours")
-        (tmp_path / "a.npz").write_bytes(b"a user's")
+    def streamed() -> None:
+        with output_file(tmp_path / "a.npz") as file:
+            file.write(b"ours")
+            (tmp_path / "a.npz").write_bytes(b"a user's")
+
+    with pytest.raises(BadInput, match="exists already"):
+        streamed()
     assert (tmp_path / "a.npz").read_bytes() == b"a user's"
-    with pytest.raises(BadInput, match="exists already"), OutputFolder(tmp_path) as files:
-        files.add("a.npz", b"ours")
+    with pytest.raises(BadInput, match="exists already"):
+        written(tmp_path, "a.npz")
     assert (tmp_path / "a.npz").read_bytes() == b"a user's"
 
 
@@ -159,16 +163,21 @@ def test_the_next_free_name(tmp_path: Path) -> None:
 def test_an_error_in_the_middle_leaves_whole_known_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(KeyboardInterrupt), OutputFolder(tmp_path / "a") as files:
-        files.add("0", b"0")
-        raise KeyboardInterrupt
-    with (
-        pytest.raises(RunStopped, match=r"No space left.* the 1 file\(s\) before it are whole"),
-        OutputFolder(tmp_path / "b") as files,
-    ):
-        files.add("0", b"0")
-        monkeypatch.setattr(outputs, "write_aside", full_disk)
-        files.add("1", b"1")
+    def stopped() -> None:
+        with OutputFolder(tmp_path / "a") as files:
+            files.add("0", b"0")
+            raise KeyboardInterrupt
+
+    def full() -> None:
+        with OutputFolder(tmp_path / "b") as files:
+            files.add("0", b"0")
+            monkeypatch.setattr(outputs, "write_aside", full_disk)
+            files.add("1", b"1")
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    with pytest.raises(RunStopped, match=r"No space left.* the 1 file\(s\) before it are whole"):
+        full()
     for folder in ("a", "b"):
         assert contents(tmp_path / folder)["0"] == b"0"
         assert len(contents(tmp_path / folder)) == 2, "the file and the list"

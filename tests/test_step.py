@@ -54,7 +54,7 @@ class Duel(Learner):
     def phases(self, progress: float, number: int = 0) -> list[Phase]:
         return self._phases
 
-    def sample(self, n: int, seed: int, condition: Tensor | None = None) -> Tensor:
+    def sample(self, n: int, seed: int, condition: Tensor | None = None, first: int = 0) -> Tensor:
         raise AssertionError("not sampled here")
 
     def recalibrate(self, seed: int) -> None:

@@ -14,10 +14,12 @@ def sample(
     *,
     n: int = 64,
     seed: int = 0,
-    out: Path = Path("samples.png"),
+    out: Path | None = None,
+    overwrite: bool = False,
     checkpoint: str = "auto",
     member: int = 0,
     device: str = "auto",
+    quiet: bool = False,
 ) -> None:
     """Draw samples from a trained run.
 
@@ -26,17 +28,26 @@ def sample(
         n: How many.
         seed: Seed of the latents; the first m of n samples are those of --n m.
         out: A .png grid, an .npz or .npy array (images: uint8, channels last), or a folder of PNGs.
+            By default samples.png, or samples-2.png and so on where that exists.
+        overwrite: Replace what this program wrote at --out before; files of yours never are.
         checkpoint: latest, best, a step, or auto: the best if the run names one, else the latest.
         member: Which of several seeds that were trained side by side, from 0.
         device: Where to compute.
+        quiet: Show no progress.
     """
-    from saddlepoint.exporting import check_target, write_samples
+    from saddlepoint.outputs import free_path
 
-    check_target(out)
+    target = free_path(Path("samples.png")) if out is None and not overwrite else out
+    target = (target or Path("samples.png")).expanduser()
     which = checkpoint_named(checkpoint)
+    from saddlepoint.exporting import check_form, check_target, write_samples
+
+    check_target(target, overwrite=overwrite)
     from saddlepoint.training.trained import load
 
     model = load(run, which, device=device)
-    samples = model.sample(n, seed, member=member).numpy()
-    write_samples(samples, out, images=model.data.images)
-    print(f"{n} samples of {run} (step {model.step}, seed {seed}): {out}")
+    check_form(target, n, model.data)
+    batches = model.batches(n, seed, member=member)
+    blocks = (batch.numpy() for batch in batches)
+    write_samples(blocks, n, target, model.data, overwrite=overwrite, quiet=quiet)
+    print(f"{n} samples of {run} (step {model.step}, seed {seed}): {target}")

@@ -192,11 +192,11 @@ class AdversarialLearner(Learner):
 
     @override
     @torch.no_grad()
-    def sample(self, n: int, seed: int, condition: Tensor | None = None) -> Tensor:
+    def sample(self, n: int, seed: int, condition: Tensor | None = None, first: int = 0) -> Tensor:
         with evaluating(self.generator):
             parts = [
                 self.generator(z).narrow(self._batch_axis, 0, kept)
-                for z, kept in self._blocks(n, seed)
+                for z, kept in self._blocks(n, seed, first)
             ]
         samples = torch.cat(parts, dim=self._batch_axis)
         if self._centre is None:
@@ -208,10 +208,10 @@ class AdversarialLearner(Learner):
         blocks = self._blocks(RECALIBRATION_SAMPLES, seed)
         reestimate(self.generator, (z for z, _ in blocks))
 
-    def _blocks(self, n: int, seed: int) -> list[tuple[Tensor, int]]:
+    def _blocks(self, n: int, seed: int, first: int = 0) -> list[tuple[Tensor, int]]:
         weight = next(self.generator.parameters())
         found = []
-        for block, kept in latent_blocks(n, self.description.latent, seed):
+        for block, kept in latent_blocks(n, self.description.latent, seed, first):
             z = self._as_prior(block).to(weight)
             found.append((z if self.members is None else z.expand(self.members, *z.shape), kept))
         return found

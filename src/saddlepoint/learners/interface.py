@@ -120,10 +120,12 @@ class Learner(nn.Module, ABC):
         """The turns of step ``number`` (from 0), at ``progress`` in [0, 1] of the horizon."""
 
     @abstractmethod
-    def sample(self, n: int, seed: int, condition: Tensor | None = None) -> Tensor:
+    def sample(self, n: int, seed: int, condition: Tensor | None = None, first: int = 0) -> Tensor:
         """``n`` examples (n, *shape); the first m of them are what ``sample(m, seed)`` gives.
 
-        A learner of several members returns (members, n, *shape).
+        With ``first``, a multiple of 64, they are those from that one on: ``sample(first + n)``
+        without its first ones, which are not computed. A learner of several members returns
+        (members, n, *shape).
         """
 
     @abstractmethod
@@ -169,12 +171,14 @@ LATENT_BLOCK = 64
 RECALIBRATION_SAMPLES = 1024
 
 
-def latent_blocks(n: int, width: int, seed: int) -> Iterator[tuple[Tensor, int]]:
+def latent_blocks(n: int, width: int, seed: int, first: int = 0) -> Iterator[tuple[Tensor, int]]:
     """Standard normal latents for ``n`` samples in blocks of fixed size, and how many to keep.
 
     Every block is drawn from a seed of its own and always whole, so that the first m of n
-    samples do not depend on n, not even in rounding. Drawn on the CPU: the same on all devices.
+    samples do not depend on n, not even in rounding; ``first`` samples, a multiple of the block,
+    are passed over. Drawn on the CPU: the same on all devices.
     """
-    for block, start in enumerate(range(0, n, LATENT_BLOCK)):
+    assert first % LATENT_BLOCK == 0, f"samples begin with a whole block, not at {first}"
+    for block, start in enumerate(range(0, n, LATENT_BLOCK), first // LATENT_BLOCK):
         generator = torch.Generator().manual_seed(derive(seed, "sample", block))
         yield torch.randn(LATENT_BLOCK, width, generator=generator), min(LATENT_BLOCK, n - start)

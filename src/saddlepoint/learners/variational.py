@@ -148,11 +148,11 @@ class VariationalLearner(Learner):
 
     @override
     @torch.no_grad()
-    def sample(self, n: int, seed: int, condition: Tensor | None = None) -> Tensor:
+    def sample(self, n: int, seed: int, condition: Tensor | None = None, first: int = 0) -> Tensor:
         """The decoder's mean at latents from the prior, as is usual for pictures."""
         decoder = self.autoencoder.decoder
         with evaluating(decoder):
-            return torch.cat([self._mean(z)[:kept] for z, kept in self._blocks(n, seed)])
+            return torch.cat([self._mean(z)[:kept] for z, kept in self._blocks(n, seed, first)])
 
     def _mean(self, z: Tensor) -> Tensor:
         """The mean of p(x|z), on the scale of the data."""
@@ -164,6 +164,7 @@ class VariationalLearner(Learner):
         blocks = self._blocks(RECALIBRATION_SAMPLES, seed)
         reestimate(self.autoencoder.decoder, (z for z, _ in blocks))
 
-    def _blocks(self, n: int, seed: int) -> list[tuple[Tensor, int]]:
+    def _blocks(self, n: int, seed: int, first: int = 0) -> list[tuple[Tensor, int]]:
         device = next(self.autoencoder.parameters()).device
-        return [(z.to(device), kept) for z, kept in latent_blocks(n, self.description.latent, seed)]
+        blocks = latent_blocks(n, self.description.latent, seed, first)
+        return [(z.to(device), kept) for z, kept in blocks]

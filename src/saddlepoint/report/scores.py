@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from saddlepoint.errors import command_line
 from saddlepoint.report import parts
 from saddlepoint.report.gather import at, number
 
@@ -27,7 +28,8 @@ def evaluation(folder: Path) -> str:
     listed, notes = at(found, "rows"), at(found, "notes")
     rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
     if not rows:
-        words = f"Not evaluated yet: saddlepoint evaluate {folder} puts scores and intervals here."
+        command = command_line("evaluate", folder)
+        words = f"Not evaluated yet: {command} puts scores and intervals here."
         return parts.section("Evaluation", parts.paragraph(words, "quiet"), key="evaluation")
     head = f"{at(found, 'candidate')} against {at(found, 'reference')}. {at(found, 'where')}."
     table = parts.table(

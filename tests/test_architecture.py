@@ -16,6 +16,7 @@ SOURCE = ROOT / "src" / "saddlepoint"
 ORDER = [
     "version",
     "errors",
+    "ledger",
     "outputs",
     "description",
     "schedules",
@@ -35,7 +36,9 @@ ORDER = [
     "recipes",
     "lab",
     "report",
+    "flags",
     "options",
+    "help_text",
     "commands",
     "completion",
     "cli",

@@ -42,6 +42,35 @@ def test_every_cell_runs_and_is_not_run_again(
         mode_collapse.run(tmp_path / "out", seeds=3, at_once=1)
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "budget.json", "ring-gan/photo.png"])
+def test_a_folder_of_the_users_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "out/ring-gan").mkdir(parents=True)
+    (tmp_path / "out" / name).write_text('{"rent": 900}')
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(sp.BadInput, match="holds no such experiment"):
+        mode_collapse.run(tmp_path / "out", seeds=2, at_once=1)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "out" / name).read_text() == '{"rent": 900}'
+
+
+def test_a_table_that_was_edited_is_noticed_before_the_work(tmp_path: Path, quick: None) -> None:
+    settings = {"seeds": 2, "at_once": 1, "only": "gan ring"}
+    mode_collapse.run(tmp_path / "out", **settings)
+    mode_collapse.run(tmp_path / "out", **settings)
+    (tmp_path / "out/table.md").write_text("my notes on it")
+    shutil.rmtree(tmp_path / "out/ring-gan")
+    with pytest.raises(sp.BadInput, match=r"table\.md .* choose another --out"):
+        mode_collapse.run(tmp_path / "out", **settings)
+    assert (tmp_path / "out/table.md").read_text() == "my notes on it"
+    assert not (tmp_path / "out/ring-gan").exists()
+
+
+def test_an_unwritable_place_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(sp.RunStopped, match="--out"):
+        mode_collapse.run(tmp_path / "file/out", seeds=2, at_once=1)
+
+
 def test_the_control_is_a_perfect_sampler() -> None:
     for data, total in (("ring", 8), ("grid", 25)):
         cell = control(data, 10)

@@ -328,6 +328,43 @@ def test_the_timeline_is_made_once_and_again_for_new_frames(run):
     assert leftovers == []
 
 
+def test_a_page_elsewhere_leaves_the_run_as_it_is(tmp_path):
+    folder = fake_run(tmp_path / "run", lines=3, frames=3)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    out = tmp_path / "page.html"
+    assert build_report(folder, out) == out
+    assert "All steps in motion" in Page(out).words, "the animation is in the page alone"
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    with pytest.raises(BadInput, match=r"page\.html exists already"):
+        build_report(folder, out)
+    build_report(folder, out, overwrite=True)
+    out.write_text("my own page")
+    with pytest.raises(BadInput, match=r"page\.html was not written by saddlepoint"):
+        build_report(folder, out, overwrite=True)
+    assert out.read_text() == "my own page"
+    with pytest.raises(BadInput, match=r"ends in \.html"):
+        build_report(folder, tmp_path / "page.pdf")
+
+
+def test_a_report_that_was_edited_is_not_replaced(tmp_path):
+    folder = fake_run(tmp_path / "run", lines=3, frames=0)
+    build_report(folder)
+    build_report(folder)
+    (folder / NAME).write_text("my notes")
+    with pytest.raises(BadInput, match=r"report\.html .* choose another --out"):
+        build_report(folder)
+    assert (folder / NAME).read_text() == "my notes"
+
+
+def test_an_animation_of_the_users_is_not_replaced(tmp_path):
+    folder = fake_run(tmp_path / "run", lines=3, frames=3)
+    gif = folder / "samples" / "timeline.gif"
+    gif.write_bytes(b"mine")
+    os.utime(gif, ns=(0, 0))
+    assert "All steps in motion" in Page(build_report(folder)).words
+    assert gif.read_bytes() == b"mine"
+
+
 def test_large_photographs_stay_small(tmp_path):
     random = np.random.default_rng(0)
     folder = fake_run(tmp_path, lines=3, frames=0)

@@ -14,6 +14,12 @@ from saddlepoint.commands.program import PROG
 from saddlepoint.errors import BadInput, SaddlepointError, did_you_mean
 from saddlepoint.version import VERSION
 
+COMPLETION_HELP = f"""usage: {PROG} completion bash|zsh|tcsh
+
+Print a completion script for a shell. For bash, for example:
+
+  {PROG} completion bash > ~/.local/share/bash-completion/completions/{PROG}"""
+
 
 def usage() -> str:
     """The text of ``saddlepoint --help``."""
@@ -24,6 +30,8 @@ def usage() -> str:
         "",
         f"{PROG} COMMAND --help says more; {PROG} --version prints the version;",
         f"{PROG} completion bash|zsh|tcsh prints a completion script for that shell.",
+        "Fetched data and computed features are kept in ~/.cache/saddlepoint, or in the folder",
+        "that the environment variable SADDLEPOINT_DATA names.",
     ]
     return "\n".join(lines)
 
@@ -39,6 +47,8 @@ def dispatch(words: Sequence[str]) -> None:
     name, rest = words[0], list(words[1:])
     if name == "train":
         COMMANDS["train"](rest)
+    elif name == "completion" and {"-h", "--help"} & set(rest):
+        print(COMPLETION_HELP)
     elif name == "completion":
         from saddlepoint.completion import script
 
@@ -46,6 +56,8 @@ def dispatch(words: Sequence[str]) -> None:
     elif name in PLAIN:
         from saddlepoint.options import call
 
+        if {"-h", "--help"} & set(rest):  # their help is short, and has every option
+            rest = ["--help"]
         call(PLAIN[name], rest, f"{PROG} {name}")
     else:
         known = [*COMMANDS, "completion"]
@@ -61,8 +73,8 @@ def main(words: Sequence[str] | None = None) -> None:
     except SaddlepointError as error:
         print(f"saddlepoint: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        print("saddlepoint: stopped by Ctrl-C.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"saddlepoint: stopped by Ctrl-C{f' {stop}' if str(stop) else ''}.", file=sys.stderr)
         raise SystemExit(130) from None
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe went away: nobody is left to tell

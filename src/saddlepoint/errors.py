@@ -41,6 +41,10 @@ class Interrupted(SaddlepointError):
         super().__init__(message)
         self.exit_code = 128 + signal_number
 
+    def __reduce__(self) -> tuple[type[Interrupted], tuple[str, int]]:
+        # so that it comes back whole from another process
+        return type(self), (str(self), self.exit_code - 128)
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the known word closest to ``word``, or ``""``."""
@@ -48,6 +52,37 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     lowered = {option.lower(): option for option in options}
     close = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)
     return f" Did you mean '{lowered[close[0]]}'?" if close else ""
+
+
+def did_you_mean_place(name: str, known: Iterable[str]) -> str:
+    """The same for a dotted name, whose last part alone may be right, near or misplaced.
+
+    Up to three names with the nearest last part are suggested: those at the same place, else
+    those below it, else those at the likest one.
+    """
+    options = list(dict.fromkeys(known))
+    parent, last = _parted(name)
+    lasts = difflib.get_close_matches(last, {_parted(each)[1] for each in options}, 1, 0.7)
+    if not lasts:
+        plain = {each.removeprefix("--").lower(): each for each in options}
+        close = difflib.get_close_matches(name.removeprefix("--").lower(), list(plain), 1, 0.75)
+        return f" Did you mean '{plain[close[0]]}'?" if close else ""
+    near = [each for each in options if _parted(each)[1] == lasts[0]]
+
+    def likeness(option: str) -> float:
+        return difflib.SequenceMatcher(None, parent, _parted(option)[0]).ratio()
+
+    near.sort(key=likeness, reverse=True)
+    below = [e for e in options if e in near and parent and _parted(e)[0].startswith(f"{parent}.")]
+    if likeness(near[0]) > 0.8:  # the same place, or a slip in its name
+        near = near[:1]
+    *first, final = [f"'{each}'" for each in (below or near)[:3]]
+    return f" Did you mean {', '.join(first)}{' or ' * bool(first)}{final}?"
+
+
+def _parted(name: str) -> tuple[str, str]:
+    parent, _, last = name.lower().removeprefix("--").rpartition(".")
+    return parent, last
 
 
 def command_line(*words: object) -> str:

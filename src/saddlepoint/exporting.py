@@ -5,7 +5,6 @@ Samples come in blocks and are written as they come, so that memory does not gro
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import sys
@@ -187,9 +186,7 @@ def _encoded(samples: Iterable[np.ndarray]) -> Generator[bytes, None, None]:
 
 
 def _png(sample: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    pictures.grid(sample[None], 1, padding=0, scale=1).save(buffer, "PNG")
-    return buffer.getvalue()
+    return pictures.png(pictures.grid(sample[None], 1, padding=0, scale=1))
 
 
 class _Tell(Protocol):

@@ -19,14 +19,15 @@ import tyro
 from pydantic import ValidationError
 from tyro.conf import AvoidSubcommands
 
-from saddlepoint.data.description import Folder, describe_data
+from saddlepoint import flags
+from saddlepoint.data.description import BUILT_IN, Folder, describe_data
 from saddlepoint.description import Description, explain
-from saddlepoint.errors import BadInput, did_you_mean
+from saddlepoint.errors import BadInput, did_you_mean_place
 from saddlepoint.games.dynamics import DYNAMICS
 from saddlepoint.recipes import RECIPES, find
 from saddlepoint.recipes.registry import Recipe
 from saddlepoint.run import Run, read_run
-from saddlepoint.training.description import Validation
+from saddlepoint.training.description import Training, Validation
 
 DEFAULT_PATIENCE = 10
 
@@ -77,81 +78,135 @@ def _sentence(box: str, prog: str) -> str:
     return f"{said.rstrip('.')}.{hint} See `{prog} --help`."
 
 
-def known_flags(description: Description, prefix: str = "") -> list[str]:
-    """The dotted options of a description as it stands: ``--training.log-every`` and so on."""
-    found = []
-    for name in type(description).model_fields:
-        value = getattr(description, name)
-        dotted = f"{prefix}{name.replace('_', '-')}"
-        if isinstance(value, Description):
-            found += known_flags(value, f"{dotted}.")
-        elif isinstance(value, tuple) and any(isinstance(v, Description) for v in value):
-            for index, each in enumerate(value):
-                found += known_flags(each, f"{dotted}.{index}.")
-        else:
-            found.append(f"--{dotted}")
-    return found
-
-
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> typing.NoReturn:
         raise BadInput(f"{message}. See `{self.prog} --help`.")
 
 
-def common_parser(prog: str, recipe: Recipe | None) -> argparse.ArgumentParser:
-    """The short options of ``train``: those of every run and those of the recipe itself."""
-    parser = _Parser(prog=prog, add_help=False, allow_abbrev=False, usage=argparse.SUPPRESS)
-    common = parser.add_argument_group("common options")
-    common.add_argument(
-        "--data",
-        help="built-in data set, folder of images, or .npz / .npy file (default: digits)",
-    )
-    common.add_argument("--out", type=Path, help="new run directory (default: runs/NAME-N)")
-    common.add_argument("--seed", type=int, help="seed of everything (default: 0)")
-    common.add_argument("--steps", type=int, help="training steps")
-    common.add_argument("--batch-size", type=int, help="examples per update (default: 128)")
-    common.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
-    common.add_argument("--precision", help="auto, float32 or bfloat16 (default: auto)")
-    common.add_argument(
-        "--dynamics", choices=list(DYNAMICS), help="how the players move (default: alternating)"
-    )
-    common.add_argument(
-        "--validate",
-        choices=typing.get_args(Validation.model_fields["score"].annotation),
-        help="score on the validation split with every checkpoint; the best is kept",
-    )
-    common.add_argument(
-        "--stop-when",
+@dataclass(frozen=True)
+class Short:
+    """A short option of ``train``; parser, help and completion are all made from these.
+
+    Attributes:
+        name: Without the dashes.
+        help: What it means.
+        kind: The type of its value; bool: a switch.
+        choices: The words that it may be, if these are few.
+        metavar: What stands for the value in help.
+        default: What holds without it, in words.
+    """
+
+    name: str
+    help: str
+    kind: type = str
+    choices: tuple[str, ...] = ()
+    metavar: str = "TEXT"
+    default: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name in Python."""
+        return self.name.replace("-", "_")
+
+    @property
+    def values(self) -> str:
+        """What may follow it."""
+        if self.kind is bool:
+            return ""
+        return "{" + ",".join(self.choices) + "}" if self.choices else self.metavar
+
+
+def _choices(model: type[Description], field: str) -> tuple[str, ...]:
+    return tuple(map(str, typing.get_args(model.model_fields[field].annotation)))
+
+
+#: The short options of every run.
+COMMON = (
+    Short(
+        "data",
+        f"built-in data ({', '.join(BUILT_IN)}), a folder of images, or an .npz or .npy file",
+        metavar="NAME|PATH",
+        default="the recipe's",
+    ),
+    Short("out", "new run directory", Path, metavar="PATH", default="runs/NAME-N"),
+    Short("seed", "seed of everything", int, metavar="INT"),
+    Short("seeds", "seeds trained side by side; fully connected networks", int, metavar="INT"),
+    Short("steps", "training steps", int, metavar="INT"),
+    Short("batch-size", "examples per update", int, metavar="INT"),
+    Short("device", "auto, cpu, cuda, cuda:1 or mps", metavar="DEVICE"),
+    Short("precision", "how the networks compute", choices=_choices(Training, "precision")),
+    Short("dynamics", "how the players move", choices=tuple(DYNAMICS)),
+    Short(
+        "validate",
+        "score on the validation split with every checkpoint; the best is kept",
+        choices=_choices(Validation, "score"),
+    ),
+    Short(
+        "stop-when",
+        f"stop after so many validations ({DEFAULT_PATIENCE}) without a new best",
         metavar="plateau[:PATIENCE]",
-        help="stop after so many validations (default: 10) without a new best",
+        default="never",
+    ),
+    Short("strict", "refuse an image folder with unreadable files", bool),
+    Short("quiet", "show no progress", bool),
+)
+
+
+def recipe_options(recipe: Recipe | None) -> tuple[Short, ...]:
+    """The options that belong to this recipe alone: its keyword parameters."""
+    if recipe is None:
+        return ()
+    parameters = inspect.signature(recipe, eval_str=True).parameters
+    meanings = dict(re.findall(r"^\s*(\w+): (.+)$", inspect.cleandoc(recipe.__doc__ or ""), re.M))
+    return tuple(
+        _of_parameter(name, parameter, meanings.get(name, "").replace("``", ""))
+        for name, parameter in parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
     )
-    common.add_argument(
-        "--strict", action="store_true", help="refuse an image folder with unreadable files"
-    )
-    common.add_argument("--quiet", action="store_true", help="show no progress")
-    if recipe is not None:
-        own = parser.add_argument_group("options of this recipe")
-        for name, parameter in recipe_options(recipe).items():
-            add_option(own, name, parameter)
+
+
+def _of_parameter(name: str, parameter: inspect.Parameter, meaning: str) -> Short:
+    """A recipe's keyword parameter (a number, a string, a switch or a choice) as an option."""
+    kind = parameter.annotation
+    choices: tuple[str, ...] = ()
+    if typing.get_origin(kind) is typing.Literal:
+        choices = tuple(map(str, typing.get_args(kind)))
+        kind = type(typing.get_args(kind)[0])
+    metavar = {int: "INT", float: "NUMBER"}.get(kind, "TEXT")
+    default = parameter.default
+    default = ("on" if default else "off") if kind is bool else str(default)
+    return Short(name.replace("_", "-"), meaning, kind, choices, metavar, default)
+
+
+def common_parser(prog: str, recipe: Recipe | None) -> argparse.ArgumentParser:
+    """The parser of the short options: those of every run and those of the recipe itself."""
+    parser = _Parser(prog=prog, add_help=False, allow_abbrev=False, usage=argparse.SUPPRESS)
+    for option in COMMON:
+        if option.kind is bool:
+            parser.add_argument(f"--{option.name}", action="store_true")
+        else:
+            _add(parser, option)
+    for option in recipe_options(recipe):
+        if option.kind is bool:
+            name = f"--{option.name}"
+            # the word is not needed: --pearson is --pearson true
+            parser.add_argument(name, type=_truth, nargs="?", const=True, metavar="true|false")
+            parser.add_argument(f"--no-{option.name}", action="store_false", dest=option.key)
+            parser.set_defaults(**{option.key: None})
+        else:
+            _add(parser, option)
     return parser
 
 
-def recipe_options(recipe: Recipe) -> dict[str, inspect.Parameter]:
-    """The keyword parameters that belong to this recipe alone."""
-    parameters = inspect.signature(recipe, eval_str=True).parameters
-    return {n: p for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+def _add(parser: argparse.ArgumentParser, option: Short) -> None:
+    choices = [option.kind(word) for word in option.choices] or None
+    parser.add_argument(f"--{option.name}", type=option.kind, choices=choices)
 
 
-def add_option(group: Any, name: str, parameter: inspect.Parameter) -> None:
-    """Add a recipe's keyword parameter (a number, a string or a choice) as an option."""
-    kind = parameter.annotation
-    choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else None
-    group.add_argument(
-        f"--{name.replace('_', '-')}",
-        type=type(choices[0]) if choices else kind,
-        choices=choices,
-        help=f"(default: {parameter.default})",
-    )
+def _truth(word: str) -> bool:
+    if word.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"'{word}' is neither true nor false")
+    return word.lower() == "true"
 
 
 @dataclass(frozen=True)
@@ -176,20 +231,6 @@ def start_of(target: str) -> Start:
     return Start(None, path / "run.json" if path.is_dir() else path)
 
 
-def print_train_help(start: Start, words: Sequence[str], prog: str) -> None:
-    """Print every option of a run as described so far; --data decides which data options exist."""
-    words = [word for word in words if word not in ("-h", "--help")]
-    parser = common_parser(prog, start.recipe)
-    common, _ = parser.parse_known_args(words)
-    print(f"usage: {prog} [options]\n")
-    if start.recipe is not None:
-        print(inspect.cleandoc(start.recipe.__doc__ or "").splitlines()[0] + "\n")
-    print(parser.format_help())
-    print("Everything else by its place in the description:\n")
-    with contextlib.suppress(SystemExit):
-        parse(AvoidSubcommands[Run], ["--help"], prog, default=_describe(start, common))
-
-
 def described(start: Start, words: Sequence[str], prog: str) -> tuple[Run, argparse.Namespace]:
     """The run that ``saddlepoint train TARGET WORDS`` describes, and the common options.
 
@@ -197,19 +238,45 @@ def described(start: Start, words: Sequence[str], prog: str) -> tuple[Run, argpa
         BadInput: An option or value that does not exist or fit, with what it should be.
     """
     common, dotted = common_parser(prog, start.recipe).parse_known_args(list(words))
-    run = _describe(start, common)
-    flags = known_flags(run)
-    short = [f"--{name.replace('_', '-')}" for name in vars(common)]
+    run = flags.with_kinds(_describe(start, common), dotted)
+    known = flags.names(run)
+    short = [f"--{option.name}" for option in (*COMMON, *recipe_options(start.recipe))]
     for word in dotted:
         name = word.split("=", 1)[0]
-        if word.startswith("--") and name.replace("_", "-") not in flags:
+        if word.startswith("--") and name.replace("_", "-") not in known:
             raise BadInput(
-                f"'{name}' is not an option of `{prog}`.{did_you_mean(name, [*flags, *short])} "
-                f"See `{prog} --help`."
+                f"'{name}' is not an option of `{prog}`.{_instead(name, run, [*short, *known])} "
+                f"See `{prog} --help --all`."
             )
     if dotted:
         run = parse(AvoidSubcommands[Run], dotted, prog, default=run)
     return run, common
+
+
+def _instead(name: str, run: Run, known: Sequence[str]) -> str:
+    """What to write in the place of an unknown option."""
+    for group in flags.groups(run):
+        for first, kinds in group.more:
+            stem = first.rsplit(".", 2)[0]
+            beyond = not any(
+                each.startswith(f"{stem}.{name.removeprefix(stem)[1:].split('.')[0]}.")
+                for each in known
+            )
+            if name == stem or (name.startswith(f"{stem}.") and beyond):
+                return f" This is a list, whose next member is added with {first} {kinds}."
+    elsewhere = [
+        recipe
+        for recipe, function in RECIPES.items()
+        if name.removeprefix("--") in [option.name for option in recipe_options(function)]
+    ]
+    belongs = f" It is an option of the recipe {' and of '.join(elsewhere)}." * bool(elsewhere)
+    return did_you_mean_place(name, known) or belongs
+
+
+def described_so_far(start: Start, words: Sequence[str], prog: str) -> Run:
+    """The run that the short options and kinds in ``words`` describe, for its help."""
+    common, dotted = common_parser(prog, start.recipe).parse_known_args(list(words))
+    return flags.with_kinds(_describe(start, common), dotted)
 
 
 def _describe(start: Start, common: argparse.Namespace) -> Run:
@@ -217,9 +284,9 @@ def _describe(start: Start, common: argparse.Namespace) -> Run:
     names = ("seed", "steps", "batch_size", "device", "precision")
     given = {n: getattr(common, n) for n in names if getattr(common, n) is not None}
     if start.recipe is not None:
-        own = {n: getattr(common, n) for n in recipe_options(start.recipe)}
+        own = {o.key: getattr(common, o.key) for o in recipe_options(start.recipe)}
         given |= {n: value for n, value in own.items() if value is not None}
-        run = start.recipe(common.data or "digits", **given)
+        run = start.recipe(*([common.data] if common.data else []), **given)
     else:
         run = read_run(start.path)
         changes: dict[str, Any] = {}
@@ -228,6 +295,8 @@ def _describe(start: Start, common: argparse.Namespace) -> Run:
         if common.data is not None:
             changes["data"] = describe_data(common.data)
         run = replaced(run, changes | {"training": replaced(run.training, given)})
+    if common.seeds is not None:
+        run = replaced(run, {"seeds": common.seeds})
     if common.dynamics is not None:
         training = replaced(run.training, {"dynamics": DYNAMICS[common.dynamics]()})
         run = replaced(run, {"training": training})

@@ -1,17 +1,13 @@
 """Files for the user: what may be replaced, and how it gets to the disk (torch-free).
 
-A hidden list in each folder, ``.saddlepoint.jsonl``, names every file that was written there with
-its size and SHA-256. A file is ours if a line says so and it is still the same; every other file is
-the user's and is never replaced or removed. Lines are appended before the file appears under its
-name, so that the list knows everything that is there even if the process is killed.
+A file is ours if the ledger of its folder lists it and it is still the same; every other file is
+the user's and is never replaced or removed.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import itertools
-import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -21,9 +17,8 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from saddlepoint.errors import BadInput, RunStopped
+from saddlepoint.ledger import LEDGER, Ledger, is_ours, read_ledger
 
-LEDGER = ".saddlepoint.jsonl"
-_HEAD = {"written_by": "saddlepoint", "format": 1}
 # Files on their way; what is left of one after a crash is nobody's work.
 _ASIDE = (".saddlepoint-", ".part")
 _numbers = itertools.count()
@@ -91,7 +86,7 @@ def check_replaceable(path: Path, *, option: str = "--out") -> None:
         BadInput: ``path`` exists and is not ours.
         RunStopped: The place cannot be written.
     """
-    if os.path.lexists(path) and not _is_ours(path, _read(path.parent)):
+    if os.path.lexists(path) and not is_ours(path, read_ledger(path.parent)):
         raise BadInput(
             f"{path} was not written by saddlepoint, or was changed since, so it stays as it is: "
             f"move it away, or choose another {option}."
@@ -118,7 +113,7 @@ def check_writable(target: Path, *, option: str = "--out") -> None:
         where = "" if place == target else f"{place}: "
         raise RunStopped(f"cannot write {target} ({where}{_reason(error)}): {advice}.") from error
     if place in (target, target.parent):
-        _read(place)
+        read_ledger(place)
 
 
 def clear_output(target: Path) -> None:
@@ -132,7 +127,7 @@ def clear_output(target: Path) -> None:
     try:
         if target.is_dir():
             _clear_folder(target)
-        elif _is_ours(target, _read(target.parent)):
+        elif is_ours(target, read_ledger(target.parent)):
             target.unlink()
     except OSError as error:
         raise RunStopped(f"{target} cannot be replaced ({_reason(error)}).") from error
@@ -172,7 +167,8 @@ def replace_output(path: Path, data: bytes, *, option: str = "--out") -> None:
         RunStopped: It cannot be written; an earlier one is kept.
     """
     check_replaceable(path, option=option)
-    _write(path, data)
+    with output_file(path, overwrite=True) as file:
+        file.write(data)
 
 
 @contextmanager
@@ -199,7 +195,7 @@ def output_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         _refuse_taken(path, overwrite)
-        with _Ledger(path.parent) as ledger:
+        with Ledger(path.parent) as ledger:
             ledger.add(path.name, size, digest)
         aside.replace(path)
     except OSError as error:
@@ -223,12 +219,12 @@ class OutputFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.written = 0
-        self._ledger: _Ledger | None = None
+        self._ledger: Ledger | None = None
 
     def __enter__(self) -> Self:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._ledger = _Ledger(self.path).__enter__()
+            self._ledger = Ledger(self.path).__enter__()
         except OSError as error:
             raise RunStopped(f"{self.path} cannot be written ({_reason(error)}).") from error
         return self
@@ -265,100 +261,11 @@ class OutputFolder:
             os.sync()
 
 
-class _Ledger:
-    """The list of what was written to a folder, open to append.
-
-    One line goes out in one write, so that two processes do not mix theirs.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / LEDGER
-        self._handle = -1
-
-    def __enter__(self) -> Self:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-        self._handle = os.open(self._path, flags, 0o644)
-        size = os.fstat(self._handle).st_size
-        if size == 0:
-            self._append(json.dumps(_HEAD))
-        elif _last_byte(self._path) != b"\n":  # a line that a crash cut off
-            self._append("")
-        return self
-
-    def add(self, name: str, size: int, digest: str) -> None:
-        self._append(json.dumps([name, size, digest]))
-
-    def _append(self, line: str) -> None:
-        whole = f"{line}\n".encode()
-        if os.write(self._handle, whole) < len(whole):  # the disk took a part
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        os.close(self._handle)
-
-
-def _last_byte(path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1)
-
-
-def _read(folder: Path) -> dict[str, set[tuple[int, str]]]:
-    """What was written to a folder: by name, sizes and digests of all versions.
-
-    Raises:
-        BadInput: A file of the list's name is something else.
-    """
-    path = folder / LEDGER
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError) as error:
-        raise BadInput(
-            f"{path} cannot be read ({error}): make it readable, or move it away."
-        ) from error
-    written: dict[str, set[tuple[int, str]]] = {}
-    for number, line in enumerate(lines):
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            entry = None  # cut off by a crash
-        if number == 0 and entry != _HEAD:
-            raise BadInput(
-                f"{path} is not a list of files as this version of saddlepoint keeps it: move it "
-                "away."
-            )
-        if isinstance(entry, list) and len(entry) == 3:
-            name, size, digest = entry
-            written.setdefault(str(name), set()).add((size, digest))
-    return written
-
-
-def _is_ours(path: Path, written: dict[str, set[tuple[int, str]]]) -> bool:
-    versions = written.get(path.name)
-    if not versions or path.is_symlink() or not path.is_file():
-        return False
-    try:
-        size = path.stat().st_size
-        if all(size != known for known, _ in versions):
-            return False
-        with path.open("rb") as file:
-            return (size, hashlib.file_digest(file, "sha256").hexdigest()) in versions
-    except OSError:
-        return False
-
-
 def _stranger(target: Path) -> Path | None:
     """The first file at or below ``target`` that is not ours."""
     if target.is_symlink() or not target.is_dir():
-        return None if _is_ours(target, _read(target.parent)) else target
-    written = _read(target)
+        return None if is_ours(target, read_ledger(target.parent)) else target
+    written = read_ledger(target)
     for path in sorted(target.iterdir()):
         if path.name == LEDGER or _is_aside(path.name):
             continue
@@ -368,37 +275,27 @@ def _stranger(target: Path) -> Path | None:
             inside = _stranger(path)
             if inside is not None:
                 return inside
-        elif not _is_ours(path, written):
+        elif not is_ours(path, written):
             return path
     return None
 
 
 def _clear_folder(folder: Path) -> None:
-    written = _read(folder)
+    written = read_ledger(folder)
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.is_symlink():
             if (path / LEDGER).exists():
                 _clear_folder(path)
                 if not any(path.iterdir()):
                     path.rmdir()
-        elif _is_aside(path.name) or _is_ours(path, written):
+        elif _is_aside(path.name) or is_ours(path, written):
             path.unlink()
     if is_empty(folder):
         (folder / LEDGER).unlink(missing_ok=True)
 
 
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _Ledger(path.parent) as ledger:
-            ledger.add(path.name, len(data), hashlib.sha256(data).hexdigest())
-        write_aside(path, data)
-    except OSError as error:
-        raise RunStopped(f"{path} could not be written ({_reason(error)}).") from error
-
-
 def _refuse_taken(path: Path, overwrite: bool = False) -> None:
-    if os.path.lexists(path) and not (overwrite and _is_ours(path, _read(path.parent))):
+    if os.path.lexists(path) and not (overwrite and is_ours(path, read_ledger(path.parent))):
         raise BadInput(f"{path} exists already, so it was not written: choose another name.")
 
 

@@ -289,9 +289,14 @@ def save_png(image: Image.Image, path: Path) -> None:
     """Save a picture as PNG, whole or not at all; missing folders are made."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_aside(path, png(image))
+
+
+def png(image: Image.Image) -> bytes:
+    """A picture in the PNG format."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
-    write_aside(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def animate(
@@ -301,7 +306,20 @@ def animate(
     seconds_per_frame: float = 0.3,
     limit: int = 60,
 ) -> None:
-    """Make an endlessly repeated GIF of pictures; the last one is held longer.
+    """Write ``animation`` to ``out``, whole or not at all; missing folders are made."""
+    out = Path(out)
+    data = animation(frames, captions, seconds_per_frame, limit)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_aside(out, data)
+
+
+def animation(
+    frames: list[Path],
+    captions: list[str] | None = None,
+    seconds_per_frame: float = 0.3,
+    limit: int = 60,
+) -> bytes:
+    """An endlessly repeated GIF of pictures, as bytes; the last one is held longer.
 
     Pictures of different sizes are padded with white. Size and colours are reduced until the file
     has a few hundred kilobytes: at most 640 pixels wide and 64 colours; if that is not enough,
@@ -309,7 +327,6 @@ def animate(
 
     Args:
         frames: Paths of the pictures, in order; unreadable ones are left out.
-        out: The GIF, written whole or not at all.
         captions: One text for each frame, shown below it.
         seconds_per_frame: How long each frame is shown.
         limit: Of more frames than this, evenly spaced ones are taken, always first and last.
@@ -343,9 +360,7 @@ def animate(
     framed = [framed[i] for i in evenly_spaced(len(framed), max(8, int(_GIF_BYTES / per_frame)))]
     pause = max(20, round(seconds_per_frame * 100) * 10)  # GIF counts in hundredths of a second
     pauses = [pause] * (len(framed) - 1) + [max(5 * pause, 1500)]
-    out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_aside(out, _gif(framed, colours, pauses))
+    return _gif(framed, colours, pauses)
 
 
 def _flat(image: Image.Image) -> Image.Image:

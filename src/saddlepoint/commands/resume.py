@@ -14,6 +14,7 @@ def resume(
     *,
     steps: int | None = None,
     reschedule: bool = False,
+    data: str | None = None,
     device: str | None = None,
     quiet: bool = False,
 ) -> None:
@@ -23,10 +24,13 @@ def resume(
         run: The run directory.
         steps: Train to this many steps instead of those asked for before.
         reschedule: Stretch the schedules over the new number of steps.
+        data: Where the run's data are now, if they moved; they must be the same.
         device: Another device than the run began on.
         quiet: Show no progress.
     """
     from saddlepoint.training import trainer
 
-    result = trainer.resume(run, steps=steps, reschedule=reschedule, device=device, quiet=quiet)
+    result = trainer.resume(
+        run, steps=steps, reschedule=reschedule, data=data, device=device, quiet=quiet
+    )
     after_training(result.folder, result.step)

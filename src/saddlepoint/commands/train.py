@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from saddlepoint.commands.program import PROG, after_training
@@ -13,15 +14,19 @@ def train(words: Sequence[str]) -> None:
     from saddlepoint import options
 
     prog = f"{PROG} train"
-    if not words or words[0] in ("-h", "--help"):
+    asked = {"-h", "--help"} & set(words)
+    if not words or words[0] in ("-h", "--help", "--all"):
         print(f"usage: {prog} RECIPE|run.json [options]\n\nrecipes:")
         list_recipes()
-        print(f"\nFor the options of a recipe: {prog} RECIPE --help")
+        print(f"\nThe options of a recipe: {prog} RECIPE --help; with --all, every one.")
         return
     start = options.start_of(words[0])
-    prog = f"{prog} {words[0]}"
-    if {"-h", "--help"} & set(words):
-        options.print_train_help(start, words[1:], prog)
+    prog = f"{prog} {shlex.quote(words[0])}"
+    if asked:
+        from saddlepoint.help_text import train_help
+
+        rest = [word for word in words[1:] if word not in ("-h", "--help", "--all")]
+        print(train_help(start, rest, prog, every="--all" in words))
         return
     run, common = options.described(start, words[1:], prog)
     from saddlepoint.training import trainer

@@ -10,6 +10,8 @@ from saddlepoint.errors import BadInput, did_you_mean
 from saddlepoint.randomness import numpy_generator
 
 SPLITS = ("train", "validation", "test")
+#: Fewest examples on one side of a comparison: two for each of the twenty blocks of the jackknife.
+LEAST_COMPARED = 40
 Members = dict[str, NDArray[np.int64]]
 
 

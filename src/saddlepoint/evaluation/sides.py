@@ -13,6 +13,7 @@ from torch import Tensor
 
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.description import DataInfo, Grid, Ring
+from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.data.toys import modes
 from saddlepoint.errors import BadInput
 from saddlepoint.randomness import derive
@@ -21,7 +22,7 @@ from saddlepoint.training.own_data import open_own_data
 from saddlepoint.training.trained import Trained
 
 MOST = 10_000
-LEAST = 40  # two examples for each of the twenty blocks of the jackknife
+LEAST = LEAST_COMPARED  # two examples for each of the twenty blocks of the jackknife
 UNSEEN_LEAST = 20  # so many show where their closest 5 % lie
 _CPU = torch.device("cpu")
 

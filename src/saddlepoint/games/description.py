@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from saddlepoint.description import OneOf
 from saddlepoint.errors import did_you_mean
 from saddlepoint.games.objectives import OBJECTIVES
 
@@ -19,4 +20,4 @@ def _known_objective(name: str) -> str:
     return name
 
 
-ObjectiveName = Annotated[str, AfterValidator(_known_objective)]
+ObjectiveName = Annotated[str, AfterValidator(_known_objective), OneOf(tuple(OBJECTIVES))]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -31,12 +32,20 @@ from saddlepoint.learners.description import Adversarial
 from saddlepoint.metrics.modes import Modes, score_modes
 from saddlepoint.networks.description import Mlp
 from saddlepoint.optimisers import Adam
+from saddlepoint.outputs import (
+    check_replaceable,
+    check_writable,
+    is_empty,
+    replace_output,
+    write_output,
+)
 from saddlepoint.recipes import toy_grid, toy_ring
 from saddlepoint.run import Run, read_json
-from saddlepoint.training.checkpoint import replace_text
 from saddlepoint.training.description import Training
 from saddlepoint.training.trained import load
 
+BUDGET = "budget.json"
+TABLES = ("table.md", "table.json", "table.png")
 SAMPLES = 2500
 MOST_STEPS = 50_000
 
@@ -133,7 +142,9 @@ def run(
         at_once: How many train side by side, each on a thread of its own.
 
     Raises:
-        BadInput: The folder holds the experiment with another budget, or nothing is named so.
+        BadInput: The folder holds the experiment with another budget, or files of the user's; or
+            nothing is named so.
+        RunStopped: The folder cannot be written.
     """
     if fast:
         minutes, seeds = 70 / 60, min(seeds, 4)
@@ -147,7 +158,6 @@ def run(
     ]
     if not chosen:
         raise BadInput(f"--only '{only}' names no method ({', '.join(METHODS)}) on ring or grid.")
-    out.mkdir(parents=True, exist_ok=True)
     _same_budget(out, {"minutes": minutes, "seeds": seeds})
     scored: dict[str, Scored] = {}
     cells = [
@@ -163,13 +173,25 @@ def run(
 
 
 def _same_budget(out: Path, budget: dict[str, float]) -> None:
-    path = out / "budget.json"
-    if path.exists() and read_json(path) != budget:
+    """Refuse a folder that is not this experiment's, and note what a new one is given."""
+    path = out / BUDGET
+    before = read_json(path) if path.is_file() else None
+    if before == budget:
+        pass
+    elif before is not None and before.keys() == budget.keys():
         raise BadInput(
-            f"{out} holds the experiment with another budget ({read_json(path)}): use the same "
+            f"{out} holds the experiment with another budget ({before}): use the same "
             "--minutes and --seeds, or another --out."
         )
-    replace_text(path, json.dumps(budget))
+    elif os.path.lexists(out) and not (out.is_dir() and is_empty(out)):
+        raise BadInput(
+            f"{out} exists and holds no such experiment (by its {BUDGET}): choose another --out."
+        )
+    else:
+        check_writable(out)
+        write_output(path, json.dumps(budget).encode())
+    for name in TABLES:
+        check_replaceable(out / name)
 
 
 def _score(cell: Cell) -> Scored:
@@ -241,13 +263,15 @@ def write_table(out: Path, cells: list[Scored], minutes: float) -> None:
         f"{SAMPLES} samples a seed, {seeds} seeds, {minutes:.1f} minutes of one core each; "
         "means ± standard deviations over seeds.\n\n" + "\n".join([HEAD, *rows]) + "\n"
     )
-    replace_text(out / "table.md", text)
+    markdown, listing, picture = (out / name for name in TABLES)
+    replace_output(markdown, text.encode())
     listed = [asdict(cell) for cell in cells]
     for score in (score for each in listed for score in each["seeds"]):
         for name, value in score.items():
             if isinstance(value, float) and not math.isfinite(value):
                 score[name] = None
-    replace_text(out / "table.json", json.dumps({"time": time.time(), "cells": listed}, indent=1))
+    content = json.dumps({"time": time.time(), "cells": listed}, indent=1)
+    replace_output(listing, content.encode())
     drawn = []
     for cell in cells:
         model = load(out / f"{cell.data}-{cell.method}")
@@ -256,4 +280,4 @@ def write_table(out: Path, cells: list[Scored], minutes: float) -> None:
         points = model.sample(SAMPLES, seed=1).numpy()
         drawn.append(pictures.scatter(points, real, title=title))
     if drawn:
-        pictures.save_png(pictures.mosaic(drawn), out / "table.png")
+        replace_output(picture, pictures.png(pictures.mosaic(drawn)))

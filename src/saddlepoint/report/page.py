@@ -5,51 +5,64 @@ from __future__ import annotations
 import io
 import json
 import math
-import shlex
 import statistics
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from saddlepoint.errors import BadInput
-from saddlepoint.outputs import write_aside
-from saddlepoint.pictures import animate, evenly_spaced
+from saddlepoint.errors import BadInput, RunStopped, command_line
+from saddlepoint.outputs import check_output, check_replaceable, output_file, replace_output
+from saddlepoint.pictures import animation, evenly_spaced
 from saddlepoint.report import figures, parts
 from saddlepoint.report.gather import Event, Frame, Summary, at, gather, number
 from saddlepoint.report.scores import evaluation
 
 NAME = "report.html"
+GIF = "timeline.gif"
 _THUMBNAILS = 8
 _GIF_BYTES = 900_000  # beyond this the page would no longer be small
 _ROUTINE = ("checkpoint", "samples", "best")
 _ROWS = 60
 
 
-def build_report(folder: Path) -> Path:
-    """Write ``report.html`` into a run directory, from what lies there alone.
+def build_report(folder: Path, out: Path | None = None, *, overwrite: bool = False) -> Path:
+    """Write one HTML page about a run, from what lies in its directory alone.
 
-    Makes ``samples/timeline.gif`` first where it is missing or older than the newest picture.
+    Makes ``samples/timeline.gif`` first where it is missing or older than the newest picture; with
+    ``out``, and in a directory that cannot be written, the animation is in the page alone.
+
+    Args:
+        folder: The run directory.
+        out: The page, by default ``report.html`` in the run directory, where an earlier report is
+            replaced.
+        overwrite: An earlier report at ``out`` may be replaced, too.
 
     Returns:
         The page's path.
 
     Raises:
-        BadInput: The folder is no run, or cannot be written.
+        BadInput: The folder is no run, or a file that is no report of ours is in the way.
+        RunStopped: The page cannot be written.
     """
     folder = Path(folder)
     summary = gather(folder)
-    out = folder / NAME
-    try:
-        gif = _timeline(summary)
-        write_aside(out, page(summary, gif).encode("utf-8"))
-    except OSError as error:
-        raise BadInput(f"the report cannot be written to {out}: {error}.") from error
-    return out
+    target = folder / NAME if out is None else Path(out).expanduser()
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise BadInput(f"--out {target}: name a file that ends in .html.")
+    if out is None:
+        check_replaceable(target)
+    else:
+        check_output(target, overwrite=overwrite)
+    content = page(summary, _timeline(summary, keep=out is None)).encode("utf-8")
+    with output_file(target, overwrite=overwrite or out is None) as file:
+        file.write(content)
+    return target
 
 
-def page(summary: Summary, gif: Path | None = None) -> str:
+def page(summary: Summary, gif: bytes | None = None) -> str:
     """Return the whole page as HTML; ``gif`` is the timeline to put into it."""
     name = _name(summary)
     style = files("saddlepoint.report").joinpath("style.css").read_text(encoding="utf-8")
@@ -203,22 +216,35 @@ def _drawing(drawing: figures.Drawing) -> str:
     return parts.figure(image, drawing.title)
 
 
-def _timeline(summary: Summary) -> Path | None:
-    """The animation over the frames, made anew if the newest frame is younger."""
-    out = summary.folder / "samples" / "timeline.gif"
+def _timeline(summary: Summary, *, keep: bool) -> bytes | None:
+    """The animation over the frames, made anew if the newest frame is younger.
+
+    Args:
+        summary: The run.
+        keep: Store it in the run directory, where that can be written and no other file of the
+            name is in the way.
+    """
+    out = summary.folder / "samples" / GIF
     paths = [frame.path for frame in summary.frames]
+    try:
+        known = out.stat().st_mtime_ns
+        if len(paths) < 2 or known >= max(path.stat().st_mtime_ns for path in paths):
+            return out.read_bytes()
+    except OSError:
+        pass  # none is there, or it cannot be read
     if len(paths) < 2:
-        return out if out.exists() else None
-    newest = max(path.stat().st_mtime_ns for path in paths)
-    if not out.exists() or out.stat().st_mtime_ns < newest:
-        try:
-            animate(paths, out, [f"step {frame.step:,}" for frame in summary.frames])
-        except BadInput:  # no frame is readable
-            return None
-    return out
+        return None
+    try:
+        data = animation(paths, [f"step {frame.step:,}" for frame in summary.frames])
+    except BadInput:  # no frame is readable
+        return None
+    if keep:
+        with suppress(BadInput, RunStopped):
+            replace_output(out, data)
+    return data
 
 
-def _time(summary: Summary, gif: Path | None) -> str:
+def _time(summary: Summary, gif: bytes | None) -> str:
     chosen = [summary.frames[i] for i in evenly_spaced(len(summary.frames), _THUMBNAILS)]
     thumbnails: list[tuple[Frame, tuple[bytes, tuple[int, int]]]] = []
     for frame in chosen:
@@ -251,15 +277,16 @@ def _time(summary: Summary, gif: Path | None) -> str:
     return parts.section("Timeline", *content, key="timeline")
 
 
-def _animation(summary: Summary, gif: Path, still: str) -> str:
-    data = gif.read_bytes()
+def _animation(summary: Summary, data: bytes, still: str) -> str:
     if len(data) > _GIF_BYTES:
-        return parts.paragraph(f"The animation lies beside this page: samples/{gif.name}.")
+        kept = (summary.folder / "samples" / GIF).is_file()
+        place = f": it is in the run directory, samples/{GIF}." if kept else "."
+        return parts.paragraph(f"The animation is too large for this page{place}", "quiet")
     try:
         with Image.open(io.BytesIO(data), formats=["GIF"]) as image:
             size = image.size
     except (OSError, ValueError, SyntaxError):
-        return parts.paragraph(f"The animation samples/{gif.name} cannot be read.", "quiet")
+        return parts.paragraph(f"The animation samples/{GIF} cannot be read.", "quiet")
     first, last = (summary.frames[0].step, summary.frames[-1].step) if summary.frames else (0, 0)
     alt = f"Animation of generated samples from step {first:,} to step {last:,}."
     return parts.cards(
@@ -351,13 +378,15 @@ def _environment(summary: Summary) -> str:
 
 
 def _onwards(summary: Summary) -> str:
-    run = shlex.quote(str(summary.folder))
     return parts.section(
         "How to go on",
         parts.paragraph("Carry on from the latest checkpoint:"),
-        parts.code(f"saddlepoint resume {run}", "Command to resume"),
+        parts.code(command_line("resume", summary.folder), "Command to resume"),
         parts.paragraph("Draw new samples:"),
-        parts.code(f"saddlepoint sample {run} --n 64 --out grid.png", "Command to sample"),
+        parts.code(
+            command_line("sample", summary.folder, "--n", 64, "--out", "grid.png"),
+            "Command to sample",
+        ),
         key="onwards",
     )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import Any
 
+from saddlepoint.errors import command_line
 from saddlepoint.report import parts
 from saddlepoint.report.gather import at, number
 from saddlepoint.run import EVALUATIONS
@@ -25,8 +25,7 @@ def evaluation(folder: Path) -> str:
     stored = _stored(folder / EVALUATIONS)
     if not stored:
         words = (
-            f"Not evaluated yet: saddlepoint evaluate {shlex.quote(str(folder))} puts scores and "
-            "intervals here."
+            f"Not evaluated yet: {command_line('evaluate', folder)} puts scores and intervals here."
         )
         return parts.section("Evaluation", parts.paragraph(words, "quiet"), key="evaluation")
     content = []

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from saddlepoint.errors import BadInput, RunStopped
+from saddlepoint.errors import BadInput, RunStopped, command_line
 
 FOLDER = "checkpoints"
 TENSORS = "state.safetensors"
@@ -76,7 +76,8 @@ def save(run: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str
         last = f"the checkpoint of step {kept[-1]} is intact" if kept else "no earlier one exists"
         raise RunStopped(
             f"the checkpoint of step {step} could not be written to {target.parent} ({reason}); "
-            f"{last}. Make room or make the folder writable, then `saddlepoint resume {run}`."
+            f"{last}. Make room or make the folder writable, then "
+            f"`{command_line('resume', run)}`."
         ) from error
     return target
 
@@ -117,7 +118,7 @@ def load_newest(run: Path) -> tuple[Checkpoint, list[str]]:
             complaints.append(str(error))
     if complaints:
         raise BadInput(f"no checkpoint of {run} can be used: {' '.join(complaints)}")
-    raise BadInput(f"{run} holds no checkpoint yet: start it again with `saddlepoint train`.")
+    raise BadInput(f"{run} has no checkpoint.")
 
 
 def prune(run: Path, keep: int) -> None:

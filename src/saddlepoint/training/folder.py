@@ -15,10 +15,15 @@ import torch
 
 from saddlepoint.data.description import DataInfo
 from saddlepoint.description import validated
-from saddlepoint.errors import BadInput, RunStopped
+from saddlepoint.errors import BadInput, RunStopped, command_line
+from saddlepoint.outputs import check_writable, is_empty
 from saddlepoint.run import FORMAT, NAME, Run, read_json
 from saddlepoint.training.checkpoint import replace_text
 from saddlepoint.version import VERSION
+
+#: Sub-folders of a run directory.
+PARTS = ("samples", "checkpoints")
+LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -81,14 +86,14 @@ def prepare(folder: Path) -> None:
     """
     if (folder / NAME).exists():
         raise BadInput(
-            f"{folder} holds a run already: continue it with `saddlepoint resume {folder}`, or "
-            "choose another --out."
+            f"{folder} holds a run already: continue it with `{command_line('resume', folder)}`, "
+            "or choose another --out."
         )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or not is_empty(folder)):
         raise BadInput(f"{folder} exists and is not an empty folder: choose another --out.")
     try:
-        (folder / "samples").mkdir(parents=True)
-        (folder / "checkpoints").mkdir()
+        for part in PARTS:
+            (folder / part).mkdir(parents=True)
     except OSError as error:
         raise RunStopped(
             f"cannot make the folder {folder} ({error.strerror}): choose another --out."
@@ -101,14 +106,17 @@ def lock(folder: Path) -> Iterator[None]:
 
     Raises:
         BadInput: Another process trains there now.
+        RunStopped: The directory cannot be written.
     """
+    for place in (folder, *(folder / part for part in PARTS)):
+        check_writable(place, option="")
     try:
         import fcntl
     except ImportError:  # no such lock on Windows
         yield
         return
     try:
-        file = (folder / ".lock").open("w")
+        file = (folder / LOCK).open("w")
     except OSError as error:
         raise RunStopped(f"cannot write to {folder} ({error.strerror}).") from error
     with file:
@@ -119,6 +127,32 @@ def lock(folder: Path) -> Iterator[None]:
                 f"another process is training in {folder}: wait for it or stop it first."
             ) from error
         yield
+
+
+def is_training(folder: Path) -> bool:
+    """Whether a process trains in the directory now, as far as this system can tell."""
+    try:
+        import fcntl
+
+        with (folder / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except (ImportError, OSError):
+        return False
+    return False
+
+
+def before_first_checkpoint(folder: Path, stored: Stored) -> str:
+    """The sentence for a run that cannot be looked at yet."""
+    due = min(stored.run.training.checkpoint_every, int(stored.resolved["steps"]))
+    first = (
+        f"{folder} has no checkpoint yet: the first is due at step {due:,} "
+        "(--training.checkpoint-every)"
+    )
+    if is_training(folder):
+        return f"{first}. It is training now: wait for that step."
+    return f"{first}, and the run was stopped before: `{command_line('resume', folder)}` goes on."
 
 
 def free_name(run: Run) -> Path:

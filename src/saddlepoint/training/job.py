@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,23 +15,25 @@ from torch import Tensor
 from saddlepoint import pictures
 from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.members import MemberLoader
-from saddlepoint.errors import BadInput, Interrupted, RunStopped
+from saddlepoint.errors import BadInput, Interrupted, RunStopped, command_line
 from saddlepoint.learners.build import build_learner
 from saddlepoint.randomness import derive
 from saddlepoint.run import Run, seeds_of
-from saddlepoint.training import checkpoint
+from saddlepoint.training import checkpoint, notices
 from saddlepoint.training.averaging import Average
 from saddlepoint.training.description import Best
 from saddlepoint.training.device import Policy
-from saddlepoint.training.progress import Display
+from saddlepoint.training.pace import Laps, Pace
+from saddlepoint.training.progress import Display, Forecast
 from saddlepoint.training.record import Record
 from saddlepoint.training.restoring import flatten_optimiser, restore_optimiser
-from saddlepoint.training.signals import Signals
+from saddlepoint.training.signals import Signals, signal_name
 from saddlepoint.training.step import Batches, Stepper
 from saddlepoint.training.validation import Validator
 
 SAMPLES = "samples"
 REAL = "real.png"
+PICTURE, CHECKPOINT, VALIDATION = "picture", "checkpoint", "validation"  # what a step waits for
 
 
 @dataclass
@@ -76,6 +77,7 @@ class Job:
         self.average = Average(learner, self.run.training.averaging)
         wanted = self.run.training.validation
         self.validator = None if wanted.score == "none" else Validator(wanted, self.data)
+        self.pace = Pace()
 
     @property
     def best(self) -> Best:
@@ -106,17 +108,23 @@ class Job:
             Interrupted: A signal came; the state was saved.
         """
         settings = self.run.training
-        clock = _Clock(self.done, self.stepper.batches.cursor)
+        clock = Laps(self.stepper.batches.cursor)
+        signals.answer = display.say
+        self._say_what_is_few(record, display)
+        self.pace.start(self.done, self._examples)
+        judged = False
         while self.done < target:
             self.stepper.step(self.done, min(self.done / self.horizon, 1.0))
             self.done += 1
             self.average.update(self.done)
-            display.advance(self.done)
+            self.pace.step(self.done, self._examples)
+            display.advance(self.done, lambda: self._forecast(target))
+            judged = judged or self._say_if_long(target, record, display)
             ordinary = self.done == target or self.done % settings.checkpoint_every == 0
             fresh = self._validate(record) if self.validator is not None and ordinary else {}
             last = self.done == target or signals.received is not None or self._exhausted
             if last or self.done % settings.log_every == 0 or fresh:
-                self._log(clock, record, display, fresh)
+                self._log(clock, record, display, fresh, target)
             if last or self.done % settings.sample_every == 0:
                 self.draw(record)
             if last or self.done % settings.checkpoint_every == 0:
@@ -127,12 +135,56 @@ class Job:
                 self._stopped_early(record, display)
                 return
 
+    @property
+    def _examples(self) -> int:
+        """Training examples that were used, those of all members together."""
+        return self.stepper.batches.cursor * self.batch_size * self.run.seeds
+
+    def _forecast(self, target: int) -> Forecast:
+        settings = self.run.training
+        every = {
+            PICTURE: settings.sample_every,
+            CHECKPOINT: settings.checkpoint_every,
+            VALIDATION: settings.checkpoint_every,
+        }
+        return Forecast(self.pace.rate, self.pace.left(self.done, target, every))
+
+    def _say_what_is_few(self, record: Record, display: Display) -> None:
+        sentence = notices.few_held_out(self.run.data, self.data.info) if self.done == 0 else None
+        if sentence is not None:
+            record.event(self.done, "note", sentence)
+            display.say(sentence)
+
+    def _say_if_long(self, target: int, record: Record, display: Display) -> bool:
+        """Warn of a training of more than an hour; returns False while it is too early to say."""
+        if self.pace.elapsed < Pace.PATIENCE_SECONDS:
+            return False
+        left, each = self._forecast(target).left, self.pace.seconds_a_step
+        if left is None or each is None:
+            return False
+        if left >= notices.LONG_SECONDS:
+            sentence = notices.long_training(
+                self.run,
+                self.data.info,
+                batch_size=self.batch_size,
+                done=self.done,
+                target=target,
+                left=left,
+                seconds_a_step=each,
+                where=_in_words(self.policy.device),
+                resumed=self.pace.first_step > 0,
+            )
+            record.event(self.done, "estimate", sentence)
+            display.say(sentence)
+        return True
+
     def _interrupted(self, signal_number: int, target: int, record: Record) -> None:
         if self.done < target:
-            record.event(self.done, "interrupted", f"signal {signal_number}")
+            name = signal_name(signal_number)
+            record.event(self.done, "interrupted", name)
             raise Interrupted(
-                f"stopped by a signal after step {self.done} of {target}; everything is saved. "
-                f"Go on with `saddlepoint resume {self.folder}`.",
+                f"stopped by {name} after step {self.done} of {target}; everything is saved. "
+                f"Go on with `{command_line('resume', self.folder)}`.",
                 signal_number,
             )
 
@@ -145,7 +197,7 @@ class Job:
         sentence = (
             f"stopped at step {self.done}: {self.validator.name} has not improved for "
             f"{self.validator.since} validations (best {self.validator.best:.4g}). "
-            f"`saddlepoint resume {self.folder}` goes on with new patience."
+            f"`{command_line('resume', self.folder)}` goes on with new patience."
         )
         record.event(self.done, "plateau", sentence)
         display.say(sentence)
@@ -154,15 +206,21 @@ class Job:
         """The validation score of each member, by name; settled averages, fixed latents."""
         assert self.validator is not None
         self._stop_if_not_finite(record)
-        self.average.settle(derive(self.run.seed, "recalibration"))
-        seed = derive(self.run.seed, "validation")
-        drawn = self.average.learner.sample(self.validator.samples, seed)
-        each = [self.validator.score(x) for x in (drawn if self.run.seeds > 1 else [drawn])]
+        with self.pace.pause(VALIDATION):
+            self.average.settle(derive(self.run.seed, "recalibration"))
+            seed = derive(self.run.seed, "validation")
+            drawn = self.average.learner.sample(self.validator.samples, seed)
+            each = [self.validator.score(x) for x in (drawn if self.run.seeds > 1 else [drawn])]
         self.validator.note(statistics.fmean(each))
         return {self.validator.name: each}
 
     def _log(
-        self, clock: _Clock, record: Record, display: Display, fresh: dict[str, list[float]]
+        self,
+        clock: Laps,
+        record: Record,
+        display: Display,
+        fresh: dict[str, list[float]],
+        target: int,
     ) -> None:
         self._stop_if_not_finite(record)
         seconds, batches = clock.lap(self.stepper.batches.cursor)
@@ -178,16 +236,16 @@ class Job:
         validated = {name: statistics.fmean(values) for name, values in fresh.items()}
         self.scalars = (read or _without_validation(self.scalars)) | validated
         self.validated |= validated
-        examples = self.stepper.batches.cursor * self.batch_size * self.run.seeds
         record.scalars(
             self.done,
             self.scalars,
             seconds=self.seconds,
             rate=rate,
-            examples=examples,
+            examples=self._examples,
             members=members,
         )
-        display.log(self.done, rate, self.scalars | self.validated)
+        forecast = Forecast(rate, self._forecast(target).left)
+        display.log(self.done, forecast, self.scalars | self.validated)
         asked = self.run.training.best.scalar
         known = [*self.scalars, *([self.validator.name] if self.validator is not None else [])]
         if asked is not None and asked not in known:
@@ -217,6 +275,11 @@ class Job:
     def draw(self, record: Record) -> None:
         """Write the picture of the samples from the fixed latents."""
         self._stop_if_not_finite(record)
+        with self.pace.pause(PICTURE):
+            name = self._draw()
+        record.event(self.done, "samples", name)
+
+    def _draw(self) -> str:
         self.average.settle(derive(self.run.seed, "recalibration"))
         count = self.run.training.samples
         samples = self.average.learner.sample(count, derive(self.run.seed, "pictures"))
@@ -229,7 +292,7 @@ class Job:
         image = drawn[0] if len(drawn) == 1 else pictures.mosaic(drawn)
         name = f"step-{self.done:08d}.png"
         pictures.save_png(image, self.folder / SAMPLES / name)
-        record.event(self.done, "samples", name)
+        return name
 
     def draw_real(self) -> None:
         """Write the picture of real examples, laid out as the samples are."""
@@ -243,9 +306,10 @@ class Job:
     def save(self, record: Record) -> None:
         """Write a checkpoint, let it compete for the best, remove what is no longer kept."""
         self._stop_if_not_finite(record)
-        self.average.settle(derive(self.run.seed, "recalibration"))
-        tensors, facts = self._state()
-        checkpoint.save(self.folder, self.done, tensors, facts)
+        with self.pace.pause(CHECKPOINT):
+            self.average.settle(derive(self.run.seed, "recalibration"))
+            tensors, facts = self._state()
+            checkpoint.save(self.folder, self.done, tensors, facts)
         record.event(self.done, "checkpoint")
         best = self.best
         if best.scalar is not None and best.scalar in self.scalars:
@@ -328,15 +392,8 @@ def _without_validation(scalars: dict[str, float]) -> dict[str, float]:
     return {name: v for name, v in scalars.items() if not name.startswith("validation/")}
 
 
-class _Clock:
-    """Measures the training time and the batches between log lines."""
-
-    def __init__(self, step: int, cursor: int) -> None:
-        self._time, self._cursor = time.perf_counter(), cursor
-
-    def lap(self, cursor: int) -> tuple[float, int]:
-        """Seconds and batches since the last lap."""
-        now = time.perf_counter()
-        seconds, batches = now - self._time, cursor - self._cursor
-        self._time, self._cursor = now, cursor
-        return max(seconds, 1e-9), batches
+def _in_words(device: torch.device) -> str:
+    if device.type != "cpu":
+        return str(device)
+    threads = torch.get_num_threads()
+    return f"cpu, {threads} thread{'s' * (threads > 1)}"

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+EARLY_SECONDS = 5.0
+ROOMY, WIDE = 60, 100  # columns from which units are written out, and the bar is long
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How fast a run is and how long it will take.
+
+    Attributes:
+        rate: Examples per second; None while it is too early to say.
+        left: Seconds to the end; None while it is too early to say.
+    """
+
+    rate: float | None = None
+    left: float | None = None
 
 
 class Display(ABC):
     """Shows how far a run is."""
 
     @abstractmethod
-    def advance(self, step: int) -> None:
-        """Another step is done."""
+    def advance(self, step: int, forecast: Callable[[], Forecast]) -> None:
+        """Another step is done; ``forecast`` is called only when its answer is shown."""
 
     @abstractmethod
-    def log(self, step: int, rate: float, scalars: Mapping[str, float]) -> None:
-        """New figures: examples per second and the scalars of a log line."""
+    def log(self, step: int, forecast: Forecast, scalars: Mapping[str, float]) -> None:
+        """New figures: the rate of this log interval, the time left, the scalars of a log line."""
 
     @abstractmethod
     def say(self, sentence: str) -> None:
-        """Tell the user something once."""
+        """Tell the user something once; may be called from another thread."""
 
     @abstractmethod
     def close(self) -> None:
@@ -34,11 +56,11 @@ class Silent(Display):
     """Shows nothing."""
 
     @override
-    def advance(self, step: int) -> None:
+    def advance(self, step: int, forecast: Callable[[], Forecast]) -> None:
         return None
 
     @override
-    def log(self, step: int, rate: float, scalars: Mapping[str, float]) -> None:
+    def log(self, step: int, forecast: Forecast, scalars: Mapping[str, float]) -> None:
         return None
 
     @override
@@ -51,25 +73,38 @@ class Silent(Display):
 
 
 class Lines(Display):
-    """One line per log interval, for files, pipes and CI."""
+    """One line per log interval, for files, pipes and CI; a first one early if steps are slow."""
 
-    def __init__(self, start: int, total: int, headline: Sequence[str]) -> None:
+    def __init__(
+        self,
+        start: int,
+        total: int,
+        headline: Sequence[str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._total, self._headline = total, headline
-        self._last = (start, time.monotonic())
+        self._clock, self._begin = clock, clock()
+        self._quiet = True
 
     @override
-    def advance(self, step: int) -> None:
-        return None
+    def advance(self, step: int, forecast: Callable[[], Forecast]) -> None:
+        if self._quiet and self._clock() - self._begin >= EARLY_SECONDS:
+            known = forecast()
+            if known.left is not None:
+                self._print(step, known, [])
 
     @override
-    def log(self, step: int, rate: float, scalars: Mapping[str, float]) -> None:
-        now = time.monotonic()
-        seconds_a_step = (now - self._last[1]) / max(1, step - self._last[0])
-        self._last = (step, now)
-        left = duration(seconds_a_step * (self._total - step))
-        figures = "  ".join(figures_of(scalars, self._headline))
-        text = f"step {step}/{self._total}  {rate:.0f} examples/s  {left} left  {figures}"
-        print(text, file=sys.stderr, flush=True)
+    def log(self, step: int, forecast: Forecast, scalars: Mapping[str, float]) -> None:
+        self._print(step, forecast, figures_of(scalars, self._headline))
+
+    def _print(self, step: int, forecast: Forecast, figures: Sequence[str]) -> None:
+        self._quiet = False
+        parts = [f"step {step}/{self._total}"]
+        if forecast.rate is not None:
+            parts.append(f"{rate_text(forecast.rate)} examples/s")
+        if forecast.left is not None:
+            parts.append(f"{duration(forecast.left)} left")
+        print("  ".join([*parts, *figures]), file=sys.stderr, flush=True)
 
     @override
     def say(self, sentence: str) -> None:
@@ -81,71 +116,122 @@ class Lines(Display):
 
 
 class Bar(Display):
-    """A live bar with step, rate, time left and the headline diagnostics."""
+    """A live line: step, bar, rate, time left and as many headline diagnostics as there is room."""
 
-    REFRESH_SECONDS = 0.1
+    REFRESH_SECONDS = 0.2
 
-    def __init__(self, start: int, total: int, headline: Sequence[str]) -> None:
+    def __init__(
+        self, start: int, total: int, headline: Sequence[str], console: Console | None = None
+    ) -> None:
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
+        from rich.live import Live
 
         self._headline = headline
-        self._shown = 0.0
-        self._progress = Progress(
-            TextColumn("step"),
-            MofNCompleteColumn(),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[figures]}"),
-            console=Console(stderr=True),
+        self._refreshed = 0.0
+        self._line = _Line(start, total)
+        self._live = Live(
+            self._line,
+            console=console or Console(stderr=True),
+            refresh_per_second=1 / self.REFRESH_SECONDS,
         )
-        self._task = self._progress.add_task(
-            "train", total=total, completed=start, rate="", figures=""
-        )
-        self._progress.start()
+        self._live.start()
 
     @override
-    def advance(self, step: int) -> None:
+    def advance(self, step: int, forecast: Callable[[], Forecast]) -> None:
+        self._line.step = step
         now = time.monotonic()
-        if now - self._shown > self.REFRESH_SECONDS:
-            self._shown = now
-            self._progress.update(self._task, completed=step)
+        if now - self._refreshed > self.REFRESH_SECONDS:
+            self._refreshed = now
+            self._line.expect(forecast())
 
     @override
-    def log(self, step: int, rate: float, scalars: Mapping[str, float]) -> None:
-        self._progress.update(
-            self._task,
-            completed=step,
-            rate=f"{rate:.0f} examples/s",
-            figures=" ".join(figures_of(scalars, self._headline)),
-        )
+    def log(self, step: int, forecast: Forecast, scalars: Mapping[str, float]) -> None:
+        self._line.step = step
+        self._line.figures = figures_of(scalars, self._headline)
+        # between log lines the rate is that of the steps alone, which does not jump at pictures
+        rate = self._line.forecast.rate
+        self._line.expect(Forecast(forecast.rate if rate is None else rate, forecast.left))
 
     @override
     def say(self, sentence: str) -> None:
-        self._progress.console.print(sentence, markup=False, highlight=False)
+        self._live.console.print(sentence, markup=False, highlight=False)
 
     @override
     def close(self) -> None:
-        self._progress.stop()
+        self._live.stop()
+
+
+class _Line:
+    """What the bar draws, at whatever width the terminal has at the moment."""
+
+    def __init__(self, step: int, total: int) -> None:
+        self.step, self.total = step, total
+        self.figures: list[str] = []
+        self.forecast, self._at = Forecast(), 0.0
+
+    def expect(self, forecast: Forecast) -> None:
+        """Take a new forecast; its time left runs down by itself from here."""
+        self.forecast, self._at = forecast, time.monotonic()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.progress_bar import ProgressBar
+        from rich.text import Text
+
+        forecast = self.forecast
+        if forecast.left is not None and self.step < self.total:
+            passed = time.monotonic() - self._at
+            forecast = Forecast(forecast.rate, max(0.0, forecast.left - passed))
+        width = options.max_width
+        head, bar, tail = layout(width, self.step, self.total, forecast, self.figures)
+        yield Text(head, end="", no_wrap=True, overflow="crop")
+        if bar:
+            # a finished bar would be drawn in another style, at a pulse for a total of 0
+            yield ProgressBar(self.total, self.step, width=bar)
+        yield Text(tail[: max(0, width - len(head) - bar)], no_wrap=True, overflow="crop")
+
+
+def layout(
+    width: int, step: int, total: int, forecast: Forecast, figures: Sequence[str]
+) -> tuple[str, int, str]:
+    """What stands before the bar, the bar's columns, and what stands behind it.
+
+    From 40 columns up, step, bar, rate and time left are whole; diagnostics fill what is left,
+    each whole or not at all.
+    """
+    roomy = width >= ROOMY
+    count = f"{step:>{len(str(total))}}/{total}"
+    head = f"step {count} " if roomy else f"{count} "
+    fixed = ["measuring"] if forecast.rate is None and forecast.left is None else []
+    if forecast.rate is not None:
+        fixed.append(rate_text(forecast.rate) + (" examples/s" if roomy else "/s"))
+    if forecast.left is not None:
+        fixed.append(duration(forecast.left) + (" left" if roomy else ""))
+    between = "  " if roomy else " "
+    tail = " " + between.join(fixed)
+    bar = max(0, min(20 if width >= WIDE else 10, width - len(head) - len(tail)))
+    for figure in figures:
+        if len(head) + bar + len(tail) + len(between) + len(figure) > width:
+            break
+        tail += between + figure
+    return head, bar, tail
 
 
 def display(start: int, total: int, headline: Sequence[str], wanted: bool = True) -> Display:
     """The display that fits where standard error goes."""
     if not wanted:
         return Silent()
-    return (Bar if sys.stderr.isatty() else Lines)(start, total, headline)
+    live = sys.stderr.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    return (Bar if live else Lines)(start, total, headline)
 
 
 def figures_of(scalars: Mapping[str, float], headline: Sequence[str]) -> list[str]:
     """``name value`` for each headline diagnostic that was recorded."""
     return [f"{name} {scalars[name]:.3g}" for name in headline if name in scalars]
+
+
+def rate_text(rate: float) -> str:
+    """A rate in whole numbers, or with two digits where these would say too little."""
+    return f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
 def duration(seconds: float) -> str:
@@ -155,4 +241,6 @@ def duration(seconds: float) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"

@@ -104,6 +104,8 @@ def load(
     """
     where = Path(where).expanduser()
     stored = folder.read(where)
+    if not checkpoint.steps_of(where):
+        raise BadInput(folder.before_first_checkpoint(where, stored))
     best = checkpoint.read_best(where)
     if checkpoint_step == "best" and best is None:
         raise BadInput(
@@ -114,7 +116,7 @@ def load(
         if checkpoint_step not in there:
             raise BadInput(
                 f"{where} has no checkpoint of step {checkpoint_step}; there are: "
-                f"{', '.join(map(str, there)) or 'none'}."
+                f"{', '.join(map(str, there))}."
             )
         state = checkpoint.load(where, checkpoint_step)
     elif best is not None and checkpoint_step != "latest":

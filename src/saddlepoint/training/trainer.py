@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,15 @@ import torch
 
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.description import Array, Folder
+from saddlepoint.data.manifest import MANIFEST_NAME
 from saddlepoint.data.opening import array_to_npz, open_data
-from saddlepoint.errors import BadInput, RunStopped
+from saddlepoint.errors import BadInput, RunStopped, command_line
 from saddlepoint.run import NAME, Run
 from saddlepoint.training import checkpoint, folder
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.job import Job
 from saddlepoint.training.memory import keeping_freed_memory
-from saddlepoint.training.own_data import OWN_DATA, open_own_data
+from saddlepoint.training.own_data import OWN_DATA, moved, open_own_data, place_of
 from saddlepoint.training.progress import display
 from saddlepoint.training.record import Record
 from saddlepoint.training.signals import Signals
@@ -70,10 +71,10 @@ def train(run: Run, out: str | Path | None = None, *, quiet: bool = False) -> Re
             return _carry_out(job, run.training.steps, "start", quiet)
     finally:
         if not (where / NAME).exists():  # nothing began: leave no trace
-            for part in where.iterdir():
-                shutil.rmtree(part) if part.is_dir() else part.unlink()
+            _remove_parts(where)
             if new:
-                where.rmdir()
+                with suppress(OSError):  # something of another's was put there meanwhile
+                    where.rmdir()
 
 
 def resume(
@@ -81,6 +82,7 @@ def resume(
     *,
     steps: int | None = None,
     reschedule: bool = False,
+    data: Any = None,
     device: str | None = None,
     quiet: bool = False,
 ) -> Result:
@@ -91,11 +93,13 @@ def resume(
         steps: Train to this many steps instead of those asked for before.
         reschedule: Stretch the schedules over the new number of steps; without it they stay at
             their end values beyond the first horizon.
+        data: Where the run's data are now, if they moved: a path, or the array itself. They must
+            be the same examples; the run remembers the new place.
         device: Another device than the run's; then bits are not promised to agree.
         quiet: Show no progress.
 
     Raises:
-        BadInput: No run there, no usable checkpoint, or the data changed.
+        BadInput: No run there, no usable checkpoint, or the data are gone or changed.
         RunStopped: As for ``train``.
         Interrupted: As for ``train``.
     """
@@ -104,9 +108,10 @@ def resume(
     resolved = stored.resolved
     policy = choose(device or resolved["device"], resolved["precision"])
     with _machine(resolved["threads"], policy, stored.run.seeds), folder.lock(where):
-        data = open_own_data(where)
+        dataset = open_own_data(where, data)
+        run, relocated = _relocated(stored.run, data, where)
         target = steps if steps is not None else resolved["steps"]
-        job = Job(stored.run, where, data, policy, resolved["batch_size"], resolved["horizon"])
+        job = Job(run, where, dataset, policy, resolved["batch_size"], resolved["horizon"])
         notes = _restore(job, where)
         if steps is not None and steps < job.done:
             raise BadInput(f"{where} has done {job.done} steps already, more than {steps}.")
@@ -117,8 +122,18 @@ def resume(
                 "library versions differ from those the run began with, so results may differ in "
                 "their last bits."
             )
-        folder.write(where, stored.run, resolved | {"steps": target, "horizon": job.horizon})
-        return _carry_out(job, target, "resume", quiet, notes)
+        folder.write(where, run, resolved | {"steps": target, "horizon": job.horizon})
+        return _carry_out(job, target, "resume", quiet, notes, relocated)
+
+
+def _relocated(run: Run, data: Any, where: Path) -> tuple[Run, str]:
+    """The run with the new place of its data, and a sentence about it."""
+    if data is None:
+        return run, ""
+    there = moved(run.data, data, where)
+    if there == run.data:
+        return run, ""
+    return run.replace(data=there), f"the data moved from {place_of(run.data)} to {place_of(there)}"
 
 
 def _restore(job: Job, where: Path) -> list[str]:
@@ -130,16 +145,30 @@ def _restore(job: Job, where: Path) -> list[str]:
     return [*complaints, *([f"using the checkpoint of step {state.step}."] if complaints else [])]
 
 
+def _remove_parts(where: Path) -> None:
+    for name in folder.PARTS:
+        shutil.rmtree(where / name, ignore_errors=True)
+    for name in (folder.LOCK, OWN_DATA, MANIFEST_NAME):
+        (where / name).unlink(missing_ok=True)
+
+
 def _carry_out(
-    job: Job, target: int, event: str, quiet: bool, notes: list[str] | None = None
+    job: Job,
+    target: int,
+    event: str,
+    quiet: bool,
+    notes: Sequence[str] = (),
+    relocated: str = "",
 ) -> Result:
     """Run the loop and put every kind of end on record."""
     shown = display(job.done, target, job.headline, wanted=not quiet)
     try:
         with Signals() as signals:
             record = Record(job.folder)
-            record.event(job.done, event, " ".join(notes or []))
-            for note in [*job.data.info.notes, *(notes or [])]:
+            if relocated:
+                record.event(job.done, "data", relocated)
+            record.event(job.done, event, " ".join(notes))
+            for note in [*job.data.info.notes, *notes]:
                 shown.say(note)
             if job.done == 0:
                 job.draw_real()
@@ -150,7 +179,7 @@ def _carry_out(
     except OSError as error:
         raise RunStopped(
             f"{job.folder} could not be written ({error.strerror or error}); make room or make it "
-            f"writable, then `saddlepoint resume {job.folder}`."
+            f"writable, then `{command_line('resume', job.folder)}`."
         ) from error
     except torch.OutOfMemoryError as error:
         raise RunStopped(

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 
 from saddlepoint.data.dataset import Dataset
+from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.errors import BadInput
 from saddlepoint.features.opening import open_features
 from saddlepoint.metrics.frechet import Moments, frechet_distance
 from saddlepoint.metrics.kernel import kernel_distance
 from saddlepoint.metrics.sliced import sliced_distance
 from saddlepoint.training.description import Validation
-
-LEAST = 40
 
 
 def _frechet(real: Tensor, fake: Tensor) -> float:
@@ -52,10 +51,10 @@ class Validator:
             BadInput: The validation split is too small, or the feature space cannot be had.
         """
         there = data.info.counts["validation"]
-        if there < LEAST:
+        if there < LEAST_COMPARED:
             raise BadInput(
                 f"the validation split of {data.info.name} holds {there} examples, and a "
-                f"validation score needs {LEAST}: enlarge --data.split.validation, or use "
+                f"validation score needs {LEAST_COMPARED}: enlarge --data.split.validation, or use "
                 "--validate none."
             )
         self.settings = settings

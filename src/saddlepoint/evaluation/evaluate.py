@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from saddlepoint.errors import BadInput
+from saddlepoint.errors import BadInput, command_line
 from saddlepoint.evaluation import sides
 from saddlepoint.evaluation.progress import Teller, telling
 from saddlepoint.evaluation.result import Evaluation, Figure
@@ -104,7 +104,8 @@ def evaluate(
 def _model(fake: str | Path, checkpoint: Which, device: str) -> Trained:
     model = load(Path(fake).expanduser(), checkpoint, device=device)
     if model.run.seeds > 1:
-        raise BadInput(f"{fake} holds {model.run.seeds} seeds: use `saddlepoint evaluate {fake}`.")
+        command = command_line("evaluate", fake)
+        raise BadInput(f"{fake} holds {model.run.seeds} seeds: use `{command}`.")
     return model
 
 

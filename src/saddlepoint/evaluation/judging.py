@@ -82,6 +82,8 @@ def judge(row: Row) -> Judgement:
 def _as_real(row: Row, gap: Estimate) -> Judgement:
     below, above = gap.value - gap.low, gap.high - gap.value
     half = {"lower": below, "higher": above, "real": max(below, above)}[row.better]
+    if row.figure.p_value is not None:  # a share of 0 or 1 has no room on one side
+        half = max(below, above)
     quantile = float(stats.t.ppf((1 + LEVEL) / 2, BLOCKS - 1))
     detectable = half * (1 + float(stats.norm.ppf(POWER)) / quantile)
     if not math.isfinite(detectable):

@@ -22,6 +22,7 @@ import pytest
 import saddlepoint as sp
 from saddlepoint.data.description import DataInfo, Digits, Folder, StackedFashionMnist
 from saddlepoint.errors import BadInput, Interrupted
+from saddlepoint.lab import side_by_side
 from saddlepoint.options import described, start_of
 from saddlepoint.run import Run
 from saddlepoint.training.notices import few_held_out, long_training
@@ -208,6 +209,30 @@ def test_an_interruption_survives_the_way_between_processes() -> None:
 
     error = pickle.loads(pickle.dumps(Interrupted("stopped", signal.SIGTERM)))
     assert (str(error), error.exit_code) == ("stopped", 143)
+
+
+def test_an_interrupted_process_of_the_lab_starts_no_other_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def interrupted(*_: object, **__: object) -> None:
+        asked.append(1)
+        raise Interrupted("stopped by Ctrl-C", signal.SIGINT)
+
+    monkeypatch.setattr(side_by_side, "_INTERRUPTED", [])
+    monkeypatch.setattr(side_by_side, "affordable", lambda described, minutes: 12)
+    monkeypatch.setattr(side_by_side.trainer, "train", interrupted)
+    cell = side_by_side.Cell("gan ring", tiny("gan", data="ring"), tmp_path / "cell")
+    for _ in range(2):
+        with pytest.raises(Interrupted) as stop:
+            side_by_side._train(cell, 1.0, None)
+        assert stop.value.exit_code == 130
+    assert len(asked) == 1
+    for _ in range(2):
+        with pytest.raises(Interrupted):
+            next(side_by_side.train_cells([cell], 1.0, at_once=1))
+    assert len(asked) == 3, "the user's own process may go on"
 
 
 def test_bar_and_ctrl_c_on_a_real_terminal(tmp_path: Path) -> None:

@@ -111,6 +111,8 @@ TORCH_FREE = [
     ["train", "dcgan", "--precision", "float16"],
     ["resume", "--help"],
     ["sample", "--help"],
+    ["sample", "run", "--out", "/"],
+    ["report", "--help"],
     ["lab", "--help"],
     ["completion", "bash"],
 ]

@@ -123,7 +123,7 @@ def test_recipes_are_listed_and_printed(capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_help_shows_every_option(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["train", name, "--help"])
+    main(["train", name, "--help", "--all"])
     said = capsys.readouterr().out
     for option in ("--data", "--out", "--seed", "--steps", "--batch-size", "--device"):
         assert option in said

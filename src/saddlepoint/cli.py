@@ -6,7 +6,9 @@ Nothing here imports torch before a command needs it, so that help and mistakes 
 from __future__ import annotations
 
 import inspect
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 
 from saddlepoint.commands import COMMANDS, PLAIN
@@ -23,16 +25,18 @@ Print a completion script for a shell. For bash, for example:
 
 def usage() -> str:
     """The text of ``saddlepoint --help``."""
+    width = min(100, shutil.get_terminal_size().columns)
     lines = [f"usage: {PROG} COMMAND ...", "", "commands:"]
     for name, function in COMMANDS.items():
-        lines.append(f"  {name:<9}{inspect.cleandoc(function.__doc__ or '').splitlines()[0]}")
-    lines += [
-        "",
-        f"{PROG} COMMAND --help says more; {PROG} --version prints the version;",
-        f"{PROG} completion bash|zsh|tcsh prints a completion script for that shell.",
-        "Fetched data and computed features are kept in ~/.cache/saddlepoint, or in the folder",
-        "that the environment variable SADDLEPOINT_DATA names.",
-    ]
+        said = inspect.cleandoc(function.__doc__ or "").splitlines()[0]
+        lines += textwrap.wrap(f"  {name:<9}{said}", width, subsequent_indent=" " * 11)
+    closing = (
+        f"{PROG} COMMAND --help says more; {PROG} --version prints the version; "
+        f"{PROG} completion bash|zsh|tcsh prints a completion script for that shell. "
+        "Fetched data and computed features are kept in ~/.cache/saddlepoint, or in the folder "
+        "that the environment variable SADDLEPOINT_DATA names."
+    )
+    lines += ["", *textwrap.wrap(closing, width)]
     return "\n".join(lines)
 
 

@@ -28,17 +28,22 @@ def script(words: Sequence[str], plain: Mapping[str, Callable[..., Any]], prog: 
         prog: The program's name.
 
     Raises:
-        BadInput: No or an unknown shell.
+        BadInput: No or an unknown shell, or one for which a package is missing.
     """
     if len(words) != 1 or words[0] not in SHELLS:
         raise BadInput(f"name one shell: {prog} completion {'|'.join(SHELLS)}.")
     trained = {f"train {name}": _options_of(recipe) for name, recipe in RECIPES.items()}
     commands: dict[str, Callable[..., Any]] = {**plain, **trained}
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
-        tyro.extras.subcommand_cli_from_dict(
-            commands, prog=prog, args=["--tyro-print-completion", words[0]]
-        )
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+            tyro.extras.subcommand_cli_from_dict(
+                commands, prog=prog, args=["--tyro-print-completion", words[0]]
+            )
+    except ImportError as error:
+        raise BadInput(
+            f"completion for {words[0]} needs the package shtab: pip install shtab."
+        ) from error
     return printed.getvalue()
 
 
@@ -46,7 +51,7 @@ def _options_of(recipe: Recipe) -> Callable[..., None]:
     """A function whose parameters are what ``train`` takes for this recipe."""
     run = recipe()
     short = [
-        (option.key, _kind_of(option), False if option.kind is bool else None)
+        (option.key, _type_of(option), _default_of(option))
         for option in (*COMMON, *recipe_options(recipe))
         if option.key not in type(run).model_fields or option.name == "data"
     ]
@@ -65,7 +70,10 @@ def _options_of(recipe: Recipe) -> Callable[..., None]:
     return train
 
 
-def _kind_of(option: Short) -> Any:
-    if option.kind is bool:
-        return bool
-    return (Literal[option.choices] if option.choices else option.kind) | None
+def _type_of(option: Short) -> Any:
+    return Literal[option.choices] if option.choices else option.kind
+
+
+def _default_of(option: Short) -> Any:
+    """Some value of the type: completion shows names and choices, no defaults."""
+    return option.choices[0] if option.choices else option.kind()

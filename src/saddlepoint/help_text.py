@@ -43,7 +43,8 @@ def train_help(start: Start, words: Sequence[str], prog: str, every: bool) -> st
         return "\n".join([*lines, *textwrap.wrap(schedule, width)])
     lines += ["further options, by their place in the description:"]
     lines += _group_rows([group for group in flags.groups(run) if group.place], width)
-    return "\n".join([*lines, "", f"`{prog} --help --all` lists every option with its choices."])
+    closing = f"`{prog} --help --all` lists every option with its choices."
+    return "\n".join([*lines, "", *textwrap.wrap(closing, width, break_on_hyphens=False)])
 
 
 def _with_defaults(options: Iterable[Short], run: Run) -> Iterator[tuple[Short, str]]:
@@ -119,4 +120,6 @@ def _hanging(text: str, width: int) -> list[str]:
 
 def _indented(text: str, width: int) -> Iterator[str]:
     indent = " " * 8
-    yield from textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent)
+    yield from textwrap.wrap(
+        text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import signal
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from saddlepoint.errors import Interrupted
 from saddlepoint.run import NAME, Run, read_json
 from saddlepoint.training import trainer
 from saddlepoint.training.checkpoint import replace_text
@@ -23,6 +25,7 @@ from saddlepoint.training.record import read_record
 PROBE_STEPS = 40
 SPENT = "core-seconds.json"
 _REFRESH_SECONDS = 1.0
+_INTERRUPTED: list[int] = []  # the signal that this process of the pool received
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def train_cells(
     """
     if at_once == 1:
         for cell in cells:
-            _train(cell, minutes, most, quiet=False)
+            _train_measured(cell, minutes, most, quiet=False)
             yield cell
         return
     context = multiprocessing.get_context("spawn")  # a fork would inherit PyTorch's threads
@@ -65,6 +68,8 @@ def train_cells(
                 for future in done:
                     future.result()
                     yield waiting.pop(future)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("and saved: the same command goes on from there") from None
         finally:
             _cancel(waiting)
 
@@ -74,7 +79,24 @@ def _cancel(waiting: dict[Future[None], Cell]) -> None:
         future.cancel()
 
 
-def _train(cell: Cell, minutes: float, most: int | None, quiet: bool = True) -> None:
+def _train(cell: Cell, minutes: float, most: int | None) -> None:
+    """Train one cell in a process of the pool; a process that was interrupted starts no other.
+
+    The pool hands out a cell or two in advance, which it cannot take back.
+    """
+    if _INTERRUPTED:
+        raise Interrupted("not started: this process was interrupted.", _INTERRUPTED[0])
+    try:
+        _train_measured(cell, minutes, most, quiet=True)
+    except Interrupted as stop:
+        _INTERRUPTED.append(stop.exit_code - 128)
+        raise
+    except KeyboardInterrupt:
+        _INTERRUPTED.append(signal.SIGINT)
+        raise
+
+
+def _train_measured(cell: Cell, minutes: float, most: int | None, quiet: bool) -> None:
     spent = cell.where / SPENT
     before = float(read_json(spent)["core_seconds"]) if spent.exists() else 0.0
     start = time.process_time()

@@ -157,7 +157,7 @@ class Job:
 
     def _say_if_long(self, target: int, record: Record, display: Display) -> bool:
         """Warn of a training of more than an hour; returns False while it is too early to say."""
-        if self.pace.elapsed < Pace.PATIENCE_SECONDS:
+        if self.pace.elapsed < Pace.PATIENCE_SECONDS or not self.pace.settled:
             return False
         left, each = self._forecast(target).left, self.pace.seconds_a_step
         if left is None or each is None:

@@ -33,8 +33,8 @@ class Pace:
     WINDOW_SECONDS = 60.0
     LEAST = 8
     WARM_UP = 3
-    PATIENCE_SECONDS = 5.0  # then two steps besides the first are enough
-    LATEST_SECONDS = 8.0  # then whatever there is
+    PATIENCE_SECONDS = 5.0
+    LATEST_SECONDS = 8.0
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -87,12 +87,17 @@ class Pace:
         """Seconds since the loop began."""
         return self._clock() - self._begin if self.started else 0.0
 
+    @property
+    def settled(self) -> bool:
+        """Whether the estimate rests on more than the first step, or has waited long enough."""
+        later = self._last.step > self._first.step + 1
+        return self._span() is not None and (later or self.elapsed >= self.LATEST_SECONDS)
+
     def _span(self) -> tuple[_Mark, _Mark] | None:
         """The two ends of the stretch that the rate is taken from; None while it is too early."""
         if len(self._marks) > 2:
             return self._marks[0], self._marks[-1]
-        enough = 3 if self.elapsed < self.LATEST_SECONDS else 1
-        if self.elapsed < self.PATIENCE_SECONDS or self._last.step < self._first.step + enough:
+        if self.elapsed < self.PATIENCE_SECONDS or self._last.step == self._first.step:
             return None
         # Slow steps: an estimate that may be high is better than none.
         return (self._second if self._last.step > self._second.step else self._first), self._last

@@ -134,7 +134,7 @@ class Bar(Display):
             console=console or Console(stderr=True),
             refresh_per_second=1 / self.REFRESH_SECONDS,
         )
-        self._live.start()
+        self._live.start(refresh=True)
 
     @override
     def advance(self, step: int, forecast: Callable[[], Forecast]) -> None:
@@ -174,7 +174,6 @@ class _Line:
         self.forecast, self._at = forecast, time.monotonic()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        from rich.progress_bar import ProgressBar
         from rich.text import Text
 
         forecast = self.forecast
@@ -183,11 +182,14 @@ class _Line:
             forecast = Forecast(forecast.rate, max(0.0, forecast.left - passed))
         width = options.max_width
         head, bar, tail = layout(width, self.step, self.total, forecast, self.figures)
-        yield Text(head, end="", no_wrap=True, overflow="crop")
-        if bar:
-            # a finished bar would be drawn in another style, at a pulse for a total of 0
-            yield ProgressBar(self.total, self.step, width=bar)
-        yield Text(tail[: max(0, width - len(head) - bar)], no_wrap=True, overflow="crop")
+        done, ahead = ("#", "-") if options.ascii_only else ("━", "─")
+        filled = round(bar * self.step / self.total)
+        text = Text.assemble(
+            head, (done * filled, "bar.complete"), (ahead * (bar - filled), "bar.back"), tail
+        )
+        text.no_wrap, text.overflow = True, "crop"
+        text.truncate(width)
+        yield text
 
 
 def layout(

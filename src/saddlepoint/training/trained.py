@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -18,25 +18,68 @@ from saddlepoint.run import Run, seeds_of
 from saddlepoint.training import checkpoint, folder
 from saddlepoint.training.averaging import load_averaged
 from saddlepoint.training.device import choose
+from saddlepoint.training.printing import html_table, text_table
 
 _BLOCK_BYTES = 2**24
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
     """A run's model as of one checkpoint, with its averaged weights, ready to sample.
+
+    ``print`` shows what it is, in a table; notebooks show the same.
 
     Attributes:
         run: The description.
         data: What is known of the data.
         step: Steps that the checkpoint had done.
         learner: The learner, in evaluation mode.
+        folder: The run directory, if it came from one.
+        checkpoint: In words, which of the run's checkpoints it is.
     """
 
     run: Run
     data: DataInfo
     step: int
     learner: Learner
+    folder: Path | None = field(default=None, compare=False)
+    checkpoint: str = field(default="", compare=False)
+
+    @property
+    def _title(self) -> str:
+        return f"{self.run.recipe or self.run.learner.kind} on {self.data.name}"
+
+    def _rows(self) -> dict[str, str]:
+        shape = "×".join(map(str, self.data.shape))
+        counts = ", ".join(f"{count:,} {split}" for split, count in self.data.counts.items())
+        players = {
+            name: sum(p.numel() for p in player.parameters())
+            for name, player in self.learner.players.items()
+        }
+        which = f" ({self.checkpoint})" if self.checkpoint else ""
+        asked = self.run.training.steps
+        step = f"{self.step:,} of {asked:,}" if self.step <= asked else f"{self.step:,}"
+        member = ", member=0" if self.run.seeds > 1 else ""
+        rows = {
+            "run": str(self.folder) if self.folder is not None else "",
+            "data": f"{self.data.name}, {shape} ({counts})",
+            "step": f"{step}{which}",
+            "seeds": f"{self.run.seeds}, from {self.run.seed}" if self.run.seeds > 1 else "",
+            "parameters": ", ".join(f"{name} {count:,}" for name, count in players.items()),
+            "device": str(next(self.learner.parameters()).device),
+            "draw samples": f".sample(64, seed=0{member})",
+        }
+        return {name: value for name, value in rows.items() if value}
+
+    def __str__(self) -> str:
+        return text_table(self._title, self._rows())
+
+    def __repr__(self) -> str:
+        where = f"{str(self.folder)!r}, " if self.folder is not None else ""
+        return f"<Trained {where}{self._title}, step {self.step}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title, self._rows())
 
     def sample(
         self, n: int, seed: int = 0, condition: Tensor | None = None, member: int = 0
@@ -111,7 +154,9 @@ def load(
         raise BadInput(
             f"{where} has no best checkpoint: name a scalar with --training.best.scalar."
         )
+    which = "latest checkpoint"
     if isinstance(checkpoint_step, int):
+        which = ""
         there = checkpoint.steps_of(where)
         if checkpoint_step not in there:
             raise BadInput(
@@ -121,6 +166,7 @@ def load(
         state = checkpoint.load(where, checkpoint_step)
     elif best is not None and checkpoint_step != "latest":
         state = checkpoint.load(where, best["step"])
+        which = f"best checkpoint: {best['scalar']} = {best['value']:.4g}"
     else:
         state, _ = checkpoint.load_newest(where)
     learner = build_learner(
@@ -138,4 +184,4 @@ def load(
     load_averaged(learner, parts["average"])
     choose(device, "float32").place(learner)
     learner.eval()
-    return Trained(stored.run, stored.data, state.step, learner)
+    return Trained(stored.run, stored.data, state.step, learner, where, which)

@@ -22,6 +22,7 @@ from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.job import Job
 from saddlepoint.training.memory import keeping_freed_memory
 from saddlepoint.training.own_data import OWN_DATA, moved, open_own_data, place_of
+from saddlepoint.training.printing import html_table, text_table
 from saddlepoint.training.progress import display
 from saddlepoint.training.record import Record
 from saddlepoint.training.signals import Signals
@@ -42,6 +43,17 @@ class Result:
     folder: Path
     step: int
     scalars: dict[str, float]
+
+    def _rows(self) -> dict[str, str]:
+        return {name: f"{value:.4g}" for name, value in self.scalars.items()} | {
+            "load": f"sp.load({str(self.folder)!r})"
+        }
+
+    def __str__(self) -> str:
+        return text_table(f"{self.folder}: {self.step:,} steps are done", self._rows())
+
+    def _repr_html_(self) -> str:
+        return html_table(f"{self.folder}: {self.step:,} steps are done", self._rows())
 
 
 def train(run: Run, out: str | Path | None = None, *, quiet: bool = False) -> Result:

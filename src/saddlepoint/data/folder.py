@@ -228,24 +228,3 @@ def _scan(
             for e in entries
         ]
     return Manifest(settings, rendering, classes, notes, tuple(entries))
-
-
-from collections import Counter
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Survey:
-    count: int
-    sizes: Counter
-    channels: int
-
-
-def survey(description):
-    root = description.path.expanduser()
-    headers, problems = _look_at(root, find_images(root))
-    return Survey(
-        len(headers),
-        Counter((h.height, h.width) for h in headers.values()),
-        1 if all(h.grey for h in headers.values()) else 3,
-    )

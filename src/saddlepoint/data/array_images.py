@@ -11,7 +11,7 @@ from saddlepoint.errors import BadInput
 
 MIN_SIDE = 8
 _AXES = {"NHWC": 4, "NCHW": 4, "NHW": 3, "ND": 2}
-_RANGES = {"0..255": (0.0, 255.0), "0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0)}
+RANGES = {"0..255": (0.0, 255.0), "0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0)}
 
 
 def recognise_layout(shape: tuple[int, ...], layout: str, where: str) -> str:
@@ -134,12 +134,12 @@ def as_pixels(
         return _integers(values, low, high, value_range, where)
     note = f"Values were taken to lie in {value_range}, as asked"
     if value_range == "auto":
-        value_range = _recognise_range(low, high, where)
+        value_range = recognise_range(low, high, where)
         note = (
             f"Values from {low:g} to {high:g} were taken to lie in {value_range} "
             "(pass value_range if that is wrong)"
         )
-    bottom, top = _RANGES[value_range]
+    bottom, top = RANGES[value_range]
     if low < bottom or high > top:
         raise BadInput(
             f"{where} holds values from {low:g} to {high:g}, outside value_range "
@@ -173,7 +173,12 @@ def _integers(
     return np.array(values, dtype=np.uint8, order="C"), tuple(notes)
 
 
-def _recognise_range(low: float, high: float, where: str) -> str:
+def recognise_range(low: float, high: float, where: str) -> str:
+    """The narrowest of the known ranges that holds ``low`` and ``high``.
+
+    Raises:
+        BadInput: None of them does.
+    """
     if low >= 0 and high <= 1:
         return "0..1"
     if low >= -1 and high <= 1:

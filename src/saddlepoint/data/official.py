@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from saddlepoint.data.description import Cifar10, Digits, FashionMnist, Mnist
 from saddlepoint.data.fetching import Remote, obtain
-from saddlepoint.data.resident import Examples, ResidentDataset
+from saddlepoint.data.resident import Examples, ResidentDataset, limited
 from saddlepoint.errors import BadInput
 
 _FASHION = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
@@ -106,13 +106,19 @@ def open_digits(description: Digits) -> ResidentDataset:
     bunch = load_digits()
     pixels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
     examples = Examples(pixels, bunch.target.astype(np.int64), CLASSES["digits"])
-    return ResidentDataset("digits", examples, description.split, description.flip)
+    return _opened(description, examples)
 
 
 def open_idx(description: FashionMnist | Mnist) -> ResidentDataset:
     """Fashion-MNIST or MNIST from its four IDX files; errors as for ``idx_examples``."""
-    examples = idx_examples(description)
-    return ResidentDataset(description.kind, examples, description.split, description.flip)
+    return _opened(description, idx_examples(description))
+
+
+def _opened(
+    description: Digits | FashionMnist | Mnist | Cifar10, examples: Examples
+) -> ResidentDataset:
+    kept = limited(examples, description)
+    return ResidentDataset(description.kind, kept, description.split, description.flip)
 
 
 def idx_examples(description: FashionMnist | Mnist) -> Examples:
@@ -216,7 +222,7 @@ def open_cifar10(description: Cifar10) -> ResidentDataset:
         CLASSES["cifar10"],
         official_test=len(parts[-1]),
     )
-    return ResidentDataset("cifar10", examples, description.split, description.flip)
+    return _opened(description, examples)
 
 
 def _folder_members(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:

@@ -68,13 +68,14 @@ def open_array(description: Array) -> ResidentDataset:
         raise BadInput(f"{where}: {problem}.")
     stored: NDArray[Any]
     notes: tuple[str, ...]
+    guess: str | None = None
     if layout == "ND":
         stored = as_vectors(values, where)
         notes = (f"Read as {len(values):,} vectors of {values.shape[1]} dimensions (ND).",)
     else:
         images = channels_last(values, layout, where)
         n, height, width, channels = images.shape
-        stored, range_notes = as_pixels(images, description.value_range, where)
+        stored, range_notes, guess = as_pixels(images, description.value_range, where)
         notes = (
             f"Read as {n:,} images of {height}×{width} pixels and {channels} channel(s) "
             f"({layout}).",
@@ -82,7 +83,7 @@ def open_array(description: Array) -> ResidentDataset:
         )
     numbers, classes, label_notes = _read_labels(content.labels, len(values), where)
     notes = (*content.notes, *notes, *label_notes)
-    examples = Examples(stored, numbers, classes, notes, content.official_test)
+    examples = Examples(stored, numbers, classes, notes, content.official_test, guess)
     return ResidentDataset(
         content.name, limited(examples, description), description.split, description.flip
     )

@@ -285,6 +285,9 @@ class DataInfo(Description):
     counts: dict[str, int] = Field(description="Examples in train, validation and test.")
     fingerprint: str = Field(description="SHA-256 over the examples, their labels and the split.")
     centre: tuple[float, ...] = Field((), description="Mean of vectors; empty for images.")
+    guessed_range: str | None = Field(
+        None, description="Range that floating-point images were taken to have, if not stated."
+    )
     scale: float = Field(1.0, gt=0, description="Standard deviation of vectors over all axes.")
     notes: tuple[str, ...] = Field(
         (), description="What was decided or skipped, one sentence each."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,19 @@ from saddlepoint.data.pictures import Facts, Header, UndecodableError, render_wi
 from saddlepoint.data.resident import Examples, ResidentDataset
 from saddlepoint.data.streaming import StreamingDataset
 from saddlepoint.data.survey import (
+    DEFAULT_SIDE,
     Problems,
+    Survey,
     choose_rendering,
     look_at,
     refuse_damage,
+    survey,
     within_limit,
 )
 from saddlepoint.data.tree import Status, Tree, open_tree
 from saddlepoint.data.working import in_order, threads_for_files
+
+__all__ = ["Survey", "open_folder", "survey"]
 
 
 def open_folder(description: Folder, keep: Path | None) -> Dataset:
@@ -145,7 +151,12 @@ class _Opening:
         self, settings: dict[str, Any], headers: dict[str, Header], problems: Problems
     ) -> Manifest:
         """Read and decode every file once, to know which are good and what they are."""
-        trial = choose_rendering(self._description, list(headers.values()))
+        # Small, since only decoding can fail: at any size the same files are good.
+        trial = replace(
+            choose_rendering(self._description, list(headers.values())),
+            height=DEFAULT_SIDE,
+            width=DEFAULT_SIDE,
+        )
 
         def scan(name: str) -> tuple[Entry, Facts | None]:
             problem, seen = problems.get(name, ""), None

@@ -11,6 +11,8 @@ from saddlepoint.data.pictures import EXTENSIONS, FORMATS
 from saddlepoint.data.tree import Tree, shown
 from saddlepoint.errors import BadInput
 
+__all__ = ["Listing", "list_images", "shown"]
+
 _NAMED = 8
 
 

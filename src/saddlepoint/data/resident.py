@@ -32,6 +32,7 @@ class Examples:
         classes: Names of the labels.
         notes: What was decided or skipped, one sentence each.
         official_test: How many examples at the end form an official test set.
+        guessed_range: Range that floating-point images were taken to have, if nobody stated it.
     """
 
     values: NDArray[Any]
@@ -39,6 +40,7 @@ class Examples:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     official_test: int = 0
+    guessed_range: str | None = None
 
 
 def limited(examples: Examples, description: Any) -> Examples:
@@ -60,6 +62,7 @@ def limited(examples: Examples, description: Any) -> Examples:
         examples.classes,
         (*examples.notes, said),
         tests,
+        examples.guessed_range,
     )
 
 
@@ -115,6 +118,7 @@ class ResidentDataset(Dataset):
             counts={part: len(members) for part, members in self._members.items()},
             fingerprint=fingerprint(examples, self._members),
             centre=() if train is None else tuple(map(float, train.mean(0, dtype=np.float64))),
+            guessed_range=examples.guessed_range,
             scale=1.0 if train is None else _scale(train),
             notes=examples.notes,
         )

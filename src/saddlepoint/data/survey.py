@@ -118,6 +118,15 @@ def choose_rendering(description: Folder, headers: Sequence[Header]) -> Renderin
         BadInput: A side of the size is shorter than 8 pixels, or the whole is too large.
     """
     sizes = {(header.height, header.width) for header in headers}
+    return _rendering(description, sizes, all(header.grey for header in headers))
+
+
+def surveyed_rendering(description: Folder, surveyed: Survey) -> Rendering:
+    """As ``choose_rendering``, from a survey."""
+    return _rendering(description, set(surveyed.sizes), surveyed.grey)
+
+
+def _rendering(description: Folder, sizes: set[tuple[int, int]], grey: bool) -> Rendering:
     if description.size is None:
         height, width = next(iter(sizes))
         if len(sizes) > 1 or max(height, width) > OWN_SIZE_UP_TO:
@@ -131,11 +140,9 @@ def choose_rendering(description: Folder, headers: Sequence[Header]) -> Renderin
             f"images of {height}×{width} pixels are too small to train at, a side needs at least "
             f"{MIN_SIDE}: pass a larger size, for example size={DEFAULT_SIDE}."
         )
-    channels = description.channels
-    if channels == "auto":
-        channels = 1 if all(header.grey for header in headers) else 3
-    if problem := too_many_values((height, width, int(channels))):
+    channels = (1 if grey else 3) if description.channels == "auto" else description.channels
+    if problem := too_many_values((height, width, channels)):
         raise BadInput(f"{problem}.")
     return Rendering(
-        height, width, int(channels), description.resize, description.background, description.bits
+        height, width, channels, description.resize, description.background, description.bits
     )

@@ -21,6 +21,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from saddlepoint.data.bounds import check_memory
+from saddlepoint.data.reasons import reason_of
 from saddlepoint.errors import BadInput
 
 _SUFFIX = ".npy"
@@ -152,9 +153,8 @@ class ArrayFile:
         except Exception as error:  # Damage can end in nearly any exception.
             if "allow_pickle" in str(error) or "Object arrays" in str(error):
                 raise BadInput(self._no_numbers()) from error
-            reason = " ".join(str(error).split()) or type(error).__name__
             raise BadInput(
-                f"{self.path} cannot be read as .npz or .npy ({reason[:200]})."
+                f"{self.path} cannot be read as .npz or .npy ({reason_of(error)})."
             ) from error
 
     def _no_numbers(self) -> str:

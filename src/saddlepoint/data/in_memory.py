@@ -21,6 +21,7 @@ from saddlepoint.data.items import (
 )
 from saddlepoint.data.pictures import Facts, Header, header_of, pixels_of
 from saddlepoint.data.pillow_warnings import without_pillow_warnings
+from saddlepoint.data.reasons import reason_of
 from saddlepoint.data.survey import choose_rendering
 from saddlepoint.description import validated
 from saddlepoint.errors import BadInput, did_you_mean
@@ -230,8 +231,9 @@ def _attempt(index: int, function: Any, *args: Any) -> Any:
         with without_pillow_warnings():
             return function(*args)
     except Exception as error:  # Pictures may still be read from their files here.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise BadInput(f"item {index:,} of the data cannot be decoded ({reason}).") from error
+        raise BadInput(
+            f"item {index:,} of the data cannot be decoded ({reason_of(error)})."
+        ) from error
 
 
 def _pictures_of(

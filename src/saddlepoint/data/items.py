@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from saddlepoint.data.limiting import chosen, limit_note
+from saddlepoint.data.reasons import reason_of
 from saddlepoint.errors import BadInput
 
 
@@ -38,7 +39,7 @@ def to_numpy(values: Any, what: str) -> NDArray[Any]:
     try:
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise BadInput(f"{what} cannot be read as an array ({error}).") from error
+        raise BadInput(f"{what} cannot be read as an array ({reason_of(error)}).") from error
 
 
 class Items:
@@ -117,10 +118,10 @@ def _is_iterable(values: Any) -> bool:
 
 
 def _unreadable(index: int, error: Exception) -> BadInput:
-    reason = " ".join(str(error).split())
+    name, reason = type(error).__name__, reason_of(error)
     return BadInput(
-        f"item {index:,} of the data cannot be read ({type(error).__name__}"
-        f"{f': {reason}' if reason else ''}): mend the data set, or leave that item out."
+        f"item {index:,} of the data cannot be read ({name}"
+        f"{f': {reason}' if reason != name else ''}): mend the data set, or leave that item out."
     )
 
 

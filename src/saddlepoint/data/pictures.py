@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from saddlepoint.data.fitting import Rendering, fitted, in_channels
-from saddlepoint.data.pillow_warnings import without_pillow_warnings
+from saddlepoint.data.pillow_warnings import without_libtiff_messages, without_pillow_warnings
+from saddlepoint.data.reasons import reason_of
 
 EXTENSIONS = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
@@ -140,6 +141,8 @@ def pixels_of(image: Image.Image, rendering: Rendering) -> tuple[NDArray[np.uint
         UndecodableError: It is of a kind without black and white; or whatever Pillow raises.
     """
     _refuse_unscaled(image)
+    if image.format == "TIFF":
+        without_libtiff_messages()
     deep_colour, zero_is_white = _is_deep_colour(image), _zero_is_white(image)
     image.load()
     upright = _upright(image)
@@ -161,7 +164,7 @@ def _reason(error: Exception) -> str:
         return "too many pixels"
     if isinstance(error, Image.UnidentifiedImageError):
         return "not an image that can be read"
-    return " ".join(str(error).split()) or type(error).__name__
+    return reason_of(error)
 
 
 def _refuse_unscaled(image: Image.Image) -> None:

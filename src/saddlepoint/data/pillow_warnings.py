@@ -1,12 +1,17 @@
-"""Pillow's warnings about pictures that are read here, kept off the user's screen."""
+"""What Pillow and its libtiff write of damaged pictures read here, kept off the user's screen."""
 
 from __future__ import annotations
 
+import ctypes
+import functools
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, final
+
+from PIL import Image
 
 _here = threading.local()
 _inserting = threading.Lock()
@@ -24,6 +29,12 @@ class _PillowInThisThread:
         return getattr(_here, "depth", 0) > 0 and module.split(".", 1)[0] == "PIL"
 
 
+def _not_here(record: logging.LogRecord) -> bool:
+    """A filter of log records; without handlers, errors among them would be printed too."""
+    return getattr(_here, "depth", 0) == 0
+
+
+logging.getLogger("PIL.TiffImagePlugin").addFilter(_not_here)
 _FILTER: tuple[Any, ...] = ("ignore", None, Warning, _PillowInThisThread(), 0)
 
 
@@ -42,3 +53,17 @@ def without_pillow_warnings() -> Iterator[None]:
         yield
     finally:
         _here.depth -= 1
+
+
+@functools.cache
+def without_libtiff_messages() -> None:
+    """Keep libtiff from writing to stderr by itself: what fails there also raises in Pillow.
+
+    Such lines come from C, past every filter of Python, in the middle of a progress bar.
+    """
+    with suppress(Exception):  # another build of Pillow may not show these two functions
+        library = ctypes.CDLL(Image.core.__file__)
+        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            function = getattr(library, name)
+            function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_void_p
+            function(None)

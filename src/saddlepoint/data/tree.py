@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import stat
+import weakref
 import zipfile
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, final
 
+from saddlepoint.data.reasons import reason_of
 from saddlepoint.errors import BadInput
 
 # As many bytes as the largest example has values (``bounds.MOST_VALUES``): a picture that is
@@ -23,8 +25,13 @@ _SILENT = frozenset({"thumbs.db", "desktop.ini"})
 
 
 def shown(name: str) -> str:
-    """A file name that can be printed and stored even if it is not valid UTF-8."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+    """A file name that can be printed on one line and stored even if it is not valid UTF-8."""
+    text = name.encode("utf-8", "backslashreplace").decode("utf-8")
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
 
 
 @dataclass(frozen=True)
@@ -163,12 +170,13 @@ class _ZipTree(Tree):
         try:
             # An archive that opened its file itself also closes it, by a count of readers that
             # several threads can get wrong; one that was given the file leaves it open.
-            self._file = root.open("rb")
-            self._archive = zipfile.ZipFile(self._file)
+            file = root.open("rb")
+            weakref.finalize(self, file.close)
+            self._archive = zipfile.ZipFile(file)
             entries = {self._tidy(each): each for each in self._archive.infolist()}
         except Exception as error:  # zipfile raises nearly anything on damaged archives.
             raise BadInput(
-                f"{root} cannot be read as a .zip archive ({_told(error)}): make it again, or "
+                f"{root} cannot be read as a .zip archive ({reason_of(error)}): make it again, or "
                 "unpack it and give the folder."
             ) from error
         self._entries = {name: each for name, each in entries.items() if name}
@@ -202,7 +210,7 @@ class _ZipTree(Tree):
         except OSError:
             raise
         except Exception as error:  # As above.
-            raise OSError(f"damaged in the archive: {_told(error)}") from error
+            raise OSError(f"damaged in the archive: {reason_of(error)}") from error
 
     def digest(self, name: str) -> str:
         content = self.source(name)
@@ -228,8 +236,4 @@ class _ZipTree(Tree):
         except OSError:
             raise
         except Exception as error:  # As above.
-            raise OSError(f"damaged in the archive: {_told(error)}") from error
-
-
-def _told(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+            raise OSError(f"damaged in the archive: {reason_of(error)}") from error

@@ -122,22 +122,17 @@ def test_a_streamed_archive_has_a_manifest(folder, tmp_path):
 
 
 def test_a_damaged_entry_is_skipped_and_counted(folder):
+    (folder / "readme.txt").unlink()
+    (folder / "b" / "bad.png").unlink()
     path = zipped(folder, method=zipfile.ZIP_STORED)
     content = bytearray(path.read_bytes())
     with zipfile.ZipFile(path) as archive:
-        place = archive.getinfo("a/04.png").header_offset
-    content[place + 100] ^= 0xFF
+        content[archive.getinfo("a/04.png").header_offset + 100] ^= 0xFF
     path.write_bytes(bytes(content))
     for memory in (0, 1):
         notes = open_data(Folder(path=path, memory_gib=memory)).info.notes
-        assert any("2 of 25 files could not be decoded" in n and "a/04.png" in n for n in notes)
+        assert any("1 of 24 files could not be decoded" in n and "a/04.png" in n for n in notes)
     with pytest.raises(BadInput, match=r"a/04\.png.*leave strict off"):
-        (folder / "readme.txt").unlink()
-        (folder / "b" / "bad.png").unlink()
-        zipped(folder, path, zipfile.ZIP_STORED)
-        content = bytearray(path.read_bytes())
-        content[place + 100] ^= 0xFF
-        path.write_bytes(bytes(content))
         open_data(Folder(path=path, strict=True))
 
 

@@ -11,7 +11,6 @@ from saddlepoint.errors import BadInput
 # A gigabyte as float32: what comes after it in a network needs several times as much, for each
 # example of a batch. 16,384 × 16,384 grey pixels.
 MOST_VALUES = 2**28
-_GIB = 2**30
 
 
 def physical_memory() -> int | None:
@@ -48,7 +47,7 @@ def check_memory(needed: int, what: str, advice: str) -> None:
     memory = physical_memory()
     if memory is not None and needed > memory:
         raise BadInput(
-            f"{what} {gibibytes(needed)} of memory, and this machine has {gibibytes(memory)}: "
+            f"{what} {in_bytes(needed)} of memory, and this machine has {in_bytes(memory)}: "
             f"{advice}."
         )
 
@@ -67,6 +66,10 @@ def check_batch(shape: Sequence[int], batch_size: int) -> None:
     )
 
 
-def gibibytes(n: int) -> str:
-    """Bytes as "2.5 GiB"."""
-    return f"{n / _GIB:,.1f} GiB" if n < 2**60 else f"{n / 2**60:.3g} EiB"
+def in_bytes(n: int) -> str:
+    """A number of bytes as "2.5 GiB"."""
+    size, units = float(n), ["KiB", "MiB", "GiB", "TiB", "PiB"]
+    unit = "bytes"
+    while size >= 1024 and units:
+        size, unit = size / 1024, units.pop(0)
+    return f"{n:,} bytes" if unit == "bytes" else f"{size:,.1f} {unit}"

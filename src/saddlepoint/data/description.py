@@ -149,7 +149,7 @@ class Folder(_Images):
         shown = " ".join(map(str, given)) or "nothing"
         try:
             sides = tuple(int(side) for side in given)
-            whole = all(float(side) == int(side) for side in given)
+            whole = all(side.is_integer() for side in given if isinstance(side, float))
         except (TypeError, ValueError, OverflowError):
             whole, sides = False, ()
         if not whole or len(sides) not in (1, 2):
@@ -332,7 +332,8 @@ def _described_by_name(value: str | Path, settings: dict[str, Any]) -> Any:
         path = Path(value).expanduser()
         is_folder, is_file = path.is_dir(), path.is_file()
     except (OSError, RuntimeError, ValueError) as error:
-        raise BadInput(f"'{name}' cannot be read as a path ({error}).") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadInput(f"{name[:80]!r} cannot be read as a path ({reason}).") from error
     suffix = path.suffix.lower()
     if is_folder or (is_file and suffix == ".zip"):
         return validated(Folder, {**settings, "path": path})

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from saddlepoint.data.array_images import RANGES, check_kind, recognise_layout, recognise_range
-from saddlepoint.data.bounds import check_memory, gibibytes, physical_memory
+from saddlepoint.data.bounds import check_memory, in_bytes, physical_memory
 from saddlepoint.data.description import Array, Folder
 from saddlepoint.data.folder_notes import notes_on, setting
 from saddlepoint.data.items import (
@@ -143,7 +143,7 @@ def _gathered(items: Items, values: Any, labels: Any) -> tuple[Examples, Any]:
         elif memory is not None and held > memory:
             raise BadInput(
                 f"the first {len(examples):,} of {items.expected:,} items fill the "
-                f"{gibibytes(memory)} of this machine: pass a limit, or write them to a folder."
+                f"{in_bytes(memory)} of this machine: pass a limit, or write them to a folder."
             )
         examples.append((index, each))
         if label is not None:

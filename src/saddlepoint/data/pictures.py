@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from saddlepoint.data.fitting import Rendering, fitted, in_channels
-from saddlepoint.data.pillow_warnings import without_libtiff_messages, without_pillow_warnings
+from saddlepoint.data.pillow_warnings import load_tiff, without_pillow_warnings
 from saddlepoint.data.reasons import reason_of
 
 EXTENSIONS = frozenset(
@@ -141,10 +141,11 @@ def pixels_of(image: Image.Image, rendering: Rendering) -> tuple[NDArray[np.uint
         UndecodableError: It is of a kind without black and white; or whatever Pillow raises.
     """
     _refuse_unscaled(image)
-    if image.format == "TIFF":
-        without_libtiff_messages()
     deep_colour, zero_is_white = _is_deep_colour(image), _zero_is_white(image)
-    image.load()
+    if image.format == "TIFF":
+        load_tiff(image)
+    else:
+        image.load()
     upright = _upright(image)
     highest = upper = -1
     if _is_deep(upright):

@@ -55,15 +55,40 @@ def without_pillow_warnings() -> Iterator[None]:
         _here.depth -= 1
 
 
-@functools.cache
-def without_libtiff_messages() -> None:
-    """Keep libtiff from writing to stderr by itself: what fails there also raises in Pillow.
+def load_tiff(image: Image.Image) -> None:
+    """Decode a TIFF image, whose damage libtiff in part only prints.
 
-    Such lines come from C, past every filter of Python, in the middle of a progress bar.
+    Such lines come from C, past every filter of Python, in the middle of a progress bar; and a
+    picture of which some rows were lost would count as whole.
+
+    Raises:
+        OSError: libtiff found damage, or Pillow did.
     """
+    _listen_to_libtiff()
+    _here.damaged = False
+    image.load()
+    if _here.damaged:
+        raise OSError("damaged compressed data")
+
+
+# The two arguments after the first are a format and its values, which nobody needs here.
+_Handler = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+
+
+@_Handler
+def _note_damage(module: Any, form: Any, values: Any) -> None:
+    # Called in the thread that decodes.
+    _here.damaged = True
+
+
+@functools.cache
+def _listen_to_libtiff() -> None:
     with suppress(Exception):  # another build of Pillow may not show these two functions
         library = ctypes.CDLL(Image.core.__file__)
-        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+        for name, handler in (
+            ("TIFFSetErrorHandler", ctypes.cast(_note_damage, ctypes.c_void_p)),
+            ("TIFFSetWarningHandler", None),
+        ):
             function = getattr(library, name)
             function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_void_p
-            function(None)
+            function(handler)

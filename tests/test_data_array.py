@@ -213,8 +213,9 @@ def test_npz_and_npy_files(tmp_path):
     assert torch.equal(everything(data)[0], results[0][0])
     assert everything(data)[1] is None
     assert data.info.name == "e"
-    with pytest.raises(BadInput, match=r"x_train, y_train, x_test, y, and none is called x.*key="):
-        open_data(Array(path=tmp_path / "d.npz"))
+    np.savez(tmp_path / "f.npz", one=values, other=values, y=labels)
+    with pytest.raises(BadInput, match=r"one, other, y, and none is called x.*key='one'"):
+        open_data(Array(path=tmp_path / "f.npz"))
     with pytest.raises(BadInput, match=r"no array 'face', only faces, y\. Did you mean 'faces'"):
         open_data(Array(path=tmp_path / "c.npz", key="face"))
     with pytest.raises(BadInput, match=r"one array without a name"):

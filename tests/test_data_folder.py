@@ -46,7 +46,10 @@ def test_files_are_found_below_sorted_by_extension_and_hidden_ones_passed_over(t
     assert sorted(levels(data)) == [0, 10, 20, 30]
     assert data.info.shape == (1, 16, 16)
     assert data.info.name == tmp_path.name
-    assert data.info.notes == ("4 images of 16×16 were used at their own size.",)
+    assert data.info.notes == (
+        "4 images of 16×16 were used at their own size.",
+        "1 other file was passed over: 1 .txt.",
+    )
 
 
 def test_size_and_channels_are_chosen_from_the_images(tmp_path):

@@ -24,8 +24,14 @@ class Description(BaseModel):
     )
 
     def replace(self, **changes: Any) -> Self:
-        """Return a copy with ``changes`` applied and everything validated again."""
-        return type(self).model_validate({**dict(self), **changes})
+        """Return a copy with ``changes`` applied and everything validated again.
+
+        What is no field, such as an array handed over in memory, is carried along.
+        """
+        fresh = type(self).model_validate({**dict(self), **changes})
+        for name, value in (self.__pydantic_private__ or {}).items():
+            setattr(fresh, name, value)
+        return fresh
 
     def __str__(self) -> str:
         return self.model_dump_json(indent=2)

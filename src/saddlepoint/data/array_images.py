@@ -11,7 +11,7 @@ from saddlepoint.errors import BadInput
 
 MIN_SIDE = 8
 _AXES = {"NHWC": 4, "NCHW": 4, "NHW": 3, "ND": 2}
-_RANGES = {"0..255": (0.0, 255.0), "0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0)}
+RANGES = {"0..255": (0.0, 255.0), "0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0)}
 
 
 def recognise_layout(shape: tuple[int, ...], layout: str, where: str) -> str:
@@ -114,8 +114,10 @@ def as_vectors(values: NDArray[Any], where: str) -> NDArray[np.float32]:
 
 def as_pixels(
     values: NDArray[Any], value_range: str, where: str
-) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Return images as uint8, or as float32 in [-1, 1], and the notes that say how.
+) -> tuple[NDArray[Any], tuple[str, ...], str | None]:
+    """Return images as uint8, or as float32 in [-1, 1], the notes that say how, and a guess.
+
+    The last is the range if it was guessed from floating-point numbers, else None.
 
     Args:
         values: (N, H, W, C) of any real type, already finite.
@@ -128,18 +130,19 @@ def as_pixels(
     if values.size == 0:
         raise BadInput(f"{where} holds no images.")
     if values.dtype == np.bool_:
-        return values.astype(np.uint8) * np.uint8(255), ("False and True became 0 and 255.",)
+        return values.astype(np.uint8) * np.uint8(255), ("False and True became 0 and 255.",), None
     low, high = float(values.min()), float(values.max())
     if values.dtype.kind in "iu" and value_range in ("auto", "0..255"):
-        return _integers(values, low, high, value_range, where)
+        return *_integers(values, low, high, value_range, where), None
     note = f"Values were taken to lie in {value_range}, as asked"
+    guess = None
     if value_range == "auto":
-        value_range = _recognise_range(low, high, where)
+        value_range = guess = recognise_range(low, high, where)
         note = (
             f"Values from {low:g} to {high:g} were taken to lie in {value_range} "
             "(pass value_range if that is wrong)"
         )
-    bottom, top = _RANGES[value_range]
+    bottom, top = RANGES[value_range]
     if low < bottom or high > top:
         raise BadInput(
             f"{where} holds values from {low:g} to {high:g}, outside value_range "
@@ -151,7 +154,7 @@ def as_pixels(
         pixels -= 1
         # Rounding may leave the last bit outside.
         np.clip(pixels, -1, 1, out=pixels)
-    return pixels, (f"{note}.",)
+    return pixels, (f"{note}.",), guess
 
 
 def _integers(
@@ -173,7 +176,12 @@ def _integers(
     return np.array(values, dtype=np.uint8, order="C"), tuple(notes)
 
 
-def _recognise_range(low: float, high: float, where: str) -> str:
+def recognise_range(low: float, high: float, where: str) -> str:
+    """The narrowest of the known ranges that holds ``low`` and ``high``.
+
+    Raises:
+        BadInput: None of them does.
+    """
     if low >= 0 and high <= 1:
         return "0..1"
     if low >= -1 and high <= 1:

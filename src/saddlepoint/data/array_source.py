@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-import zipfile
-import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from saddlepoint.data.array_file import ArrayFile
 from saddlepoint.data.array_images import (
     as_pixels,
     as_vectors,
@@ -20,14 +19,39 @@ from saddlepoint.data.array_images import (
     check_kind,
     recognise_layout,
 )
-from saddlepoint.data.description import Array
-from saddlepoint.data.resident import Examples, ResidentDataset
-from saddlepoint.errors import BadInput, did_you_mean
+from saddlepoint.data.array_keys import (
+    NOTES_KEY,
+    Official,
+    image_key,
+    label_key,
+    official_keys,
+)
+from saddlepoint.data.bounds import too_many_values
+from saddlepoint.data.description import MOST_CLASSES, Array
+from saddlepoint.data.items import to_numpy
+from saddlepoint.data.resident import Examples, ResidentDataset, limited
+from saddlepoint.errors import BadInput
 
-_IMAGE_KEYS = ("x", "images")
-_LABEL_KEYS = ("y", "labels")
-# Labels number the classes, and every class gets a name and perhaps an embedding.
-_MOST_CLASSES = 10_000
+
+@dataclass(frozen=True)
+class _Content:
+    """What was read.
+
+    Attributes:
+        values: The examples, those of an official test set at the end.
+        labels: Their labels, or None.
+        where: How they are called in a message.
+        name: Name of the data.
+        notes: What is to be said of them.
+        official_test: How many of the examples form an official test set.
+    """
+
+    values: NDArray[Any]
+    labels: NDArray[Any] | None
+    where: str
+    name: str
+    notes: tuple[str, ...] = ()
+    official_test: int = 0
 
 
 def open_array(description: Array) -> ResidentDataset:
@@ -36,26 +60,33 @@ def open_array(description: Array) -> ResidentDataset:
     Raises:
         BadInput: The file, a key, the shape, the type, the range or the labels are wrong.
     """
-    values, labels, where, name = _read(description)
+    content = _read(description)
+    values, where = content.values, content.where
     check_kind(values, where)
     layout = recognise_layout(values.shape, description.layout, where)
+    if problem := too_many_values(values.shape[1:]):
+        raise BadInput(f"{where}: {problem}.")
     stored: NDArray[Any]
     notes: tuple[str, ...]
+    guess: str | None = None
     if layout == "ND":
         stored = as_vectors(values, where)
         notes = (f"Read as {len(values):,} vectors of {values.shape[1]} dimensions (ND).",)
     else:
         images = channels_last(values, layout, where)
         n, height, width, channels = images.shape
-        stored, range_notes = as_pixels(images, description.value_range, where)
+        stored, range_notes, guess = as_pixels(images, description.value_range, where)
         notes = (
             f"Read as {n:,} images of {height}×{width} pixels and {channels} channel(s) "
             f"({layout}).",
             *range_notes,
         )
-    numbers, classes, label_notes = _read_labels(labels, len(values), where)
-    examples = Examples(stored, numbers, classes, notes + label_notes)
-    return ResidentDataset(name, examples, description.split, description.flip)
+    numbers, classes, label_notes = _read_labels(content.labels, len(values), where)
+    notes = (*content.notes, *notes, *label_notes)
+    examples = Examples(stored, numbers, classes, notes, content.official_test, guess)
+    return ResidentDataset(
+        content.name, limited(examples, description), description.split, description.flip
+    )
 
 
 def array_to_npz(description: Array, path: Path) -> Array:
@@ -72,13 +103,15 @@ def array_to_npz(description: Array, path: Path) -> Array:
             "this array description holds nothing in memory: pass path=, or give the array itself "
             "as the data."
         )
-    arrays = {"x": _to_numpy(description._values, "the array")}
+    arrays = {"x": to_numpy(description._values, "the array")}
     if description._labels is not None:
-        arrays["y"] = _to_numpy(description._labels, "the labels")
+        arrays["y"] = to_numpy(description._labels, "the labels")
     for name, array in arrays.items():
         # NumPy would pickle anything else.
         if array.dtype.kind not in "biuf":
             raise BadInput(f"{name} holds {array.dtype} values, which cannot be stored safely.")
+    if description._notes:
+        arrays[NOTES_KEY] = np.array(description._notes, dtype=np.str_)
     path = path.expanduser()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,81 +130,95 @@ def array_to_npz(description: Array, path: Path) -> Array:
     return description.replace(path=path, key="x")
 
 
-def _to_numpy(values: Any, what: str) -> NDArray[Any]:
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        # NumPy has no bfloat16.
-        values = values.float() if values.dtype == torch.bfloat16 else values
-    try:
-        return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise BadInput(f"{what} cannot be read as an array ({error}).") from error
-
-
-def _read(description: Array) -> tuple[NDArray[Any], NDArray[Any] | None, str, str]:
-    """Return values, labels, how to call them in a message, and the name of the data."""
+def _read(description: Array) -> _Content:
     if description._values is not None:
         labels = description._labels
-        return (
-            _to_numpy(description._values, "the array"),
-            None if labels is None else _to_numpy(labels, "the labels"),
+        return _Content(
+            to_numpy(description._values, "the array"),
+            None if labels is None else to_numpy(labels, "the labels"),
             "the array",
             "array",
+            description._notes,
         )
     if description.path is None:
         raise BadInput(
             "this array description has neither a path nor values: pass path=, or give the "
             "array itself as the data."
         )
-    path = description.path.expanduser()
-    if not path.is_file():
-        raise BadInput(f"{path} is not a file: give the path of an .npz or .npy file.")
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            if description.key is not None:
-                raise BadInput(
-                    f"{path} holds one array without a name: leave out key='{description.key}'."
-                )
-            return loaded, None, str(path), path.stem
-        with loaded:
-            key = _image_key(list(loaded.files), description.key, path)
-            label_key = _label_key(list(loaded.files), key)
-            labels = loaded[label_key] if label_key else None
-            return loaded[key], labels, f"'{key}' in {path}", path.stem
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if "allow_pickle" in str(error):
+    file = ArrayFile(description.path)
+    name = file.path.stem
+    if file.keys is None:
+        if description.key is not None:
             raise BadInput(
-                f"{path} is damaged, no array file, or holds Python objects, which are never "
-                "unpickled: store plain numbers with numpy.savez."
-            ) from error
-        raise BadInput(f"{path} cannot be read as .npz or .npy ({error}).") from error
-
-
-def _image_key(keys: list[str], asked: str | None, path: Path) -> str:
-    listed = ", ".join(keys) or "nothing"
-    if asked is not None:
-        if asked not in keys:
-            raise BadInput(
-                f"{path} has no array '{asked}', only {listed}.{did_you_mean(asked, keys)}"
+                f"{file.path} holds one array without a name: leave out key='{description.key}'."
             )
-        return asked
-    for key in _IMAGE_KEYS:
-        if key in keys:
-            return key
-    candidates = [key for key in keys if key not in _LABEL_KEYS]
-    if len(candidates) != 1:
+        return _Content(file.read(), None, str(file.path), name)
+    keys = [key for key in file.keys if key != NOTES_KEY]
+    if description.key is None and (official := official_keys(keys)):
+        return _read_official(file, official, name)
+    key = image_key(keys, description.key, file.path)
+    partner = label_key(keys, key)
+    return _Content(
+        file.read(key),
+        file.read(partner) if partner else None,
+        f"'{key}' in {file.path}",
+        name,
+        _read_notes(file),
+    )
+
+
+def _read_notes(file: ArrayFile) -> tuple[str, ...]:
+    """What was said of data from memory when they were stored."""
+    if file.keys is None or NOTES_KEY not in file.keys:
+        return ()
+    notes = file.read(NOTES_KEY)
+    return tuple(str(note) for note in notes) if notes.dtype.kind == "U" else ()
+
+
+def _read_official(file: ArrayFile, keys: Official, name: str) -> _Content:
+    """The training examples and, at the end, those of the official test set."""
+    advice = f"make them alike, or pass key='{keys.train}' to leave {keys.test} out"
+    one, other = file.promise(keys.train), file.promise(keys.test)
+    if one.shape[1:] != other.shape[1:] or one.dtype != other.dtype or not one.shape:
         raise BadInput(
-            f"{path} holds {listed}, and none is called x or images: say which one with key="
-            f"{repr(candidates[0]) if candidates else '...'}."
+            f"{keys.train} and {keys.test} in {file.path} hold {one.dtype} of shape {one.shape} "
+            f"and {other.dtype} of shape {other.shape}: {advice}."
         )
-    return candidates[0]
-
-
-def _label_key(keys: list[str], key: str) -> str | None:
-    # The labels of x_train are y_train, where there are such.
-    partner = ("y" + key[1:],) if key.startswith("x") else ()
-    return next((name for name in (*partner, *_LABEL_KEYS) if name in keys and name != key), None)
+    if not other.shape[0]:
+        raise BadInput(f"{keys.test} in {file.path} holds no examples: {advice}.")
+    if (keys.train_labels is None) != (keys.test_labels is None):
+        there = keys.train_labels or keys.test_labels
+        raise BadInput(
+            f"{file.path} holds {there}, and no labels for the other of {keys.train} and "
+            f"{keys.test}: add them, or pass key='{keys.train}' to leave {keys.test} out."
+        )
+    test = file.read(keys.test)
+    notes = [
+        f"{keys.test} is the official test set: {len(test):,} of "
+        f"{one.shape[0] + len(test):,} examples."
+    ]
+    if keys.others:
+        notes.append(f"Not read: {', '.join(keys.others)}.")
+    labels = None
+    if keys.train_labels is not None and keys.test_labels is not None:
+        parts = [file.read(keys.train_labels), file.read(keys.test_labels)]
+        for part, n, key in zip(
+            parts, (one.shape[0], len(test)), (keys.train_labels, keys.test_labels), strict=True
+        ):
+            if part.shape not in ((n,), (n, 1)):
+                raise BadInput(
+                    f"{key} in {file.path} has the shape {part.shape}, and {n:,} examples need "
+                    f"({n},): one whole number each."
+                )
+        labels = np.concatenate([part.reshape(-1) for part in parts])
+    return _Content(
+        np.concatenate([file.read(keys.train), test]),
+        labels,
+        f"'{keys.train}' with '{keys.test}' in {file.path}",
+        name,
+        tuple(notes),
+        len(test),
+    )
 
 
 def _read_labels(
@@ -193,7 +240,7 @@ def _read_labels(
     if raw.dtype.kind == "f" and not (np.isfinite(raw).all() and (raw == np.rint(raw)).all()):
         raise BadInput(f"{what} are not whole numbers: number the classes 0, 1, 2, ...")
     highest = int(raw.max()) if n else -1
-    if highest >= max(n, _MOST_CLASSES):
+    if highest >= max(n, MOST_CLASSES):
         raise BadInput(f"{what} go up to {highest:,}: number the classes 0, 1, 2, ...")
     labels = np.maximum(raw.astype(np.int64), -1)
     unknown = int((labels < 0).sum())

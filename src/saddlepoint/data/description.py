@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
+from typing_extensions import override
 
-from saddlepoint.description import Description
+from saddlepoint.data.bounds import too_many_values
+from saddlepoint.description import Description, explain, validated
 from saddlepoint.errors import BadInput, did_you_mean
+
+# Classes are numbered, and each gets a name and perhaps an embedding of its own.
+MOST_CLASSES = 10_000
 
 
 class Split(Description):
@@ -26,8 +31,14 @@ class Split(Description):
     seed: int = Field(0, ge=0, description="Seed of the split, apart from the run's seed.")
 
 
-class _Images(Description):
+class _Source(Description):
     split: Split = Split()
+    limit: int | None = Field(
+        None, ge=1, description="Keep only so many examples, a fixed random choice."
+    )
+
+
+class _Images(_Source):
     flip: bool = Field(False, description="Mirror each training image left-right half the time.")
 
 
@@ -58,12 +69,18 @@ class StackedFashionMnist(_Downloaded):
     """
 
     kind: Literal["stacked-fashion-mnist"] = "stacked-fashion-mnist"
-    train: int = Field(60_000, ge=2, description="Training images.")
+    train: int = Field(60_000, ge=2, le=10_000_000, description="Training images.")
     validation: int = Field(
-        26_000, ge=0, description="Validation images: the control of an evaluation of 26,000."
+        26_000,
+        ge=0,
+        le=10_000_000,
+        description="Validation images: the control of an evaluation of 26,000.",
     )
     test: int = Field(
-        26_000, ge=0, description="Test images; 26,000 is what mode counts are usually taken from."
+        26_000,
+        ge=0,
+        le=10_000_000,
+        description="Test images; 26,000 is what mode counts are usually taken from.",
     )
     seed: int = Field(0, ge=0, description="Seed of the draws, apart from the run's seed.")
 
@@ -81,11 +98,12 @@ class Cifar10(_Downloaded):
 
 
 class Folder(_Images):
-    """A folder of images of any sizes and colour modes, searched with its sub-folders."""
+    """A folder or .zip of images of any sizes and colour modes, searched with its sub-folders."""
 
     kind: Literal["folder"] = "folder"
-    path: Path = Field(description="The folder.")
-    size: int | tuple[int, int] | None = Field(
+    path: Path = Field(description="The folder, or the .zip archive.")
+    # More than two sides are taken here, so that they can be refused with a sentence.
+    size: int | tuple[int, ...] | None = Field(
         None,
         description="Size to train at: one number for squares, or height and width. By default the "
         "images' own size when they all agree and are at most 128 pixels a side, else 64.",
@@ -103,12 +121,44 @@ class Folder(_Images):
     background: tuple[int, int, int] = Field(
         (255, 255, 255), description="RGB colour behind transparent pixels and padding."
     )
+    bits: int = Field(
+        16,
+        ge=8,
+        le=16,
+        description="Bits that grey 16-bit images hold: levels 0 to 2^bits - 1 are stretched from "
+        "black to white, and what lies above is white.",
+    )
     labels: bool = Field(False, description="Take the names of the sub-folders as labels.")
-    strict: bool = Field(False, description="Refuse the folder if any file in it is unreadable.")
+    label_level: int = Field(
+        1, ge=1, le=64, description="Which level of sub-folders names the labels; 1 is the top."
+    )
+    strict: bool = Field(
+        False, description="Refuse the folder if any file in it is unreadable or no image."
+    )
     memory_gib: float = Field(
         2.0, ge=0, description="Hold the decoded images in memory up to this size, else stream."
     )
     workers: int = Field(2, ge=1, le=64, description="Threads that decode when streaming.")
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _sides(cls, value: Any) -> Any:
+        if value is None:
+            return None
+        given = tuple(value) if isinstance(value, tuple | list) else (value,)
+        shown = " ".join(map(str, given)) or "nothing"
+        try:
+            sides = tuple(int(side) for side in given)
+            whole = all(side.is_integer() for side in given if isinstance(side, float))
+        except (TypeError, ValueError, OverflowError):
+            whole, sides = False, ()
+        if not whole or len(sides) not in (1, 2):
+            raise ValueError(f"one number for squares, or height and width, and this is {shown}")
+        if min(sides) < 1:
+            raise ValueError(f"a side needs at least 8 pixels, and this is {shown}")
+        if problem := too_many_values((sides[0], sides[-1])):
+            raise ValueError(problem)
+        return sides if len(sides) == 2 else sides[0]
 
 
 class Array(_Images):
@@ -125,18 +175,29 @@ class Array(_Images):
     )
     key: str | None = Field(
         None,
-        description="Name of the images in an .npz file; by default x, images or the only one.",
+        description="Name of the images in an .npz file; by default x, images, x_train with "
+        "x_test as the official test set, or the only one.",
     )
     value_range: Literal["auto", "0..255", "0..1", "-1..1"] = Field(
         "auto", description="Range of floating-point images; auto looks at the data and says so."
     )
     _values: Any = PrivateAttr(None)
     _labels: Any = PrivateAttr(None)
+    _notes: tuple[str, ...] = PrivateAttr(())
+
+    @override
+    def replace(self, **changes: Any) -> Self:
+        """See ``Description.replace``; a path takes the place of what is in memory."""
+        fresh = super().replace(**changes)
+        if changes.get("path") is not None:
+            fresh._values, fresh._labels, fresh._notes = None, None, ()
+        return fresh
 
 
-class _Toy(Description):
-    examples: int = Field(50_000, ge=1, description="How many points are drawn, once.")
-    split: Split = Split()
+class _Toy(_Source):
+    examples: int = Field(
+        50_000, ge=1, le=100_000_000, description="How many points are drawn, once."
+    )
     seed: int = Field(0, ge=0, description="Seed of the points, apart from the run's seed.")
 
 
@@ -144,7 +205,7 @@ class Ring(_Toy):
     """Equally weighted Gaussians on a circle: the classic test for mode collapse."""
 
     kind: Literal["ring"] = "ring"
-    modes: int = Field(8, ge=1)
+    modes: int = Field(8, ge=1, le=MOST_CLASSES)
     radius: float = Field(1.0, gt=0)
     std: float = Field(0.01, gt=0, description="Standard deviation of each Gaussian.")
 
@@ -153,7 +214,7 @@ class Grid(_Toy):
     """Equally weighted Gaussians on a square grid centred at the origin."""
 
     kind: Literal["grid"] = "grid"
-    side: int = Field(5, ge=1, description="Modes along each side; side² in all.")
+    side: int = Field(5, ge=1, le=100, description="Modes along each side; side² in all.")
     spacing: float = Field(2.0, gt=0)
     std: float = Field(0.05, gt=0, description="Standard deviation of each Gaussian.")
 
@@ -169,7 +230,7 @@ class Spirals(_Toy):
     """Interleaved spiral arms; the arm is the label."""
 
     kind: Literal["spirals"] = "spirals"
-    arms: int = Field(2, ge=1)
+    arms: int = Field(2, ge=1, le=MOST_CLASSES)
     turns: float = Field(1.0, gt=0)
     std: float = Field(0.02, ge=0, description="Gaussian noise on the curve.")
 
@@ -224,51 +285,66 @@ class DataInfo(Description):
     counts: dict[str, int] = Field(description="Examples in train, validation and test.")
     fingerprint: str = Field(description="SHA-256 over the examples, their labels and the split.")
     centre: tuple[float, ...] = Field((), description="Mean of vectors; empty for images.")
+    guessed_range: str | None = Field(
+        None, description="Range that floating-point images were taken to have, if not stated."
+    )
     scale: float = Field(1.0, gt=0, description="Standard deviation of vectors over all axes.")
     notes: tuple[str, ...] = Field(
         (), description="What was decided or skipped, one sentence each."
     )
 
 
-def describe_data(value: Any) -> Any:
+def describe_data(value: Any, **settings: Any) -> Any:
     """Turn what a user writes into a data description.
 
     Args:
-        value: A built-in name, the path of an image folder, of an .npz or .npy file, a NumPy
-            array, a pair (array, labels), or a description, which is returned unchanged.
+        value: A built-in name; the path of an image folder, of a .zip of images, of an .npz or
+            .npy file; a NumPy array or a tensor; a list of arrays or of PIL images; a
+            ``torch.utils.data.Dataset``; a pair (any of these in memory, labels); or a
+            description.
+        settings: Fields of the description, such as ``limit=10_000`` or ``layout="NCHW"``. Images
+            in memory take those of a folder that say how they are made alike (size, resize,
+            channels, background, bits).
 
     Raises:
-        BadInput: Neither a known name nor something that exists.
+        BadInput: Neither a known name nor something that exists, or a setting that does not fit.
     """
     if isinstance(value, Description):
-        return value
+        try:
+            return value.replace(**settings) if settings else value
+        except ValidationError as error:
+            raise BadInput(explain(error, type(value))) from error
     if isinstance(value, str | Path):
-        name = str(value)
-        if name in BUILT_IN:
-            return BUILT_IN[name]()
+        return _described_by_name(value, settings)
+    # Imported here, since naming data needs neither NumPy nor Pillow.
+    from saddlepoint.data.in_memory import describe_in_memory
+
+    return describe_in_memory(value, settings)
+
+
+def _described_by_name(value: str | Path, settings: dict[str, Any]) -> Any:
+    name = str(value)
+    if name in BUILT_IN:
+        return validated(BUILT_IN[name], settings)
+    if "path" in settings:
+        raise BadInput(f"path = {settings['path']!r} beside the data {name}: give one of the two.")
+    try:
         path = Path(value).expanduser()
-        if path.is_dir():
-            return Folder(path=path)
-        if path.is_file() and path.suffix.lower() in {".npz", ".npy"}:
-            return Array(path=path)
-        if path.is_file():
-            raise BadInput(
-                f"{name} is a file that is neither .npz nor .npy: give an array file, a folder of "
-                f"images, or one of {', '.join(BUILT_IN)}."
-            )
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadInput(f"{name[:80]!r} cannot be read as a path ({reason}).") from error
+    suffix = path.suffix.lower()
+    if is_folder or (is_file and suffix == ".zip"):
+        return validated(Folder, {**settings, "path": path})
+    if is_file and suffix in {".npz", ".npy"}:
+        return validated(Array, {**settings, "path": path})
+    if is_file:
         raise BadInput(
-            f"'{name}' is neither an existing path nor a built-in data set "
-            f"({', '.join(BUILT_IN)}).{did_you_mean(name, BUILT_IN)}"
+            f"{name} is a file that is neither .npz nor .npy nor .zip: give an array file, a "
+            f"folder or .zip of images, or one of {', '.join(BUILT_IN)}."
         )
-    if isinstance(value, tuple) and len(value) != 2:
-        raise BadInput(
-            f"a tuple given as data should be (array, labels), and this has {len(value)} parts."
-        )
-    values, labels = value if isinstance(value, tuple) else (value, None)
-    if not hasattr(values, "__array__"):
-        raise BadInput(
-            f"data must be a name, a path or an array, and this is a {type(values).__name__}."
-        )
-    described = Array()
-    described._values, described._labels = values, labels
-    return described
+    raise BadInput(
+        f"'{name}' is neither an existing path nor a built-in data set "
+        f"({', '.join(BUILT_IN)}).{did_you_mean(name, BUILT_IN)}"
+    )

@@ -1,91 +1,80 @@
-"""The image files of a folder and the labels that its sub-folders give."""
+"""The image files of a folder or an archive, and what else lies there."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from saddlepoint.data.pictures import EXTENSIONS
+from saddlepoint.data.pictures import EXTENSIONS, FORMATS
+from saddlepoint.data.tree import Tree, shown
 from saddlepoint.errors import BadInput
 
+__all__ = ["Listing", "list_images", "shown"]
 
-def shown(name: str) -> str:
-    """A file name that can be printed and stored even if it is not valid UTF-8."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+_NAMED = 8
 
 
-def find_images(root: Path) -> list[str]:
-    """Return the image files below ``root``, sorted, as relative paths with forward slashes.
+@dataclass(frozen=True)
+class Listing:
+    """Files by their suffix.
 
-    Files are taken by their extension; hidden files and folders are passed over. Links to
-    folders are followed, each folder once.
+    Attributes:
+        images: Names of the image files, sorted.
+        others: How many other files there are, by suffix.
+        first_other: The first of them, or "".
+    """
+
+    images: list[str]
+    others: Mapping[str, int]
+    first_other: str
+
+    @property
+    def passed_over(self) -> str:
+        """The other files in a sentence without its stop; "" if there are none."""
+        n = sum(self.others.values())
+        if not n:
+            return ""
+        files = "file was" if n == 1 else "files were"
+        return f"{n:,} other {files} passed over: {_by_suffix(self.others)}"
+
+
+def list_images(tree: Tree, *, strict: bool = False) -> Listing:
+    """Sort the files of ``tree`` into images and others, by suffix; hidden ones are left out.
 
     Raises:
-        BadInput: There is no such folder, it cannot be listed, or it holds no images.
+        BadInput: There are no images, or others too although ``strict``.
     """
-    if not root.is_dir():
-        what = "is a file" if root.exists() else "does not exist"
-        raise BadInput(f"{root} {what}: give the path of a folder of images.")
-
-    def refuse(error: OSError) -> None:
+    images: list[str] = []
+    others: Counter[str] = Counter()
+    first_other = ""
+    for name in tree.files():
+        suffix = os.path.splitext(name)[1].lower()
+        if suffix in EXTENSIONS:
+            images.append(name)
+        else:
+            others[shown(suffix) or "without suffix"] += 1
+            first_other = first_other or name
+    listing = Listing(images, others, first_other)
+    if not images:
+        n = sum(others.values())
+        more = f" ({n:,} other file(s) were passed over: {_by_suffix(others)})" if others else ""
         raise BadInput(
-            f"{error.filename} cannot be listed ({error.strerror}): make it readable or move it "
-            "away."
+            f"{tree.root} holds no {FORMATS} images{more}: put images there or give another folder."
         )
-
-    found: list[str] = []
-    others = 0
-    visited: set[tuple[int, int]] = set()
-    for folder, folders, files in os.walk(root, followlinks=True, onerror=refuse):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in visited:
-            folders.clear()
-            continue
-        visited.add((status.st_dev, status.st_ino))
-        # Sorted, so that of two links to one folder always the same is followed.
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        relative = Path(folder).relative_to(root)
-        for name in files:
-            if name.startswith("."):
-                continue
-            if os.path.splitext(name)[1].lower() in EXTENSIONS:
-                found.append((relative / name).as_posix())
-            else:
-                others += 1
-    if not found:
-        more = f" ({others:,} other file(s) were passed over)" if others else ""
+    if strict and others:
+        n = sum(others.values())
         raise BadInput(
-            f"{root} holds no PNG, JPEG, WebP, BMP or GIF images{more}: put images there or give "
-            "another folder."
+            f"{n:,} file(s) in {tree.root} are no images by their suffix ({_by_suffix(others)}), "
+            f"the first is {tree.place(first_other)}: remove them, or leave strict off to pass "
+            "over them."
         )
-    return sorted(found)
+    return listing
 
 
-def folder_labels(
-    paths: Sequence[str], root: Path
-) -> tuple[tuple[str, ...], NDArray[np.int64], tuple[str, ...]]:
-    """Number the top-level sub-folders in sorted order.
-
-    Returns:
-        The names of the classes, the (N,) labels with -1 for images outside any sub-folder, and
-        notes.
-
-    Raises:
-        BadInput: No image lies in a sub-folder.
-    """
-    tops = [path.split("/", 1)[0] if "/" in path else None for path in paths]
-    names = sorted({top for top in tops if top is not None})
-    if not names:
-        raise BadInput(
-            f"{root} has no sub-folders with images to take labels from: sort the images into "
-            "one sub-folder per class, or leave labels off."
-        )
-    number = {name: index for index, name in enumerate(names)}
-    labels = np.array([-1 if top is None else number[top] for top in tops], dtype=np.int64)
-    loose = int((labels < 0).sum())
-    notes = (f"{loose:,} image(s) outside any sub-folder have no label.",) if loose else ()
-    return tuple(shown(name) for name in names), labels, notes
+def _by_suffix(others: Mapping[str, int]) -> str:
+    ordered = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{n:,} {suffix}" for suffix, n in ordered[:_NAMED]]
+    rest = sum(n for _, n in ordered[_NAMED:])
+    return ", ".join([*named, *([f"{rest:,} of other suffixes"] if rest else [])])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
@@ -11,12 +10,14 @@ from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from saddlepoint.data.listing import shown
-from saddlepoint.data.pictures import Rendering
+from saddlepoint.data.fitting import Rendering
+from saddlepoint.data.tree import Status, Tree
 from saddlepoint.errors import BadInput
 
 MANIFEST_NAME = "manifest.json"
 _FORMAT = 1
+# What a manifest that does not name them was written with.
+_DEFAULTS = {"bits": 16, "label_level": 1, "limit": None}
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Entry:
     Attributes:
         path: Relative to the folder, with forward slashes.
         size: Bytes.
-        mtime_ns: Time of the last change, nanoseconds.
+        stamp: Time of the last change in nanoseconds; in an archive the CRC-32.
         sha256: Digest of the content, or "" if it could not be read.
         problem: Why the file is left out, or "" if it is a good image.
         label: Number of the class, -1 if unknown.
@@ -34,7 +35,7 @@ class Entry:
 
     path: str
     size: int
-    mtime_ns: int
+    stamp: int
     sha256: str
     problem: str
     label: int
@@ -115,54 +116,55 @@ def load_manifest(path: Path) -> Manifest:
 
 
 def check_unchanged(
-    manifest: Manifest, settings: dict[str, Any], root: Path, paths: Sequence[str]
+    manifest: Manifest, settings: dict[str, Any], tree: Tree, names: Sequence[str]
 ) -> None:
-    """Refuse a folder that is no longer what it was when the run began.
+    """Refuse a folder or archive that is no longer what it was when the run began.
 
-    A file of the same size and time counts as unchanged without being read; if only the time
-    differs, as after copying the folder, the digest decides.
+    A file of the same size and stamp counts as unchanged without being read; if only the stamp
+    differs, as after copying a folder, the digest decides. Files that a limit left out may come
+    and go.
 
     Args:
         manifest: The stored manifest.
         settings: The options asked for now.
-        root: The folder.
-        paths: The image files found in it now, sorted.
+        tree: The folder or archive.
+        names: The image files found in it now, sorted.
 
     Raises:
         BadInput: Naming the first option or file that differs.
     """
     for name, value in settings.items():
-        if manifest.settings.get(name) != value:
+        before = manifest.settings.get(name, _DEFAULTS.get(name))
+        if before != value:
             raise BadInput(
-                f"the run began with {name} = {manifest.settings.get(name)!r} for {root}, not "
-                f"{value!r}: resume with the same, or start a new run."
+                f"the run began with {name} = {before!r} for {tree.root}, not {value!r}: resume "
+                "with the same, or start a new run."
             )
     advice = "restore it, or start a new run"
-    present = set(paths)
+    present = set(names)
     for entry in manifest.entries:
-        file = root / entry.path
+        place = tree.place(entry.path)
         if entry.path not in present:
-            raise BadInput(
-                f"{shown(str(file))} is missing, and was there when the run began: {advice}."
-            )
-        if _changed(entry, file):
-            raise BadInput(f"{shown(str(file))} changed since the run began: {advice}.")
+            raise BadInput(f"{place} is missing, and was there when the run began: {advice}.")
+        if _changed(entry, tree):
+            raise BadInput(f"{place} changed since the run began: {advice}.")
+    if settings.get("limit") == len(manifest.entries):
+        return
     added = sorted(present - {entry.path for entry in manifest.entries})
     if added:
         raise BadInput(
-            f"{shown(str(root / added[0]))} was added since the run began ({len(added):,} new "
-            "file(s)): move it away, or start a new run."
+            f"{tree.place(added[0])} was added since the run began ({len(added):,} new file(s)): "
+            "move it away, or start a new run."
         )
 
 
-def _changed(entry: Entry, file: Path) -> bool:
+def _changed(entry: Entry, tree: Tree) -> bool:
     try:
-        status = file.stat()
-        if status.st_size != entry.size:
+        status = tree.status(entry.path)
+        if status.size != entry.size:
             return True
-        if status.st_mtime_ns == entry.mtime_ns:
+        if status == Status(entry.size, entry.stamp):
             return False
-        with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest() != entry.sha256
+        return tree.digest(entry.path) != entry.sha256
     except OSError:
         return True

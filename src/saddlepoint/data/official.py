@@ -6,6 +6,7 @@ import gzip
 import math
 import tarfile
 import zlib
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from saddlepoint.data.description import Cifar10, Digits, FashionMnist, Mnist
 from saddlepoint.data.fetching import Remote, obtain
-from saddlepoint.data.resident import Examples, ResidentDataset
+from saddlepoint.data.reasons import reason_of
+from saddlepoint.data.resident import Examples, ResidentDataset, limited
 from saddlepoint.errors import BadInput
 
 _FASHION = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
@@ -94,6 +96,8 @@ _CIFAR_FOLDER = "cifar-10-batches-bin"
 _CIFAR_TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 _CIFAR_TEST = "test_batch.bin"
 _CIFAR_RECORD = 1 + 3 * 32 * 32
+# Several times what the largest file of these sets holds.
+_MOST_BYTES = 2**28
 
 Bytes = NDArray[np.uint8]
 
@@ -106,13 +110,19 @@ def open_digits(description: Digits) -> ResidentDataset:
     bunch = load_digits()
     pixels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
     examples = Examples(pixels, bunch.target.astype(np.int64), CLASSES["digits"])
-    return ResidentDataset("digits", examples, description.split, description.flip)
+    return _opened(description, examples)
 
 
 def open_idx(description: FashionMnist | Mnist) -> ResidentDataset:
     """Fashion-MNIST or MNIST from its four IDX files; errors as for ``idx_examples``."""
-    examples = idx_examples(description)
-    return ResidentDataset(description.kind, examples, description.split, description.flip)
+    return _opened(description, idx_examples(description))
+
+
+def _opened(
+    description: Digits | FashionMnist | Mnist | Cifar10, examples: Examples
+) -> ResidentDataset:
+    kept = limited(examples, description)
+    return ResidentDataset(description.kind, kept, description.split, description.flip)
 
 
 def idx_examples(description: FashionMnist | Mnist) -> Examples:
@@ -171,9 +181,13 @@ def read_idx(path: Path) -> Bytes:
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
+            # One byte more than is taken tells that there is too much, whatever was packed.
+            with gzip.GzipFile(fileobj=BytesIO(content)) as packed:
+                content = packed.read(_MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"{path} is damaged ({error}): {replace}.") from error
+        raise BadInput(f"{path} is damaged ({reason_of(error)}): {replace}.") from error
+    if len(content) > _MOST_BYTES:
+        raise BadInput(f"{path} unpacks to more than {_MOST_BYTES:,} bytes: {replace}.")
     if len(content) < 4 or content[:3] != b"\x00\x00\x08" or content[3] not in (1, 3):
         raise BadInput(f"{path} is not an IDX file of bytes (wrong magic number): {replace}.")
     start = 4 + 4 * content[3]
@@ -216,7 +230,7 @@ def open_cifar10(description: Cifar10) -> ResidentDataset:
         CLASSES["cifar10"],
         official_test=len(parts[-1]),
     )
-    return ResidentDataset("cifar10", examples, description.split, description.flip)
+    return _opened(description, examples)
 
 
 def _folder_members(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
@@ -237,11 +251,19 @@ def _tar_members(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
             for member in archive:
                 name = member.name.rpartition("/")[2]
                 file = archive.extractfile(member) if name in names else None
+                if file is not None and member.size > _MOST_BYTES:
+                    raise BadInput(
+                        f"{path} holds {name} with {member.size:,} bytes, and at most "
+                        f"{_MOST_BYTES:,} are taken: replace it."
+                    )
                 if file is not None:
                     contents[name] = file.read()
-    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+    except BadInput:
+        raise
+    except Exception as error:  # tarfile raises nearly anything on damaged archives.
         raise BadInput(
-            f"{path} is damaged ({error}): delete it, so that it is fetched again, or replace it."
+            f"{path} is damaged ({reason_of(error)}): delete it, so that it is fetched again, or "
+            "replace it."
         ) from error
     missing = [name for name in names if name not in contents]
     if missing:

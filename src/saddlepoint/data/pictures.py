@@ -5,17 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
-# Naming the formats keeps Pillow's many rarer decoders away from files that lie about theirs.
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-_ORIENTATION = 0x0112
+from saddlepoint.data.fitting import Rendering, fitted, in_channels
+from saddlepoint.data.pillow_warnings import load_tiff, without_pillow_warnings
+from saddlepoint.data.reasons import reason_of
 
-Colour = tuple[int, int, int]
+EXTENSIONS = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+)
+#: The formats, as a message names them.
+FORMATS = "PNG, JPEG, WebP, BMP, GIF or TIFF"
+# Naming the formats keeps Pillow's many rarer decoders away from files that lie about theirs.
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+_ORIENTATION, _WIDTH, _HEIGHT, _PHOTOMETRIC = 0x0112, 0x0100, 0x0101, 0x0106
+_FULL = 65535
 
 
 class UndecodableError(Exception):
@@ -23,57 +31,81 @@ class UndecodableError(Exception):
 
 
 @dataclass(frozen=True)
-class Rendering:
-    """How every image of a folder is made alike.
+class Header:
+    """What the head of a file tells without decoding it; the size is that of the upright image.
 
     Attributes:
         height: Pixels.
         width: Pixels.
-        channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
-        resize: crop, pad or stretch.
-        background: RGB colour behind transparent pixels and padding.
+        grey: Whether its mode or palette is grey.
+        transparent: Whether pixels may be transparent.
+        sixteen_bit: Whether it is grey with 16 bits.
+        deep_colour: Whether it has 16 bits in each of several channels, of which 8 are read.
+        more_pages: Whether pages follow the first.
     """
-
-    height: int
-    width: int
-    channels: int
-    resize: str
-    background: Colour
-
-
-@dataclass(frozen=True)
-class Header:
-    """What the head of a file tells without decoding it; the size is that of the upright image."""
 
     height: int
     width: int
     grey: bool
     transparent: bool
     sixteen_bit: bool
+    deep_colour: bool = False
+    more_pages: bool = False
 
 
-def read_header(path: Path) -> Header:
+@dataclass(frozen=True)
+class Facts:
+    """What only the pixels tell.
+
+    Attributes:
+        highest: The largest level of a grey 16-bit image; -1 for others.
+        upper: The largest upper byte of an image with 16 bits in each of several channels; -1
+            for others.
+        grey: Whether red, green and blue agree in every pixel.
+    """
+
+    highest: int
+    upper: int
+    grey: bool
+
+
+def read_header(file: Path | IO[bytes]) -> Header:
     """Read size and colour mode; an image counts as grey by its mode or palette.
 
     Raises:
-        UndecodableError: It is not an image of a known format.
+        UndecodableError: It is not an image of a known format, or of a kind without black and
+            white.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            width, height = image.size
-            if _orientation(image) >= 5:
-                width, height = height, width
-            return Header(
-                height=height,
-                width=width,
-                grey=image.mode in ("1", "L", "LA", "La")
-                or _is_deep(image)
-                or (image.mode in ("P", "PA") and _has_grey_palette(image)),
-                transparent=_is_transparent(image),
-                sixteen_bit=_is_deep(image),
-            )
+        with without_pillow_warnings(), Image.open(file, formats=_FORMATS) as image:
+            return header_of(image)
     except Exception as error:  # Pillow raises nearly anything on damaged files.
         raise UndecodableError(_reason(error)) from error
+
+
+def header_of(image: Image.Image) -> Header:
+    """What an opened image tells without its pixels; errors as for ``read_header``."""
+    _refuse_unscaled(image)
+    width, height = image.size
+    if _orientation(image) >= 5:
+        if image.format == "TIFF":
+            # Some versions of Pillow turn the size of a TIFF file by themselves, others do not.
+            tags = image.tag_v2  # type: ignore[attr-defined]
+            width, height = int(tags[_WIDTH]), int(tags[_HEIGHT])
+        width, height = height, width
+    if min(width, height) < 1:
+        raise UndecodableError("it has no pixels")
+    return Header(
+        height=height,
+        width=width,
+        grey=image.mode in ("1", "L", "LA", "La")
+        or _is_deep(image)
+        or (image.mode in ("P", "PA") and _has_grey_palette(image)),
+        transparent=_is_transparent(image),
+        sixteen_bit=_is_deep(image),
+        deep_colour=_is_deep_colour(image),
+        more_pages=image.format == "TIFF" and bool(getattr(image, "is_animated", False)),
+    )
 
 
 def render(source: Path | bytes, rendering: Rendering) -> NDArray[np.uint8]:
@@ -82,19 +114,50 @@ def render(source: Path | bytes, rendering: Rendering) -> NDArray[np.uint8]:
     Raises:
         UndecodableError: The file is unreadable, damaged, cut off, or too large to be trusted.
     """
+    return render_with_facts(source, rendering)[0]
+
+
+def render_with_facts(
+    source: Path | bytes, rendering: Rendering
+) -> tuple[NDArray[np.uint8], Facts]:
+    """As ``render``, and what the pixels tell."""
     try:
         file = BytesIO(source) if isinstance(source, bytes) else source
-        with Image.open(file, formats=_FORMATS) as image:
-            # JPEG can be decoded at 1/2, 1/4 or 1/8; twice the wanted size is still left for
-            # the antialiased reduction that follows.
+        with without_pillow_warnings(), Image.open(file, formats=_FORMATS) as image:
+            _refuse_unscaled(image)
+            # JPEG can be decoded at 1/2, 1/4 or 1/8; twice the size in question is still left
+            # for the antialiased reduction that follows.
             side = 2 * max(rendering.height, rendering.width)
             image.draft(None, (side, side))
-            image.load()
-            plain = plain_mode(_upright(image))
-        pixels = np.asarray(_fitted(_in_channels(plain, rendering), rendering))
+            return pixels_of(image, rendering)
     except Exception as error:  # As above.
         raise UndecodableError(_reason(error)) from error
-    return pixels.reshape(rendering.height, rendering.width, rendering.channels)
+
+
+def pixels_of(image: Image.Image, rendering: Rendering) -> tuple[NDArray[np.uint8], Facts]:
+    """Bring an opened image to (height, width, channels), and say what its pixels tell.
+
+    Raises:
+        UndecodableError: It is of a kind without black and white; or whatever Pillow raises.
+    """
+    _refuse_unscaled(image)
+    deep_colour, zero_is_white = _is_deep_colour(image), _zero_is_white(image)
+    if image.format == "TIFF":
+        load_tiff(image)
+    else:
+        image.load()
+    upright = _upright(image)
+    highest = upper = -1
+    if _is_deep(upright):
+        plain, highest = _from_deep(upright, rendering.bits, zero_is_white)
+    else:
+        plain = plain_mode(upright)
+    if deep_colour:
+        extrema = plain.convert("RGB").getextrema()
+        upper = max(int(high) for _, high in extrema)  # type: ignore[misc]
+    facts = Facts(highest, upper, _has_grey_pixels(plain))
+    pixels = np.asarray(fitted(in_channels(plain, rendering), rendering))
+    return pixels.reshape(rendering.height, rendering.width, rendering.channels), facts
 
 
 def _reason(error: Exception) -> str:
@@ -102,7 +165,20 @@ def _reason(error: Exception) -> str:
         return "too many pixels"
     if isinstance(error, Image.UnidentifiedImageError):
         return "not an image that can be read"
-    return str(error) or type(error).__name__
+    return reason_of(error)
+
+
+def _refuse_unscaled(image: Image.Image) -> None:
+    """Refuse numbers of which nobody says what is black and what is white."""
+    if image.mode == "F":
+        raise UndecodableError(
+            "floating-point values, which have no fixed black and white; convert it to 8 or 16 bits"
+        )
+    if image.mode == "I" and image.format == "TIFF":
+        raise UndecodableError(
+            "signed or 32-bit values, which have no fixed black and white; convert it to 8 or 16 "
+            "bits"
+        )
 
 
 def _orientation(image: Image.Image) -> int:
@@ -126,6 +202,22 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I")
 
 
+def _is_deep_colour(image: Image.Image) -> bool:
+    if _is_deep(image) or not getattr(image, "tile", None):
+        return False
+    # A tile is (decoder, box, offset, arguments), and the raw mode is the first argument.
+    arguments = image.tile[0][3]  # type: ignore[attr-defined]
+    raw = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return isinstance(raw, str) and ";16" in raw
+
+
+def _zero_is_white(image: Image.Image) -> bool:
+    # Pillow inverts such TIFF files of 1 to 8 bits, but not those of 16.
+    if image.format != "TIFF" or not _is_deep(image):
+        return False
+    return image.tag_v2.get(_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
+
+
 def _is_transparent(image: Image.Image) -> bool:
     return image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
 
@@ -140,78 +232,50 @@ def _has_grey_palette(image: Image.Image) -> bool:
     return bool((colours[:, :3] == colours[:, :1]).all())
 
 
+def _has_grey_pixels(plain: Image.Image) -> bool:
+    if plain.mode in ("L", "LA"):
+        return True
+    colours = np.asarray(plain)[..., :3]
+    # Nearly every colour image shows itself in a few of its pixels.
+    few = colours[::16, ::16]
+    return bool(
+        (few[..., 1:] == few[..., :1]).all() and (colours[..., 1:] == colours[..., :1]).all()
+    )
+
+
 def plain_mode(image: Image.Image) -> Image.Image:
     """Return the image as L, LA, RGB or RGBA."""
-    transparent = _is_transparent(image)
     if _is_deep(image):
-        levels = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
-        # 65535 levels onto 255, rounded; dropping the low byte would darken.
-        grey = Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8))
-        if not transparent:
-            return grey
-        seen = (levels != image.info["transparency"]).astype(np.uint8) * np.uint8(255)
-        return Image.merge("LA", (grey, Image.fromarray(seen)))
+        return _from_deep(image, 16, zero_is_white=False)[0]
+    transparent = _is_transparent(image)
     if image.mode in ("1", "L", "LA", "La"):
-        wanted = "LA" if transparent else "L"
+        mode = "LA" if transparent else "L"
     else:
-        wanted = "RGBA" if transparent else "RGB"
-    return image if image.mode == wanted and not _colour_key(image) else image.convert(wanted)
+        mode = "RGBA" if transparent else "RGB"
+    return image if image.mode == mode and not _colour_key(image) else image.convert(mode)
+
+
+def _from_deep(image: Image.Image, bits: int, zero_is_white: bool) -> tuple[Image.Image, int]:
+    """A grey 16-bit image as L or LA, and its largest level."""
+    levels = np.asarray(image).astype(np.int64)
+    if levels.min() < 0 or levels.max() > _FULL:
+        raise UndecodableError(
+            f"levels from {levels.min():,} to {levels.max():,}, outside the 0 to {_FULL:,} of 16 "
+            "bits"
+        )
+    seen = None
+    if _is_transparent(image):
+        seen = (levels != image.info["transparency"]).astype(np.uint8) * np.uint8(255)
+    if zero_is_white:
+        levels = _FULL - levels
+    white = 2**bits - 1
+    # All levels onto 255, rounded; dropping the low byte would darken.
+    scaled = (np.minimum(levels, white) * 255 + white // 2) // white
+    grey = Image.fromarray(scaled.astype(np.uint8))
+    if seen is not None:
+        grey = Image.merge("LA", (grey, Image.fromarray(seen)))
+    return grey, int(levels.max())
 
 
 def _colour_key(image: Image.Image) -> bool:
     return image.mode in ("L", "RGB") and "transparency" in image.info
-
-
-def _in_channels(image: Image.Image, rendering: Rendering) -> Image.Image:
-    """Return the image in the wanted number of channels; dropped alpha shows the background.
-
-    The background is put behind before any resizing, so that the hidden colour of transparent
-    pixels never bleeds into their neighbours.
-    """
-    if rendering.channels in (2, 4):
-        return image.convert("LA" if rendering.channels == 2 else "RGBA")
-    if image.mode in ("LA", "RGBA"):
-        behind = Image.new("RGBA", image.size, (*rendering.background, 255))
-        image = Image.alpha_composite(behind, image.convert("RGBA"))
-    return image.convert("L" if rendering.channels == 1 else "RGB")
-
-
-def _fitted(image: Image.Image, rendering: Rendering) -> Image.Image:
-    """Bring the image to the wanted size by the wanted rule."""
-    width, height = image.size
-    wide, high = rendering.width, rendering.height
-    if (width, height) == (wide, high):
-        return image
-    if rendering.resize == "stretch":
-        return _scaled(image, (wide, high), (0.0, 0.0, width, height))
-    if rendering.resize == "crop":
-        scale = max(wide / width, high / height)
-        part_wide, part_high = min(width, wide / scale), min(height, high / scale)
-        left, top = (width - part_wide) / 2, (height - part_high) / 2
-        box = (left, top, min(width, left + part_wide), min(height, top + part_high))
-        return _scaled(image, (wide, high), box)
-    scale = min(wide / width, high / height)
-    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = _scaled(image, inner, (0.0, 0.0, width, height))
-    canvas = Image.new(image.mode, (wide, high), _padding(rendering))
-    canvas.paste(small, ((wide - inner[0]) // 2, (high - inner[1]) // 2))
-    return canvas
-
-
-def _scaled(
-    image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]
-) -> Image.Image:
-    # Pillow widens the filter when it reduces, which is what antialiasing means, and it
-    # premultiplies LA and RGBA by alpha, so that hidden colours do not bleed.
-    return image.resize(size, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
-
-
-def _padding(rendering: Rendering) -> int | tuple[int, ...]:
-    """The colour of padding: the background, and transparent where alpha is kept."""
-    if rendering.channels == 3:
-        return rendering.background
-    if rendering.channels == 4:
-        return (*rendering.background, 0)
-    grey = Image.new("RGB", (1, 1), rendering.background).convert("L").getpixel((0, 0))
-    assert isinstance(grey, int)
-    return grey if rendering.channels == 1 else (grey, 0)

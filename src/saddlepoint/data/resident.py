@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from saddlepoint.data.batch import Batch
+from saddlepoint.data.bounds import check_batch
 from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.description import DataInfo, Split
+from saddlepoint.data.limiting import chosen_apart, limit_note
 from saddlepoint.data.order import Order
 from saddlepoint.data.pixels import as_batch, mirrored, upload
 from saddlepoint.data.splitting import SPLITS, Members, divide, members_of
@@ -30,6 +32,7 @@ class Examples:
         classes: Names of the labels.
         notes: What was decided or skipped, one sentence each.
         official_test: How many examples at the end form an official test set.
+        guessed_range: Range that floating-point images were taken to have, if nobody stated it.
     """
 
     values: NDArray[Any]
@@ -37,6 +40,30 @@ class Examples:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     official_test: int = 0
+    guessed_range: str | None = None
+
+
+def limited(examples: Examples, description: Any) -> Examples:
+    """Those of the examples that the source's limit keeps, and a note of it.
+
+    Raises:
+        BadInput: The limit leaves nothing of an official test set or beside it.
+    """
+    n, seed = len(examples.values), description.split.seed
+    choice = chosen_apart(n, description.limit, seed, examples.official_test)
+    if choice is None:
+        return examples
+    kept, tests = choice
+    said = limit_note(len(kept), n, seed, tests=tests, official_test=examples.official_test)
+    labels = examples.labels
+    return Examples(
+        examples.values[kept],
+        None if labels is None else labels[kept],
+        examples.classes,
+        (*examples.notes, said),
+        tests,
+        examples.guessed_range,
+    )
 
 
 def fingerprint(examples: Examples, members: Members) -> str:
@@ -91,6 +118,7 @@ class ResidentDataset(Dataset):
             counts={part: len(members) for part, members in self._members.items()},
             fingerprint=fingerprint(examples, self._members),
             centre=() if train is None else tuple(map(float, train.mean(0, dtype=np.float64))),
+            guessed_range=examples.guessed_range,
             scale=1.0 if train is None else _scale(train),
             notes=examples.notes,
         )
@@ -109,6 +137,7 @@ class ResidentDataset(Dataset):
         members = members_of(self._members, split, self.info.name)
         what = "training" if split == "train" else split
         order = Order(len(members), batch_size, seed=seed, rank=rank, world=world, what=what)
+        check_batch(self.info.shape, batch_size)
         values, labels = self._held_on(device)
         flip = self._flip and split == "train"
         return ResidentLoader(values, labels, self._partly_labelled, members, order, flip)

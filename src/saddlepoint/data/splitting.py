@@ -39,7 +39,8 @@ def divide(n: int, split: Split, official_test: int = 0, name: str = "the data")
     if trains < 2:
         raise BadInput(
             f"of the {n:,} example(s) of {name} the split leaves {max(0, trains)} for training, "
-            "and at least 2 are needed: add examples or lower split.validation and split.test."
+            "and at least 2 are needed: add examples, raise the limit if there is one, or lower "
+            "split.validation and split.test."
         )
     if official_test:
         last = numpy_generator(split.seed, "split", "test").permutation(official_test)

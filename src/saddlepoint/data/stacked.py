@@ -19,6 +19,7 @@ from typing_extensions import override
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.description import DataInfo, FashionMnist, StackedFashionMnist
+from saddlepoint.data.limiting import shares
 from saddlepoint.data.official import idx_examples, open_idx
 from saddlepoint.data.order import Order
 from saddlepoint.data.pixels import as_batch, mirrored, upload
@@ -54,6 +55,30 @@ def drawn(seed: int, split: str, members: NDArray[np.int64], count: int) -> NDAr
     """
     chosen = numpy_generator(seed, "stacked", split).integers(len(members), size=(count, CHANNELS))
     return members[chosen]
+
+
+def _within_limit(
+    description: StackedFashionMnist, counts: dict[str, int]
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """The counts cut to the limit in proportion, and a note; the first draws are kept.
+
+    Raises:
+        BadInput: A split that should have images is left with none, or training with fewer than 2.
+    """
+    total, limit = sum(counts.values()), description.limit
+    if limit is None or limit >= total:
+        return counts, ()
+    kept = dict(zip(counts, shares(limit, tuple(counts.values())), strict=True))
+    if kept["train"] < 2 or any(counts[split] and not kept[split] for split in counts):
+        raise BadInput(
+            f"limit = {limit:,} leaves {', '.join(f'{n:,} for {s}' for s, n in kept.items())} of "
+            f"{total:,} examples of {description.kind}: raise it."
+        )
+    each = ", ".join(f"{split} {kept[split]:,} of {counts[split]:,}" for split in counts)
+    return kept, (
+        f"{limit:,} of {total:,} examples were kept: the first draws of each split, seed "
+        f"{description.seed} ({each}).",
+    )
 
 
 class _Held:
@@ -92,6 +117,7 @@ class StackedDataset(Dataset):
             "validation": description.validation,
             "test": description.test,
         }
+        counts, notes = _within_limit(description, counts)
         for split, count in counts.items():
             if count and not len(members[split]):
                 raise BadInput(
@@ -120,7 +146,7 @@ class StackedDataset(Dataset):
             classes=tuple(f"{mode:03d}" for mode in range(CLASSES**CHANNELS)),
             counts=counts,
             fingerprint=digest.hexdigest(),
-            notes=base.notes,
+            notes=base.notes + notes,
         )
 
     @cached_property

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
-from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -16,14 +15,16 @@ import torch
 from numpy.typing import NDArray
 
 from saddlepoint.data.batch import Batch
+from saddlepoint.data.bounds import check_batch
 from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.description import DataInfo, Folder
-from saddlepoint.data.listing import shown
+from saddlepoint.data.fitting import Rendering
 from saddlepoint.data.manifest import Manifest
 from saddlepoint.data.order import Order
-from saddlepoint.data.pictures import Rendering, UndecodableError, render
+from saddlepoint.data.pictures import UndecodableError, render
 from saddlepoint.data.pixels import as_batch, mirrored, upload
 from saddlepoint.data.splitting import SPLITS, divide, members_of
+from saddlepoint.data.tree import Tree
 from saddlepoint.errors import BadInput
 
 # Batches decoded ahead of the one asked for; memory holds this many and one more.
@@ -39,11 +40,16 @@ class _Decoder:
     """
 
     def __init__(
-        self, paths: Sequence[Path], rendering: Rendering, members: NDArray[np.int64]
+        self,
+        tree: Tree,
+        names: Sequence[str],
+        rendering: Rendering,
+        members: NDArray[np.int64],
     ) -> None:
-        self._paths, self._rendering, self._members = paths, rendering, members
-        self.failed: set[Path] = set()
-        self._warned: set[Path] = set()
+        self._tree, self._names = tree, names
+        self._rendering, self._members = rendering, members
+        self.failed: set[str] = set()
+        self._warned: set[str] = set()
 
     def empty(self, n: int) -> NDArray[np.uint8]:
         """Room for ``n`` images, (n, H, W, C)."""
@@ -62,20 +68,21 @@ class _Decoder:
         for step in range(len(self._members)):
             index = int(self._members[(position + step) % len(self._members)])
             try:
-                return index, render(self._paths[index], self._rendering)
-            except UndecodableError:
-                self.failed.add(self._paths[index])
+                return index, render(self._tree.source(self._names[index]), self._rendering)
+            except (UndecodableError, OSError):
+                self.failed.add(self._names[index])
         raise BadInput(
             f"none of the {len(self._members):,} images can be read any more, the first is "
-            f"{shown(str(self._paths[int(self._members[0])]))}: restore the folder and resume."
+            f"{self._tree.place(self._names[int(self._members[0])])}: restore the folder and "
+            "resume."
         )
 
     def warn(self) -> None:
         """Say once of each file that it became unreadable."""
-        for path in sorted(self.failed - self._warned):
-            self._warned.add(path)
+        for name in sorted(self.failed - self._warned):
+            self._warned.add(name)
             warnings.warn(
-                f"{shown(str(path))} became unreadable; the next good image takes its place "
+                f"{self._tree.place(name)} became unreadable; the next good image takes its place "
                 f"({len(self._warned):,} such file(s) so far).",
                 RuntimeWarning,
                 stacklevel=3,
@@ -84,30 +91,34 @@ class _Decoder:
 
 @final
 class StreamingDataset(Dataset):
-    """A folder of images that are decoded when they are needed."""
+    """A folder or archive of images that are decoded when they are needed."""
 
-    def __init__(self, name: str, root: Path, manifest: Manifest, description: Folder) -> None:
+    def __init__(self, tree: Tree, manifest: Manifest, description: Folder) -> None:
         """Divide the good files of a manifest.
 
         Raises:
             BadInput: Too few of them.
         """
         good = [entry for entry in manifest.entries if not entry.problem]
-        self._paths = [root / entry.path for entry in good]
+        self._tree, self._names = tree, [entry.path for entry in good]
         self._rendering = manifest.rendering
-        self._members = divide(len(good), description.split, name=name)
+        self._members = divide(len(good), description.split, name=tree.name)
         self._flip, self._workers = description.flip, description.workers
         self._labels: NDArray[np.int64] | None = None
         if manifest.classes:
             self._labels = np.array([entry.label for entry in good], dtype=np.int64)
-        digest = hashlib.sha256(json.dumps(asdict(self._rendering), sort_keys=True).encode())
+        rendering = asdict(self._rendering)
+        if rendering["bits"] == 16:
+            # As it was before there were other depths, so that older runs know their data.
+            del rendering["bits"]
+        digest = hashlib.sha256(json.dumps(rendering, sort_keys=True).encode())
         for entry in good:
             digest.update(f"{entry.sha256} {entry.label};".encode())
         for split in SPLITS:
             digest.update(self._members[split].tobytes() + b";")
         size = self._rendering
         self.info = DataInfo(
-            name=name,
+            name=tree.name,
             shape=(size.channels, size.height, size.width),
             images=True,
             classes=manifest.classes,
@@ -130,7 +141,8 @@ class StreamingDataset(Dataset):
         members = members_of(self._members, split, self.info.name)
         what = "training" if split == "train" else split
         order = Order(len(members), batch_size, seed=seed, rank=rank, world=world, what=what)
-        decoder = _Decoder(self._paths, self._rendering, members)
+        check_batch(self.info.shape, batch_size)
+        decoder = _Decoder(self._tree, self._names, self._rendering, members)
         flip = self._flip and split == "train"
         return StreamingLoader(decoder, self._labels, order, flip, self._workers, device)
 
@@ -139,7 +151,7 @@ class StreamingDataset(Dataset):
         if n < 0:
             raise BadInput(f"n = {n}: the number of examples to take should not be negative.")
         members = members_of(self._members, split, self.info.name)
-        decoder = _Decoder(self._paths, self._rendering, members)
+        decoder = _Decoder(self._tree, self._names, self._rendering, members)
         with ThreadPoolExecutor(self._workers) as pool:
             work = _Work(decoder, np.arange(min(n, len(members))), pool, self._workers)
             return work.batch(self._labels, None, device)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from saddlepoint.data.description import Grid, Ring, Spirals, SwissRoll, TwoLines
-from saddlepoint.data.resident import Examples, ResidentDataset
+from saddlepoint.data.resident import Examples, ResidentDataset, limited
 from saddlepoint.errors import BadInput
 from saddlepoint.randomness import numpy_generator
 
@@ -66,6 +66,9 @@ def draw(description: Toy) -> tuple[NDArray[np.float32], NDArray[np.int64] | Non
     """Draw the points (N, 2) and their labels (N,), a function of the description alone.
 
     The label is the mode, arm or line; a swiss roll has none.
+
+    Raises:
+        BadInput: A point is too far away for float32.
     """
     n = description.examples
     rng = numpy_generator(description.seed, "toy", description.kind)
@@ -91,7 +94,11 @@ def draw(description: Toy) -> tuple[NDArray[np.float32], NDArray[np.int64] | Non
         case TwoLines():
             labels = rng.integers(2, size=n)
             points = np.stack([labels * description.distance, rng.random(n)], axis=1)
-    return points.astype(np.float32), labels
+    with np.errstate(over="ignore"):
+        drawn = points.astype(np.float32)
+    if not np.isfinite(drawn).all():
+        raise BadInput(f"{description.kind} as described reaches beyond float32: make it smaller.")
+    return drawn, labels
 
 
 def open_toy(description: Toy) -> ResidentDataset:
@@ -113,4 +120,5 @@ def open_toy(description: Toy) -> ResidentDataset:
         case _:
             count = 0
     classes = tuple(str(k) for k in range(count))
-    return ResidentDataset(description.kind, Examples(points, labels, classes), description.split)
+    examples = limited(Examples(points, labels, classes), description)
+    return ResidentDataset(description.kind, examples, description.split)

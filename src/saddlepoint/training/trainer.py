@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from saddlepoint.data.bounds import check_batch
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.description import Array, Folder
 from saddlepoint.data.manifest import MANIFEST_NAME
@@ -225,7 +226,10 @@ def _batch_size(run: Run, data: Dataset) -> int:
             f"--batch-size {asked} is larger than the {available} training examples of "
             f"{data.info.name}: use at most {available}."
         )
-    return asked if asked is not None else min(DEFAULT_BATCH, available)
+    size = asked if asked is not None else min(DEFAULT_BATCH, available)
+    # Asked before a network is made for examples of that size.
+    check_batch(data.info.shape, size)
+    return size
 
 
 def _resolved(job: Job, steps: int) -> dict[str, Any]:

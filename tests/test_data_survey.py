@@ -1,0 +1,64 @@
+"""What headers tell: sizes, colour and damage of a folder, without decoding a picture."""
+
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from saddlepoint.data import pictures
+from saddlepoint.data.description import Folder
+from saddlepoint.data.survey import survey
+from saddlepoint.errors import BadInput
+
+
+def fill(root, sizes, channels=3):
+    root.mkdir()
+    rng = np.random.default_rng(0)
+    for number, (height, width) in enumerate(sizes):
+        values = rng.integers(0, 256, (height, width, channels), dtype=np.uint8).squeeze()
+        Image.fromarray(values).save(root / f"{number:02}.png")
+    return root
+
+
+def test_sizes_are_counted_and_nothing_is_decoded(tmp_path, monkeypatch):
+    root = fill(tmp_path / "a", [(16, 20)] * 3 + [(30, 9)])
+    (root / "broken.png").write_bytes(b"no picture")
+    monkeypatch.setattr(pictures, "pixels_of", None)
+    told = survey(Folder(path=root))
+    assert told.readable == 4
+    assert told.unreadable == 1
+    assert told.sizes == Counter({(16, 20): 3, (30, 9): 1})
+    assert (told.grey, told.channels) == (False, 3)
+
+
+def test_grey_pictures_have_one_channel(tmp_path):
+    told = survey(Folder(path=fill(tmp_path / "a", [(16, 16)] * 2, channels=1)))
+    assert (told.grey, told.channels) == (True, 1)
+
+
+def test_a_zip_is_surveyed_like_its_folder(tmp_path):
+    root = fill(tmp_path / "a", [(16, 20)] * 3 + [(30, 9)])
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in root.iterdir():
+            archive.write(path, f"a/{path.name}")
+    assert survey(Folder(path=tmp_path / "a.zip")) == survey(Folder(path=root))
+
+
+def test_the_limit_is_surveyed_and_what_cannot_be_is_refused(tmp_path):
+    root = fill(tmp_path / "a", [(16, 16)] * 9)
+    assert survey(Folder(path=root, limit=4)).readable == 4
+    for path in root.iterdir():
+        path.write_bytes(b"no picture")
+    with pytest.raises(BadInput, match="none of the 9"):
+        survey(Folder(path=root))
+    with pytest.raises(BadInput, match="does not exist"):
+        survey(Folder(path=tmp_path / "nowhere"))
+
+
+def test_a_survey_needs_no_torch():
+    program = "import sys, saddlepoint.data.survey; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)

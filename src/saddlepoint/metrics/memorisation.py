@@ -222,8 +222,8 @@ def copying_estimate(fake: Tensor, held_out: Tensor) -> Estimate:
         low = min(low, float(special.expit(odds - reach)))
         high = max(high, float(special.expit(odds + reach)))
     scale = n * m / (_deviation(fake, held_out) or math.sqrt(n * m * (n + m + 1) / 12))
-    method = "Mann–Whitney statistic: DeLong's and Newcombe's variance"
-    return Estimate(z, (low - 0.5) * scale, (high - 0.5) * scale, method, m, n)
+    low, high = min((low - 0.5) * scale, z), max((high - 0.5) * scale, z)
+    return Estimate(z, low, high, "Mann–Whitney, DeLong's and Newcombe's variance", m, n)
 
 
 def _placements(values: Array, others: Array) -> Array:
@@ -241,8 +241,9 @@ def _newcombe(theta: float, n: int, m: int) -> tuple[float, float]:
         shape = 1 + pairs * ((1 - t) / (2 - t) + t / (1 + t))
         return abs(theta - t) - quantile * math.sqrt(t * (1 - t) * shape / (n * m))
 
-    low = float(optimize.brentq(excess, 0.0, theta)) if theta > 0 else 0.0
-    high = float(optimize.brentq(excess, theta, 1.0)) if theta < 1 else 1.0
+    # at 0 and 1 the variance vanishes, and a θ̂ there would solve the equation itself
+    low = float(optimize.brentq(excess, 0.0, min(theta, 1 - 1e-9))) if theta > 0 else 0.0
+    high = float(optimize.brentq(excess, max(theta, 1e-9), 1.0)) if theta < 1 else 1.0
     return low, high
 
 

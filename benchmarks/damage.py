@@ -32,9 +32,9 @@ from saddlepoint import pictures, recipes
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.description import describe_data
 from saddlepoint.data.opening import open_data
-from saddlepoint.evaluation.scorer import Scorer, Settings
 from saddlepoint.evaluation.progress import telling
 from saddlepoint.evaluation.result import Row
+from saddlepoint.evaluation.scorer import Scorer, Settings
 from saddlepoint.evaluation.showing import number
 from saddlepoint.evaluation.sides import Reference, Side, drawn
 from saddlepoint.learners.build import build_learner

@@ -20,7 +20,9 @@ def test_the_bands_add_up_to_the_variance(size: tuple[int, int]) -> None:
     assert torch.allclose(band_powers(x + 7), band_powers(x)), "the mean is in no band"
 
 
-@pytest.mark.parametrize(("cycles", "band"), [(1, 3), (2, 2), (3, 2), (4, 1), (7, 1), (8, 0), (15, 0)])
+@pytest.mark.parametrize(
+    ("cycles", "band"), [(1, 3), (2, 2), (3, 2), (4, 1), (7, 1), (8, 0), (15, 0)]
+)
 def test_a_wave_has_its_power_in_its_octave(cycles: int, band: int) -> None:
     """A wave of k cycles in 32 pixels has the radius k/32 and the power ½."""
     t = torch.arange(32) / 32

@@ -16,13 +16,14 @@ from saddlepoint.evaluation.view import View
 from saddlepoint.metrics import (
     birthday,
     classified,
+    memorisation,
     modes,
     parzen,
     similarity,
     spectrum,
     two_sample,
 )
-from saddlepoint.metrics.estimate import LEVEL, Estimate, blocks, jackknife, proportion
+from saddlepoint.metrics.estimate import Estimate, blocks, jackknife, proportion
 
 PARZEN_CHOOSERS = 1000  # validation images that choose the width, as in 2014
 SCORES: dict[str, Score] = {}
@@ -84,11 +85,14 @@ def _memorisation(view: View) -> Figure:
 
 
 def _copying(view: View) -> Figure:
-    z, n = view.memory.z, len(view.memory.nearest.distances)
-    # The statistic is standard normal for fresh data, whatever the data: its deviation is 1.
-    half = float(stats.norm.ppf((1 + LEVEL) / 2))
-    estimate = Estimate(z, z - half, z + half, "standard normal under fresh data", 0, n)
-    return Figure("copying", estimate, float(2 * stats.norm.sf(abs(z))))
+    found = view.memory
+    fake, held_out = found.nearest.distances[:, 0], found.held_out.distances[:, 0]
+    estimate = memorisation.copying_estimate(fake, held_out)
+    note = (
+        "copying: fresh data have a C_T between −1.96 and 1.96 in 95 of 100 draws; the interval "
+        "is that of the candidate's own expected C_T."
+    )
+    return Figure("copying", estimate, float(2 * stats.norm.sf(abs(found.z))), (note,))
 
 
 def _support(view: View) -> Figure:
@@ -101,7 +105,10 @@ def _support(view: View) -> Figure:
     else:
         unknown = Estimate(math.nan, math.nan, math.nan, "none", 0, len(view.fake))
         return Figure("support", unknown, notes=("the real examples are full of copies.",))
-    note = f"support: duplicates are pairs as close as {rate:g} of the pairs of real examples."
+    note = (
+        "support: the effective number 1/Σp², an order of magnitude; duplicates are pairs as close "
+        f"as {rate:g} of the pairs of real examples."
+    )
     return Figure(
         "support", birthday.support_estimate(view.fake_features, threshold), notes=(note,)
     )

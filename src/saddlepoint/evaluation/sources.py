@@ -10,8 +10,8 @@ from torch import Tensor
 
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.description import Array, Folder, describe_data
-from saddlepoint.data.folder import Survey, survey
 from saddlepoint.data.opening import open_data
+from saddlepoint.data.survey import Survey, survey
 from saddlepoint.errors import BadInput
 from saddlepoint.evaluation.sides import (
     LEAST,
@@ -243,7 +243,7 @@ def _common_size(folders: list[_Given], preparation: Preparation) -> tuple[Size,
         assert side.survey is not None
         asked = side.folder.size
         if asked is not None:
-            sizes.append((asked, asked) if isinstance(asked, int) else asked)
+            sizes.append((asked, asked) if isinstance(asked, int) else (asked[0], asked[1]))
         else:
             sizes.append(next(iter(side.survey.sizes)) if len(side.survey.sizes) == 1 else None)
     known = [size for size in sizes if size is not None]

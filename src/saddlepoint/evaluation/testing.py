@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from saddlepoint.metrics.estimate import LEVEL, Estimate, difference, jackknife
+from saddlepoint.metrics.estimate import LEVEL, Estimate, difference, skewed_jackknife
 
 Scope = Literal["method", "checkpoint"]
 
@@ -97,6 +97,10 @@ def _mean(estimates: Sequence[Estimate]) -> Estimate:
     """The mean over seeds, block by block."""
     if len(estimates) == 1:
         return estimates[0]
-    replicates = np.mean([e.replicates for e in estimates], axis=0)
+    first = estimates[0]
     value = float(np.mean([e.value for e in estimates]))
-    return jackknife(value, replicates.tolist(), estimates[0].n_real, estimates[0].n_fake)
+    replicates = np.mean([e.replicates for e in estimates], axis=0).tolist()
+    influences: list[float] = []
+    if all(len(e.influences) == len(first.influences) for e in estimates):
+        influences = np.mean([e.influences for e in estimates], axis=0).tolist()
+    return skewed_jackknife(value, replicates, first.n_real, first.n_fake, influences)

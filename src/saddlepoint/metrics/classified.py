@@ -122,10 +122,16 @@ def mode_coverage(
     2,600 samples a class, even, tilted, collapsed and heavy-tailed samplers) it covers in 92 % or
     more; with classes missing it is too wide, because classes might be rare rather than missing.
 
-    For the number found, the interval is ± 1.96 standard deviations of a multinomial with shares
-    between the smoothest and those seen, with (singletons + 1) / (n + 1) unseen for the upper end
-    and singletons / n for the lower one: finding k classes, each of them often, says that n samples
-    find at least k, but not that the next n find no more.
+    For the number found, the interval is ± (1.96 σ + min(σ², 1)/2), the second term because the
+    number is whole, with σ² the variance of that of a multinomial sample. Unseen classes share
+    (singletons + 1) / (n + 1) for the upper end and singletons / n for the lower one: finding k
+    classes, each of them often, says that n samples find at least k, but not that the next n find
+    no more. For the classes seen σ² is the larger one of two: with their shares as seen, and with
+    those between them and the smoothest. The first knows that a class seen once was nearly missed,
+    whatever the reference says of it; the second, where classes are many and counts are small, that
+    not every class seen once is rare. Simulated with up to half of the classes rare (0.3 to 5
+    expected samples each, of 10 to 1,000 classes) it covers in 90 % or more. It is about an
+    expectation: [9.1, 10] beside 10 found says that other n samples may well miss one.
 
     Args:
         labels_or_probabilities: Classes (n,) as integers from 0, or p(y|x) (n, classes), of which
@@ -164,11 +170,9 @@ def mode_coverage(
         method = "noncentral χ² about simulated floor"
         kl = Estimate(value, low, high, method, n_real, n)
     found = int((counts[present] > 0).sum())
-    above = _deviation_of_found(target + weight * (spread - target), n)
-    target, spread = _smoothest(counts, shares, spare=0)
-    below = _deviation_of_found(target + weight * (spread - target), n)
-    quantile = float(stats.norm.ppf((1 + LEVEL) / 2))
-    low, high = max(found - quantile * below, 0.0), min(found + quantile * above, float(total))
+    above = _reach_of_found(target, spread, weight, n)
+    below = _reach_of_found(*_smoothest(counts, shares, spare=0), weight, n)
+    low, high = max(found - below, 0.0), min(found + above, float(total))
     method = "multinomial, unseen classes by Good–Turing"
     return ModeCoverage(Estimate(found, low, high, method, n_real, n), kl, total)
 
@@ -244,14 +248,22 @@ def _ends(
     return max(min(end(1 - tail), value), 0.0), max(end(tail), value, above)
 
 
-def _deviation_of_found(q: Array, n: int) -> float:
-    """Standard deviation of the number of classes found in n samples of shares ``q``.
+def _reach_of_found(target: Array, spread: Array, weight: float, n: int) -> float:
+    """Half of the interval of the number found, from shares as seen or nearer to the target."""
+    mixed = target + weight * (spread - target)
+    variance = max(_variance_of_found(mixed, n), _variance_of_found(spread, n))
+    quantile = float(stats.norm.ppf((1 + LEVEL) / 2))
+    return quantile * math.sqrt(variance) + min(variance, 1.0) / 2
+
+
+def _variance_of_found(q: Array, n: int) -> float:
+    """Variance of the number of classes found in n samples of shares ``q``.
 
     Σ eᵧ(1 − eᵧ) − (Σ n qᵧ eᵧ)²/n with eᵧ = (1 − qᵧ)ⁿ: independent Poisson counts, given their sum.
     """
     empty = np.where(q < 1, np.exp(n * np.log1p(-np.minimum(q, 1 - 1e-16))), 0.0)
     variance = (empty * (1 - empty)).sum() - (n * q * empty).sum() ** 2 / n
-    return math.sqrt(max(float(variance), 0.0))
+    return max(float(variance), 0.0)
 
 
 def _counts(labels_or_probabilities: Tensor, classes: int) -> Array:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from saddlepoint.errors import BadInput
-from saddlepoint.metrics.estimate import BLOCKS, Estimate, blocks, jackknife
+from saddlepoint.metrics.estimate import BLOCKS, Estimate, blocks, skewed_jackknife
 
 ROWS = 512  # rows turned into float64 at a time
 LEAF = 160  # columns below which halving a symmetric product no longer pays
@@ -151,9 +151,9 @@ def frechet_distance(real: Moments, fake: Moments) -> float:
 def frechet_estimate(real: Tensor, fake: Tensor) -> Estimate:
     """Fréchet distance of features with its interval.
 
-    From block moments: those of all blocks together, less those of one block of the real and one
-    of the generated samples at a time. Where neither side has more samples than dimensions,
-    products of samples (n × n) take the place of covariances (d × d).
+    From block moments: those of all blocks together, less or plus those of one block of the real
+    and one of the generated samples at a time, 1 + 2 · 20 distances. Where neither side has more
+    samples than dimensions, products of samples (n × n) take the place of covariances (d × d).
 
     The interval is for the distance's expectation at this n, bias included, and not for its limit:
     that is ``frechet_infinite_estimate``.
@@ -166,9 +166,16 @@ def frechet_estimate(real: Tensor, fake: Tensor) -> Estimate:
         BadInput: Different widths, or values that are not finite.
         ValueError: Fewer than 40 samples on a side.
     """
-    whole = _leave_out(real, fake, [range(BLOCKS)])
-    found = jackknife(float(whole.values[0]), whole.without[:, 0].tolist(), len(real), len(fake))
-    return replace(found, low=max(float(found.low), 0.0), high=float(found.high))
+    whole = _reweigh(real, fake, [range(BLOCKS)])
+    without, twice = whole.without[:, 0], whole.twice[:, 0]
+    found = skewed_jackknife(
+        float(whole.values[0]),
+        without.tolist(),
+        len(real),
+        len(fake),
+        ((twice - without) / 2).tolist(),
+    )
+    return replace(found, low=max(found.low, 0.0))
 
 
 def frechet_infinite_estimate(real: Tensor, fake: Tensor) -> Estimate:
@@ -180,8 +187,8 @@ def frechet_infinite_estimate(real: Tensor, fake: Tensor) -> Estimate:
     line in 1/n + 1/m is fitted to the three averages by least squares; n/m being the same at all
     sizes, its value at 0 has lost a/n and b/m both. Every sample has the same weight.
 
-    The interval is the delete-block jackknife of the whole procedure. A block belongs to one
-    subset of each size, so that it costs 6 + 3 · 20 distances.
+    The interval is the jackknife of the whole procedure. A block belongs to one subset of each
+    size, so that it costs 6 + 2 · 3 · 20 distances.
 
     The line may end below zero, where no distance is: the estimate is then 0, and its interval is
     moved up with it, which covers no less. The estimate is as good as the line, which needs every
@@ -200,16 +207,19 @@ def frechet_infinite_estimate(real: Tensor, fake: Tensor) -> Estimate:
         for parts in PARTS
         for i in range(parts)
     ]
-    found = _leave_out(real, fake, subsets)
+    found = _reweigh(real, fake, subsets)
     counts = np.array([[part.stop - part.start for part in blocks(len(s))] for s in (real, fake)])
     sizes = np.array([counts[:, subset].sum(1) for subset in subsets])
     inside = np.array([[b in subset for subset in subsets] for b in range(BLOCKS)])
-    replicates = [
-        _intercept(1 / (sizes - np.outer(inside[b], counts[:, b])), found.without[b])
-        for b in range(BLOCKS)
-    ]
-    value = _intercept(1 / sizes, found.values)
-    estimate = jackknife(max(value, 0.0), replicates, len(real), len(fake))
+    changes = [np.outer(inside[b], counts[:, b]) for b in range(BLOCKS)]
+    without, twice = (
+        np.array([_intercept(1 / (sizes + sign * c), d) for c, d in zip(changes, ds, strict=True)])
+        for sign, ds in ((-1, found.without), (1, found.twice))
+    )
+    value = max(_intercept(1 / sizes, found.values), 0.0)
+    estimate = skewed_jackknife(
+        value, without.tolist(), len(real), len(fake), ((twice - without) / 2).tolist()
+    )
     method = f"{estimate.method}, extrapolated in 1/n and 1/m"
     return replace(estimate, low=max(estimate.low, 0.0), method=method)
 
@@ -244,26 +254,28 @@ def same_width(real: Tensor, fake: Tensor) -> None:
         )
 
 
-class _LeaveOut(NamedTuple):
-    """Distances of subsets, and of the same subsets without each block.
+class _Reweighed(NamedTuple):
+    """Distances of subsets, and of the same subsets without each block and with it twice.
 
     Attributes:
         values: (subsets,).
         without: (blocks, subsets); where a block is not in the subset, the subset's distance.
+        twice: The same with the block counted twice.
     """
 
     values: np.ndarray
     without: np.ndarray
+    twice: np.ndarray
 
 
-def _leave_out(real: Tensor, fake: Tensor, subsets: Sequence[range]) -> _LeaveOut:
-    """Distances of subsets, which are runs of blocks, with and without each of their blocks."""
+def _reweigh(real: Tensor, fake: Tensor, subsets: Sequence[range]) -> _Reweighed:
+    """Distances of subsets, which are runs of blocks, without and with twice each of these."""
     same_width(real, fake)
     thin = max(len(real), len(fake)) <= real.shape[1]
     return _from_rows(real, fake, subsets) if thin else _from_moments(real, fake, subsets)
 
 
-def _from_moments(real: Tensor, fake: Tensor, subsets: Sequence[range]) -> _LeaveOut:
+def _from_moments(real: Tensor, fake: Tensor, subsets: Sequence[range]) -> _Reweighed:
     parts = list(zip(blocks(len(real)), blocks(len(fake)), strict=True))
     none = (Moments.of(real[:0]), Moments.of(fake[:0]))
     whole = [none] * len(subsets)
@@ -273,19 +285,19 @@ def _from_moments(real: Tensor, fake: Tensor, subsets: Sequence[range]) -> _Leav
             if b in subset:
                 whole[k] = (whole[k][0].plus(block[0]), whole[k][1].plus(block[1]))
     values = [frechet_distance(*pair) for pair in whole]
-    without = np.tile(values, (len(parts), 1))
+    without, twice = np.tile(values, (2, len(parts), 1))
     for b, (i, j) in enumerate(parts):
         # Made once more rather than kept: twenty blocks of covariances would fill the memory.
         block = (Moments.of(real[i]), Moments.of(fake[j]))
         for k, subset in enumerate(subsets):
             if b in subset:
-                without[b, k] = frechet_distance(
-                    whole[k][0].minus(block[0]), whole[k][1].minus(block[1])
-                )
-    return _LeaveOut(np.array(values), without)
+                x, y = whole[k]
+                without[b, k] = frechet_distance(x.minus(block[0]), y.minus(block[1]))
+                twice[b, k] = frechet_distance(x.plus(block[0]), y.plus(block[1]))
+    return _Reweighed(np.array(values), without, twice)
 
 
-def _from_rows(real: Tensor, fake: Tensor, subsets: Sequence[range]) -> _LeaveOut:
+def _from_rows(real: Tensor, fake: Tensor, subsets: Sequence[range]) -> _Reweighed:
     parts = list(zip(blocks(len(real)), blocks(len(fake)), strict=True))
 
     def distance(members: list[int]) -> float:
@@ -295,11 +307,12 @@ def _from_rows(real: Tensor, fake: Tensor, subsets: Sequence[range]) -> _LeaveOu
         )
 
     values = [distance(list(subset)) for subset in subsets]
-    without = np.tile(values, (len(parts), 1))
+    without, twice = np.tile(values, (2, len(parts), 1))
     for k, subset in enumerate(subsets):
         for b in subset:
             without[b, k] = distance([other for other in subset if other != b])
-    return _LeaveOut(np.array(values), without)
+            twice[b, k] = distance([*subset, b])
+    return _Reweighed(np.array(values), without, twice)
 
 
 def _thin_distance(real: Tensor, fake: Tensor) -> float:

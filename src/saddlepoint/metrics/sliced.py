@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from saddlepoint.errors import BadInput
-from saddlepoint.metrics.estimate import Estimate, blocks, jackknife
+from saddlepoint.metrics.estimate import Estimate, blocks, skewed_jackknife
 from saddlepoint.metrics.frechet import NOT_FINITE, same_width
 
 HELD = 2**21  # projected values held at a time
@@ -83,7 +83,7 @@ def sliced_estimate(real: Tensor, fake: Tensor, projections: int = 512, seed: in
                 ).sum()
             )
     value, *without = [_root(float(total)) for total in totals / projections]
-    found = jackknife(value, without, len(real), len(fake))
+    found = skewed_jackknife(value, without, len(real), len(fake))
     return replace(found, low=max(found.low, 0.0))
 
 

@@ -368,7 +368,7 @@ def test_standardising_scales_the_data_in_and_the_samples_back(tmp_path: Path) -
     assert inside.mean(0).abs().max() < 0.15
     assert inside.std() == pytest.approx(1, abs=0.1)
     z = torch.zeros(64, 64, dtype=torch.float64)
-    learner._blocks = lambda n, seed: [(z, n)]
+    learner._blocks = lambda n, seed, first: [(z, n)]
     expected = learner.generator(z)[:5] * data.info.scale + torch.tensor(data.info.centre)
     torch.testing.assert_close(learner.sample(5, seed=0), expected.detach(), check_dtype=False)
     # and through a whole run, sampled from its directory

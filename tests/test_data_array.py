@@ -222,6 +222,69 @@ def test_npz_and_npy_files(tmp_path):
         open_data(Array(path=tmp_path / "e.npy", key="x"))
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("x_train", "x_test", "y_train", "y_test"),
+        ("images_train", "images_test", "labels_train", "labels_test"),
+        ("train_images", "test_images", "train_labels", "test_labels"),
+    ],
+)
+def test_an_official_test_set_in_a_file_stays_one(tmp_path, names):
+    train, test = np.full((20, 9, 9), 100, np.uint8), np.full((5, 9, 9), 200, np.uint8)
+    labels = np.arange(20)[:, None] % 3, np.arange(5)[:, None] % 4
+    np.savez(tmp_path / "a.npz", **dict(zip(names, (train, test, *labels), strict=True)), z=train)
+    data = open_data(Array(path=tmp_path / "a.npz"))
+    assert data.info.counts == {"train": 18, "validation": 2, "test": 5}
+    assert data.info.classes == ("0", "1", "2", "3")
+    assert data.info.notes[:2] == (
+        f"{names[1]} is the official test set: 5 of 25 examples.",
+        "Not read: z.",
+    )
+    for split, level in (("train", 100), ("validation", 100), ("test", 200)):
+        assert (((data.take(split, 99, CPU).x + 1) * 127.5).round() == level).all()
+    assert sorted(data.take("test", 9, CPU).label.tolist()) == [0, 0, 1, 2, 3]
+    alone = open_data(Array(path=tmp_path / "a.npz", key=names[0]))
+    assert sum(alone.info.counts.values()) == 20
+    cut = open_data(Array(path=tmp_path / "a.npz", limit=10))
+    assert cut.info.counts == {"train": 7, "validation": 1, "test": 2}
+
+
+def test_one_range_is_found_over_training_and_test(tmp_path):
+    train, test = np.full((20, 9, 9), 0.5), np.full((5, 9, 9), -0.5)
+    np.savez(tmp_path / "a.npz", x_train=train, x_test=test)
+    data = open_data(Array(path=tmp_path / "a.npz"))
+    assert data.info.guessed_range == "-1..1"
+    assert (data.take("train", 1, CPU).x == 0.5).all()
+    stated = open_data(Array(path=tmp_path / "a.npz", value_range="-1..1"))
+    assert stated.info.guessed_range is None
+    assert open_data(describe_data(images(9, 8, 8))).info.guessed_range is None
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        (
+            {"x_test": np.zeros((5, 9, 8))},
+            r"float64 of shape \(5, 9, 8\): make them alike, or pass",
+        ),
+        ({"x_test": np.zeros((5, 9, 9), np.uint8)}, r"and uint8 of shape"),
+        ({"x_test": np.zeros((0, 9, 9))}, r"x_test in .* holds no examples"),
+        ({"x_test": np.float64(3)}, r"of shape \(\)"),
+        ({"x_test": np.zeros((5, 9, 9)), "y_train": np.zeros(20)}, r"holds y_train, and no labels"),
+        ({"x_test": np.zeros((5, 9, 9)), "y_test": np.zeros(5)}, r"holds y_test, and no labels"),
+        (
+            {"x_test": np.zeros((5, 9, 9)), "y_test": np.zeros(4), "y_train": np.zeros(20)},
+            r"y_test in .* has the shape \(4,\), and 5 examples need",
+        ),
+    ],
+)
+def test_test_sets_that_do_not_fit_are_refused(tmp_path, arrays, sentence):
+    np.savez(tmp_path / "a.npz", x_train=np.zeros((20, 9, 9)), **arrays)
+    with pytest.raises(BadInput, match=sentence):
+        open_data(Array(path=tmp_path / "a.npz"))
+
+
 class Trap:
     """Unpickling it would write a file."""
 

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from saddlepoint.data import pictures
-from saddlepoint.data.description import Folder
+from saddlepoint.data.description import Folder, describe_data
+from saddlepoint.data.natural_shape import natural_shape
+from saddlepoint.data.opening import open_data
 from saddlepoint.data.survey import survey
 from saddlepoint.errors import BadInput
 
@@ -62,3 +64,46 @@ def test_the_limit_is_surveyed_and_what_cannot_be_is_refused(tmp_path):
 def test_a_survey_needs_no_torch():
     program = "import sys, saddlepoint.data.survey; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("name", ["digits", "ring", "grid", "swiss-roll", "spirals", "two-lines"])
+def test_natural_shapes_of_built_in_data(name):
+    described = describe_data(name)
+    assert natural_shape(described) == open_data(described).info.shape
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("mnist", (1, 28, 28)),
+        ("fashion-mnist", (1, 28, 28)),
+        ("cifar10", (3, 32, 32)),
+        ("stacked-fashion-mnist", (3, 28, 28)),
+    ],
+)
+def test_natural_shapes_need_no_files(name, shape, tmp_path):
+    assert natural_shape(describe_data(name, root=tmp_path, download=False)) == shape
+
+
+def test_natural_shapes_of_folders_and_arrays(tmp_path):
+    root = fill(tmp_path / "a", [(16, 20)] * 4)
+    mixed = fill(tmp_path / "b", [(16, 20), (9, 30), (30, 30)], channels=1)
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "a.npy", rng.random((5, 3, 9, 12)))
+    np.savez(tmp_path / "b.npz", x_train=rng.random((5, 9, 12)), x_test=rng.random((5, 9, 12)))
+    np.savez(tmp_path / "c.npz", x=rng.random((5, 4)), y=np.arange(5))
+    for source, settings in (
+        (root, {}),
+        (root, {"size": (8, 9), "channels": 4}),
+        (mixed, {}),
+        (tmp_path / "a.npy", {}),
+        (tmp_path / "b.npz", {}),
+        (tmp_path / "c.npz", {}),
+        (rng.random((5, 9, 12, 2)), {}),
+        ([Image.new("RGB", (20 + i, 20)) for i in range(4)], {"size": 16}),
+    ):
+        described = describe_data(source, **settings)
+        assert natural_shape(described) == open_data(described).info.shape
+    (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-9])
+    with pytest.raises(BadInput, match="are there"):
+        natural_shape(describe_data(tmp_path / "a.npy"))

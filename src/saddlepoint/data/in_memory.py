@@ -20,7 +20,7 @@ from saddlepoint.data.items import (
     to_numpy,
 )
 from saddlepoint.data.pictures import Facts, Header, header_of, pixels_of
-from saddlepoint.data.pillow_warnings import without_pillow_warnings
+from saddlepoint.data.pillow_warnings import load, without_pillow_warnings
 from saddlepoint.data.reasons import reason_of
 from saddlepoint.data.survey import choose_rendering
 from saddlepoint.description import validated
@@ -28,6 +28,7 @@ from saddlepoint.errors import BadInput, did_you_mean
 
 #: Settings of a folder that say how images are made alike; images in memory take them too.
 RENDERING = ("size", "resize", "channels", "background", "bits")
+_JUDGED = 2000
 
 
 def describe_in_memory(value: Any, settings: dict[str, Any]) -> Array:
@@ -61,14 +62,18 @@ def describe_in_memory(value: Any, settings: dict[str, Any]) -> Array:
             )
         return _holding(described, values, labels)
     items = Items(values, described.limit, described.split.seed)
-    examples, labels = _gathered(items, values, labels)
+    examples, headers, labels = _gathered(items, values, labels)
+    before: tuple[str, ...] = items.notes
+    if is_torch_dataset(values):
+        name = type(values).__name__
+        before += (f"Each item of the {name} was read once: what it draws at random is fixed.",)
     if not rendering and not any(isinstance(each, Image.Image) for _, each in examples):
         stacked = _stacked(examples)
         if stacked is not None:
-            return _holding(described, stacked, labels, items.notes)
-    pixels, notes = _rendered(examples, described, rendering, settings)
+            return _holding(described, stacked, labels, before)
+    pixels, notes = _rendered(examples, headers, described, rendering, settings)
     plain = described.replace(layout="NHWC", value_range="0..255")
-    return _holding(plain, pixels, labels, (*items.notes, *notes))
+    return _holding(plain, pixels, labels, before + notes)
 
 
 def _holding(described: Array, values: Any, labels: Any, notes: tuple[str, ...] = ()) -> Array:
@@ -123,9 +128,13 @@ def _listed(value: Any) -> Any:
 Examples = list[tuple[int, Any]]
 
 
-def _gathered(items: Items, values: Any, labels: Any) -> tuple[Examples, Any]:
-    """All examples with their index (PIL images, or NumPy arrays), and their labels."""
+def _gathered(items: Items, values: Any, labels: Any) -> tuple[Examples, dict[int, Header], Any]:
+    """All examples with their index (PIL images, or NumPy arrays), and their labels.
+
+    In between are the headers of the PIL images, by index.
+    """
     examples: Examples = []
+    headers: dict[int, Header] = {}
     numbers: list[int] = []
     held, memory = 0, physical_memory()
     for index, each, label in items:
@@ -133,19 +142,21 @@ def _gathered(items: Items, values: Any, labels: Any) -> tuple[Examples, Any]:
             each = to_numpy(each, f"item {index:,} of the data")
             held += each.nbytes
         else:
+            header = _attempt(index, header_of, each)
+            # Loaded here, since an image that is not keeps its file open.
+            _attempt(index, load, each)
+            headers[index] = header
             held += each.width * each.height * len(each.getbands())
-        if not examples:
-            check_memory(
-                held * items.expected,
-                f"{items.expected:,} items as large as the first need",
-                "pass a limit, or write them to a folder, which can be streamed",
-            )
-        elif memory is not None and held > memory:
-            raise BadInput(
-                f"the first {len(examples):,} of {items.expected:,} items fill the "
-                f"{in_bytes(memory)} of this machine: pass a limit, or write them to a folder."
-            )
         examples.append((index, each))
+        n = len(examples)
+        # Items differ in size, so of a few thousand the rest is judged with a wide margin.
+        about = held * items.expected // n
+        if memory is not None and (held > memory or (n == _JUDGED and about > 8 * memory)):
+            raise BadInput(
+                f"the first {n:,} of {items.expected:,} items take {in_bytes(held)}, all of them "
+                f"about {in_bytes(about)}, and this machine has {in_bytes(memory)}: pass a limit, "
+                "or write them to a folder, which can be streamed."
+            )
         if label is not None:
             numbers.append(label_number(label, index))
         if (label is None and numbers) or len(numbers) not in (0, len(examples)):
@@ -161,8 +172,8 @@ def _gathered(items: Items, values: Any, labels: Any) -> tuple[Examples, Any]:
                 f"the labels have the shape {given.shape}, and {total:,} items need ({total},): "
                 "one whole number each."
             )
-        return examples, given.reshape(-1)[[index for index, _ in examples]]
-    return examples, np.array(numbers, dtype=np.int64) if numbers else None
+        return examples, headers, given.reshape(-1)[[index for index, _ in examples]]
+    return examples, headers, np.array(numbers, dtype=np.int64) if numbers else None
 
 
 def _stacked(examples: Examples) -> NDArray[Any] | None:
@@ -186,22 +197,25 @@ def _stacked(examples: Examples) -> NDArray[Any] | None:
 
 
 def _rendered(
-    examples: Examples, described: Array, rendering: dict[str, Any], settings: dict[str, Any]
+    examples: Examples,
+    known: dict[int, Header],
+    described: Array,
+    rendering: dict[str, Any],
+    settings: dict[str, Any],
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Pictures made alike by the rules of a folder: (N, H, W, C), and notes."""
     folder: Folder = validated(Folder, {"path": ".", **rendering})
-    arrays = [each for _, each in examples if not isinstance(each, Image.Image)]
-    pillow = [each for _, each in examples if isinstance(each, Image.Image)]
+    arrays = [(index, each) for index, each in examples if index not in known]
     for name in ("layout", "value_range"):
         if name in settings and not arrays:
             raise BadInput(f"{name} is for arrays, and these are PIL images: leave it out.")
-    to_picture, notes = _pictures_of(arrays, described, len(pillow))
+    to_picture, notes = _pictures_of(arrays, described)
     pictures: list[Image.Image] = []
     headers: list[Header] = []
     for index, each in examples:
-        picture = each if isinstance(each, Image.Image) else to_picture(each, index)
+        picture = each if index in known else to_picture(each, index)
         pictures.append(picture)
-        headers.append(_attempt(index, header_of, picture))
+        headers.append(known.get(index) or _attempt(index, header_of, picture))
     alike = choose_rendering(folder, headers)
     size = (alike.height, alike.width, alike.channels)
     check_memory(
@@ -211,8 +225,8 @@ def _rendered(
     )
     pixels = np.empty((len(pictures), *size), dtype=np.uint8)
     facts: list[Facts] = []
-    for row, ((index, _), picture) in enumerate(zip(examples, pictures, strict=True)):
-        pixels[row], seen = _attempt(index, pixels_of, picture, alike)
+    for row, (index, _) in enumerate(examples):
+        pixels[row], seen = _attempt(index, pixels_of, pictures[row], alike, headers[row])
         facts.append(seen)
     told = notes_on(
         headers,
@@ -237,16 +251,17 @@ def _attempt(index: int, function: Any, *args: Any) -> Any:
 
 
 def _pictures_of(
-    arrays: list[NDArray[Any]], described: Array, others: int
+    indexed: list[tuple[int, NDArray[Any]]], described: Array
 ) -> tuple[Any, tuple[str, ...]]:
     """How an array becomes a picture, one range for all of them, and notes that say it."""
-    if not arrays:
+    if not indexed:
         return None, ()
     where = "the arrays"
-    for each in arrays:
-        check_kind(each, where)
+    for index, each in indexed:
+        check_kind(each, f"item {index:,} of the data")
         if not each.size:
-            raise BadInput("one of the arrays is empty: leave it out.")
+            raise BadInput(f"item {index:,} of the data is empty: leave it out.")
+    arrays = [each for _, each in indexed]
     kinds = sorted({each.dtype.name for each in arrays})
     if len({each.dtype.kind for each in arrays}) > 1:
         raise BadInput(f"{where} hold {' and '.join(kinds)} values: give all of them one type.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from saddlepoint.data.bounds import check_memory
 from saddlepoint.errors import BadInput
 from saddlepoint.randomness import numpy_generator
 
@@ -14,9 +15,13 @@ def chosen(n: int, limit: int | None, seed: int) -> NDArray[np.int64] | None:
 
     A function of n, the limit and the split's seed; a smaller limit keeps a part of what a
     larger one keeps.
+
+    Raises:
+        BadInput: There are more than can be shuffled in memory.
     """
     if limit is None or limit >= n:
         return None
+    check_memory(8 * n, f"choosing among {n:,} examples needs", "hand over fewer")
     order = numpy_generator(seed, "limit").permutation(n)
     return np.sort(order[:limit]).astype(np.int64)
 

@@ -75,6 +75,6 @@ def list_images(tree: Tree, *, strict: bool = False) -> Listing:
 
 def _by_suffix(others: Mapping[str, int]) -> str:
     ordered = sorted(others.items(), key=lambda item: (-item[1], item[0]))
-    named = [f"{n:,} {suffix}" for suffix, n in ordered[:_NAMED]]
+    named = ", ".join(f"{n:,} {suffix}" for suffix, n in ordered[:_NAMED])
     rest = sum(n for _, n in ordered[_NAMED:])
-    return ", ".join([*named, *([f"{rest:,} of other suffixes"] if rest else [])])
+    return f"{named} and {rest:,} of other suffixes" if rest else named

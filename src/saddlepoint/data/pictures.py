@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from saddlepoint.data.fitting import Rendering, fitted, in_channels
-from saddlepoint.data.pillow_warnings import load_tiff, without_pillow_warnings
+from saddlepoint.data.pillow_warnings import load, without_pillow_warnings
 from saddlepoint.data.reasons import reason_of
 
 EXTENSIONS = frozenset(
@@ -134,18 +134,23 @@ def render_with_facts(
         raise UndecodableError(_reason(error)) from error
 
 
-def pixels_of(image: Image.Image, rendering: Rendering) -> tuple[NDArray[np.uint8], Facts]:
+def pixels_of(
+    image: Image.Image, rendering: Rendering, header: Header | None = None
+) -> tuple[NDArray[np.uint8], Facts]:
     """Bring an opened image to (height, width, channels), and say what its pixels tell.
+
+    Args:
+        image: The image.
+        rendering: What to make of it.
+        header: What it told before it was loaded, if it was loaded already.
 
     Raises:
         UndecodableError: It is of a kind without black and white; or whatever Pillow raises.
     """
     _refuse_unscaled(image)
-    deep_colour, zero_is_white = _is_deep_colour(image), _zero_is_white(image)
-    if image.format == "TIFF":
-        load_tiff(image)
-    else:
-        image.load()
+    deep_colour = _is_deep_colour(image) if header is None else header.deep_colour
+    zero_is_white = _zero_is_white(image)
+    load(image)
     upright = _upright(image)
     highest = upper = -1
     if _is_deep(upright):

@@ -55,15 +55,18 @@ def without_pillow_warnings() -> Iterator[None]:
         _here.depth -= 1
 
 
-def load_tiff(image: Image.Image) -> None:
-    """Decode a TIFF image, whose damage libtiff in part only prints.
+def load(image: Image.Image) -> None:
+    """Decode an image; of TIFF also what libtiff only prints counts as damage.
 
-    Such lines come from C, past every filter of Python, in the middle of a progress bar; and a
+    Its lines come from C, past every filter of Python, in the middle of a progress bar; and a
     picture of which some rows were lost would count as whole.
 
     Raises:
-        OSError: libtiff found damage, or Pillow did.
+        OSError: libtiff found damage; for other damage Pillow raises nearly anything.
     """
+    if image.format != "TIFF":
+        image.load()
+        return
     _listen_to_libtiff()
     _here.damaged = False
     image.load()

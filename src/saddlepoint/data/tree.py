@@ -87,6 +87,11 @@ class Tree(ABC):
         return shown(str(self.root / name))
 
 
+def is_tree(path: Path) -> bool:
+    """Whether ``path`` is a folder or a .zip archive."""
+    return path.is_dir() or (path.is_file() and path.suffix.lower() == ".zip")
+
+
 def open_tree(path: Path) -> Tree:
     """Open a folder or a .zip archive.
 
@@ -96,7 +101,7 @@ def open_tree(path: Path) -> Tree:
     root = path.expanduser()
     if root.is_dir():
         return _FolderTree(root)
-    if root.is_file() and root.suffix.lower() == ".zip":
+    if is_tree(root):
         return _ZipTree(root)
     what = "is a file" if root.exists() else "does not exist"
     raise BadInput(f"{root} {what}: give the path of a folder or of a .zip of images.")

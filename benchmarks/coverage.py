@@ -2,7 +2,7 @@
 
     python benchmarks/coverage.py [--minutes 20] [--only PATTERN ...] [--json FILE]
     PYTHONPATH=OTHER/src python benchmarks/coverage.py --section before     # other code's intervals
-    python benchmarks/coverage.py --show [--json FILE]                      # tables of a stored one
+    python benchmarks/coverage.py --show [--shares] [--json FILE]           # tables of a stored one
 
 Each cell is one kind of data and one group of scores. Fresh data are drawn again and again, and an
 interval misses below if it ends below the truth, above if it begins above it. The truth is the
@@ -431,8 +431,8 @@ def _covered(row: dict[str, float]) -> str:
     return f"{text} width {row['width']:.4g}, the score's own range {row['spread']:.4g}"
 
 
-def tables(section: dict[str, Any]) -> str:
-    """Coverage of every score on every kind of data, as Markdown."""
+def tables(section: dict[str, Any], shares: bool) -> str:
+    """Coverage of every score on every kind of data, as Markdown; ``shares`` alone or with more."""
     grouped: dict[str, dict[str, dict[str, float]]] = {}
     for name, rows in section["cells"].items():
         group, data = name.split(", ", 1)
@@ -444,16 +444,20 @@ def tables(section: dict[str, Any]) -> str:
         keys = list(dict.fromkeys(key for rows in table.values() for key in rows))
         lines += ["| data | " + " | ".join(keys) + " |", "|---|" + ":-:|" * len(keys)]
         for data, rows in table.items():
-            lines.append(f"| {data} | " + " | ".join(_short(rows.get(k)) for k in keys) + " |")
+            lines.append(
+                f"| {data} | " + " | ".join(_short(rows.get(k), shares) for k in keys) + " |"
+            )
         lines.append("")
     return "\n".join(lines)
 
 
-def _short(row: dict[str, float] | None) -> str:
+def _short(row: dict[str, float] | None, share_alone: bool) -> str:
     """Coverage and its misses below and above in %, and the width over the score's own range."""
     if row is None:
         return "–"
     share = 1 - row["below"] - row["above"]
+    if share_alone:
+        return f"{100 * share:.0f}" if share >= 0.9 else f"**{100 * share:.0f}**"
     text = f"{100 * share:.0f} ({100 * row['below']:.0f}, {100 * row['above']:.0f})"
     return f"{text} {row['width'] / row['spread']:.2f}" if row["spread"] else text
 
@@ -464,6 +468,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="patterns of cells' names")
     parser.add_argument("--section", default="present", help="where in the file results go")
     parser.add_argument("--show", action="store_true", help="only print the tables")
+    parser.add_argument("--shares", action="store_true", help="tables of the shares alone")
     parser.add_argument("--json", type=Path, default=RESULT)
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -473,7 +478,7 @@ def main() -> None:
         left = run(stored, asked.section, asked.only, asked.minutes, asked.json)
     if asked.section not in stored:
         parser.error(f"{asked.json} has no section '{asked.section}': run without --show first.")
-    print(tables(stored[asked.section]))
+    print(tables(stored[asked.section], asked.shares))
     if left:
         print(f"{left} cells are left: the same command goes on with them.")
 

@@ -186,26 +186,31 @@ def covered(benchmark: dict, score: str, data: str, control: bool, trials: int) 
     return held
 
 
-@pytest.mark.parametrize("score", ["frechet", "kernel"])
-def test_a_far_mode_that_is_missing_is_in_the_interval(benchmark: dict, score: str) -> None:
+@pytest.mark.parametrize(
+    ("score", "data", "least"),
+    [
+        ("frechet", "far mode missing, n = 100", 0.9),
+        ("kernel", "far mode missing, n = 100", 0.9),
+        ("kernel", "log-normal, d = 8, n = 100", 0.85),
+    ],
+)
+def test_a_missing_far_mode_and_long_tails_are_in_the_interval(
+    benchmark: dict, score: str, data: str, least: float
+) -> None:
     """3 % of the real examples lie far off, and 4.8 % of the samples of 100 hold none of them."""
-    trials = 150
-    held = covered(benchmark, score, "far mode missing, n = 100", False, trials)
-    assert held >= at_least(0.9, trials) > 0.8 * trials
-    assert jackknifed_covers_less(benchmark, score)
+    held = covered(benchmark, score, data, False, 120)
+    assert held >= at_least(least, 120)
 
 
-def jackknifed_covers_less(benchmark: dict, score: str) -> bool:
-    """That one far point among a hundred is enough for the widened interval, and not before."""
-    source = benchmark["DATA"]["far mode missing, n = 100"]
-    real, fake, _ = source.draw(1, 0)
+@pytest.mark.parametrize("score", ["frechet", "kernel"])
+def test_one_far_point_of_a_hundred_may_stand_for_three(benchmark: dict, score: str) -> None:
+    real, fake, _ = benchmark["DATA"]["far mode missing, n = 100"].draw(1, 0)
     near = real[real[:, 0] < 5]
-    one = torch.cat([near[:99], torch.full((1, 8), 0.0, dtype=torch.float64)])
-    one[-1, 0] = 10.0
-    found = SCORES[score](one, fake)
-    plain = jackknife(found.value, found.replicates, found.n_real, found.n_fake)
-    three = torch.cat([near[:97], one[-1:].repeat(3, 1)])
-    return plain.high < SCORES[score](three, fake).value < found.high
+    far = torch.zeros(3, 8, dtype=torch.float64)
+    far[:, 0] = 10
+    found = SCORES[score](torch.cat([near[:99], far[:1]])[:100], fake)
+    three = SCORES[score](torch.cat([near[:97], far]), fake)
+    assert jackknife(found.value, found.replicates, 100, 100).high < three.value < found.high
 
 
 @pytest.mark.slow
@@ -216,7 +221,7 @@ def jackknifed_covers_less(benchmark: dict, score: str) -> bool:
         ("frechet", "far mode missing, n = 100", True, 0.9),
         ("frechet_infinite", "far mode missing, n = 100", False, 0.87),
         ("kernel", "far mode missing, n = 100", False, 0.9),
-        ("kernel", "far mode missing, n = 100", True, 0.88),
+        ("kernel", "far mode missing, n = 100", True, 0.9),
         ("kernel", "far mode missing, n = 300", False, 0.9),
         ("sliced", "far mode missing, n = 100", False, 0.9),
         ("frechet", "log-normal, σ = 0.5, d = 2", False, 0.88),
@@ -237,14 +242,24 @@ def test_intervals_hold_rare_modes_and_heavy_tails(
 # ----------------------------------------------------------------------------- rare classes
 
 
-@pytest.mark.parametrize("expected", [0.3, 1.0, 2.0, 5.0])
-@pytest.mark.parametrize(("classes", "n", "rare"), [(10, 100, 1), (100, 1000, 3), (100, 10_000, 1)])
+@pytest.mark.parametrize(
+    ("classes", "n", "rare", "expected"),
+    [
+        (10, 100, 1, 0.3),
+        (10, 100, 1, 1.0),
+        (10, 100, 1, 3.0),
+        (10, 100, 5, 1.0),
+        (100, 1000, 3, 1.0),
+        (100, 10_000, 1, 2.0),
+        (100, 10_000, 1, 5.0),
+    ],
+)
 def test_a_class_of_few_samples_makes_the_number_uncertain(
     classes: int, n: int, rare: int, expected: float
 ) -> None:
     shares = np.full(classes, (1 - rare * expected / n) / (classes - rare))
     shares[:rare] = expected / n
-    truth, random, trials = expected_modes(shares, n), np.random.default_rng(2), 100
+    truth, random, trials = expected_modes(shares, n), np.random.default_rng(2), 80
     held = 0
     for seed in range(trials):
         labels = np.repeat(np.arange(classes), random.multinomial(n, shares))

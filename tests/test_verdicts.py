@@ -99,7 +99,7 @@ def test_the_sentences_name_the_score_that_carries_them() -> None:
     assert realistic.startswith("Realistic? As far as this shows, yes: at n = 100")
     assert "classifier_test" in realistic
     assert diverse.startswith("Diverse? As far as this shows, yes")
-    assert copies.startswith("Copies? No sign of it: 4.0%")
+    assert copies.startswith("Copies? No sign of it: 4.0 %")
     bad = evaluation(
         row("precision", 0.1, 0.9, half=0.01, yardstick=1.0),
         row("coverage", 0.1, 0.9, half=0.01, yardstick=1.0),
@@ -107,11 +107,11 @@ def test_the_sentences_name_the_score_that_carries_them() -> None:
         row("memorisation", 0.6, 0.05, p_value=1e-9),
     )
     realistic, diverse, copies = sentences(bad)
-    assert realistic.startswith("Realistic? No: a classifier tells them from real ones in 98%")
-    assert "10% of them lie among real ones, of fresh real ones 90%" in realistic
-    assert diverse.startswith("Diverse? No: 10% of the real examples have a sample nearby")
+    assert realistic.startswith("Realistic? No: a classifier tells them from real ones in 98 %")
+    assert "10 % of them lie among real ones, of fresh real ones 90 %" in realistic
+    assert diverse.startswith("Diverse? No: 10 % of the real examples have a sample nearby")
     assert "not realistic lower it" in diverse
-    assert copies.startswith("Copies? Yes, or near copies: 60.0%")
+    assert copies.startswith("Copies? Yes, or near copies: 60.0 %")
     exact = sentences(evaluation(row("memorisation", 0.6, 0.05, p_value=1e-9), train=12))[2]
     assert exact.startswith("Copies? Yes: 12 of 100 samples equal a training example exactly")
 
@@ -129,7 +129,7 @@ def test_pixels_that_see_nothing_are_no_praise() -> None:
     strong = row("precision", 0.1, 0.9, half=0.01, yardstick=1.0)
     strong = replace(strong, space="EfficientNet")
     realistic = sentences(evaluation(*weak, strong))[0]
-    assert realistic.startswith("Realistic? No: 10%")
+    assert realistic.startswith("Realistic? No: 10 %")
 
 
 def test_one_of_many_distances_is_a_hint_alone() -> None:

@@ -12,6 +12,7 @@ from saddlepoint.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from saddlepoint import recipes
+    from saddlepoint.data.description import describe_data
     from saddlepoint.errors import BadInput, Interrupted, RunStopped, SaddlepointError
     from saddlepoint.evaluation.compare import Comparison, compare
     from saddlepoint.evaluation.evaluate import evaluate
@@ -26,6 +27,7 @@ _HOMES = {
     "Interrupted": "errors",
     "RunStopped": "errors",
     "SaddlepointError": "errors",
+    "describe_data": "data.description",
     "Run": "run",
     "read_run": "run",
     "Result": "training.trainer",
@@ -53,6 +55,7 @@ __all__ = [
     "__version__",
     "build_report",
     "compare",
+    "describe_data",
     "evaluate",
     "load",
     "read_run",

@@ -75,6 +75,7 @@ def _sentence(box: str, prog: str) -> str:
     # pydantic's own wording, told without its apparatus
     said = re.sub(r"\d+ validation errors? for \w+ ", "", said)
     said = re.sub(r" \[type=.*?\]( For further information visit \S+)?", "", said)
+    said = re.sub(r"^Error parsing (\S+): (\w+) Value error, ", r"--\1.\2: ", said)
     return f"{said.rstrip('.')}.{hint} See `{prog} --help`."
 
 

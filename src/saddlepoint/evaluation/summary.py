@@ -76,7 +76,7 @@ def _copies(evaluation: Evaluation) -> str:
     row = rows[0]
     value = row.figure.estimate.value
     said = (
-        f"{value:.1%} of the samples lie as close to the training data as the closest 5 % of fresh "
+        f"{_percent(value, 1)} of the samples lie as close to the training data as the closest 5 % of fresh "
         "examples do (memorisation)"
     )
     p_value = row.figure.p_value
@@ -139,7 +139,7 @@ def _no_difference(evaluation: Evaluation, rows: Sequence[Row]) -> str:
 def _shows(row: Row) -> str:
     detectable = row.judgement.detectable
     if row.key in ("classifier_test", "spectrum"):
-        return f"an accuracy above {0.5 + (detectable or 0):.0%} would have been noticed"
+        return f"an accuracy above {_percent(0.5 + (detectable or 0))} would have been noticed"
     return f"a difference of {detectable:.2g} in {row.title} would have been noticed"
 
 
@@ -147,31 +147,35 @@ def _said(row: Row) -> str:
     """One figure in words, beside the control's."""
     value = row.figure.estimate.value
     control = None if row.control is None else row.control.estimate.value
-    fresh = "" if control is None else f", of fresh real ones {control:.0%}"
+    fresh = "" if control is None else f", of fresh real ones {_percent(control)}"
     match row.key:
         case "classifier_test":
             return (
-                f"a classifier tells them from real ones in {value:.0%} of cases, where 50 % is "
+                f"a classifier tells them from real ones in {_percent(value)} of cases, where 50 % is "
                 f"chance ({row.key})"
             )
         case "spectrum":
             return (
-                f"the amount of fine detail alone tells them from real ones in {value:.0%} of "
+                f"the amount of fine detail alone tells them from real ones in {_percent(value)} of "
                 f"cases, where 50 % is chance ({row.key})"
             )
         case "precision":
-            return f"{value:.0%} of them lie among real ones{fresh} ({row.key})"
+            return f"{_percent(value)} of them lie among real ones{fresh} ({row.key})"
         case "high_quality":
-            return f"{value:.0%} of them lie near a mode{fresh} ({row.key})"
+            return f"{_percent(value)} of them lie near a mode{fresh} ({row.key})"
         case "coverage":
             return (
-                f"{value:.0%} of the real examples have a sample nearby"
+                f"{_percent(value)} of the real examples have a sample nearby"
                 f"{fresh.replace('of fresh real ones', 'with fresh real ones')} ({row.key})"
             )
         case "recall":
             return (
-                f"{value:.0%} of the real examples lie among the samples"
+                f"{_percent(value)} of the real examples lie among the samples"
                 f"{fresh.replace('of fresh real ones', 'with fresh real ones')} ({row.key})"
             )
     beside = "" if control is None else f" against {control:.3g} of fresh real ones"
     return f"{row.title} {value:.3g}{beside} ({row.key})"
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f} %"

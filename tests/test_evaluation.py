@@ -256,6 +256,28 @@ def test_features_of_real_examples_are_computed_once(
     assert calls == [180], "only the new samples went through the space"
 
 
+def test_data_that_moved_are_found_by_their_fingerprint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    old = tmp_path / "old.npy"
+    np.save(old, random.integers(0, 256, (500, 8, 8), dtype=np.uint8))
+    for name, width in (("a", 16), ("b", 24)):
+        run = tiny("gan", steps=2, data=old, generator={"hidden": (width,)})
+        sp.train(run, tmp_path / name, quiet=True)
+    moved = tmp_path / "new place" / "moved.npy"
+    moved.parent.mkdir()
+    old.rename(moved)
+    words = ("--features", "pixels", "--scores", "kernel")
+    for command in (("evaluate", "a"), ("compare", "a", "b")):
+        assert "--data PATH" in fails(capsys, *command, *words)
+        main([*command, *words, "--data", str(moved)])
+        capsys.readouterr()
+    np.save(tmp_path / "other.npy", random.integers(0, 256, (500, 8, 8), dtype=np.uint8))
+    assert "other.npy" in fails(capsys, "evaluate", "a", *words, "--data", "other.npy")
+
+
 # Mistakes
 
 

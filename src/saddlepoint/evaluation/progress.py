@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -17,6 +17,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
+
+_CUT: dict[str, Any] = {"no_wrap": True, "overflow": "ellipsis"}
 
 
 class Teller(Protocol):
@@ -52,11 +55,13 @@ def telling(quiet: bool) -> Iterator[Teller]:
         yield _nothing
         return
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
+        # The words give way where the terminal is narrow, the figures do not.
+        TextColumn("{task.description}", table_column=Column(ratio=1, **_CUT)),
+        BarColumn(bar_width=12),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
         yield _Bar(progress)

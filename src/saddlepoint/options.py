@@ -125,7 +125,7 @@ def _choices(model: type[Description], field: str) -> tuple[str, ...]:
 COMMON = (
     Short(
         "data",
-        f"built-in data ({', '.join(BUILT_IN)}), a folder of images, or an .npz or .npy file",
+        f"built-in data ({', '.join(BUILT_IN)}), a folder or .zip of images, or an .npz or .npy file",
         metavar="NAME|PATH",
         default="the recipe's",
     ),
@@ -148,7 +148,7 @@ COMMON = (
         metavar="plateau[:PATIENCE]",
         default="never",
     ),
-    Short("strict", "refuse an image folder with unreadable files", bool),
+    Short("strict", "refuse an image folder with files that are unreadable or no images", bool),
     Short("quiet", "show no progress", bool),
 )
 

@@ -76,8 +76,8 @@ def _copies(evaluation: Evaluation) -> str:
     row = rows[0]
     value = row.figure.estimate.value
     said = (
-        f"{_percent(value, 1)} of the samples lie as close to the training data as the closest 5 % of fresh "
-        "examples do (memorisation)"
+        f"{_percent(value, 1)} of the samples lie as close to the training data as the closest 5 % "
+        "of fresh examples do (memorisation)"
     )
     p_value = row.figure.p_value
     if p_value is not None and p_value < 0.05 and value > 0.05:
@@ -151,13 +151,13 @@ def _said(row: Row) -> str:
     match row.key:
         case "classifier_test":
             return (
-                f"a classifier tells them from real ones in {_percent(value)} of cases, where 50 % is "
-                f"chance ({row.key})"
+                f"a classifier tells them from real ones in {_percent(value)} of cases, where 50 % "
+                f"is chance ({row.key})"
             )
         case "spectrum":
             return (
-                f"the amount of fine detail alone tells them from real ones in {_percent(value)} of "
-                f"cases, where 50 % is chance ({row.key})"
+                f"the amount of fine detail alone tells them from real ones in {_percent(value)} "
+                f"of cases, where 50 % is chance ({row.key})"
             )
         case "precision":
             return f"{_percent(value)} of them lie among real ones{fresh} ({row.key})"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.description import Array, DataInfo, Folder, describe_data
-from saddlepoint.data.listing import shown
 from saddlepoint.data.manifest import MANIFEST_NAME, Entry, load_manifest
 from saddlepoint.data.opening import array_to_npz, open_data
+from saddlepoint.data.tree import is_tree, open_tree
 from saddlepoint.data.working import in_order, threads_for_files
 from saddlepoint.errors import BadInput
 from saddlepoint.training import folder
@@ -73,8 +72,10 @@ def described_at(described: Any, data: Any, where: Path) -> Any:
     """
     if isinstance(described, Folder):
         path = _path(data, where, "a folder of images")
-        if not path.is_dir():
-            raise BadInput(f"{where} was trained on a folder of images, and {path} is no folder.")
+        if not is_tree(path):
+            raise BadInput(
+                f"{where} was trained on a folder of images, and {path} is no folder or .zip."
+            )
         return described.replace(path=path)
     if isinstance(described, Array):
         if not isinstance(data, str | Path):
@@ -83,6 +84,7 @@ def described_at(described: Any, data: Any, where: Path) -> Any:
                 raise BadInput(f"{where} was trained on an array: give its file or the array.")
             there = described.replace(path=handed.path)
             there._values, there._labels = handed._values, handed._labels
+            there._notes = handed._notes
             return there
         path = _path(data, where, "an array")
         if not path.is_file():
@@ -146,7 +148,7 @@ def place_of(described: Any) -> str:
 def _still_there(described: Any, where: Path) -> None:
     """Refuse data whose place is gone; a downloaded set may be fetched again."""
     if isinstance(described, Folder):
-        gone = not described.path.expanduser().is_dir()
+        gone = not is_tree(described.path.expanduser())
     elif isinstance(described, Array):
         gone = described.path is not None and not described.path.expanduser().is_file()
     else:
@@ -166,21 +168,20 @@ def _same_files(root: Path, where: Path) -> None:
     named anew they prove nothing.
     """
     entries = [entry for entry in load_manifest(where / MANIFEST_NAME).entries if entry.sha256]
+    tree = open_tree(root)
 
     def same(entry: Entry) -> bool:
         try:
-            with (root / entry.path).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+            return tree.digest(entry.path) == entry.sha256
         except OSError:
             return False
 
     checked = in_order(same, entries, threads_for_files(), "checking images")
     wrong = [entry.path for entry, fits in zip(entries, checked, strict=True) if not fits]
     if wrong:
-        first = root / wrong[0]
-        what = "is another file" if first.exists() else "is missing"
+        what = "is another file" if wrong[0] in tree.files() else "is missing"
         raise BadInput(
-            f"{root} does not hold the data of {where}: {shown(str(first))} {what} "
+            f"{root} does not hold the data of {where}: {tree.place(wrong[0])} {what} "
             f"({len(wrong):,} of {len(entries):,} files differ). Give the folder that the run "
             "began with, or start a new run."
         )

@@ -6,6 +6,8 @@ import math
 import runpy
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 from torch import Tensor
 
+from saddlepoint.evaluation.of_samples import SCORES as SCORES_OF_SAMPLES
 from saddlepoint.metrics.classified import expected_modes, mode_coverage
 from saddlepoint.metrics.estimate import (
     Estimate,
@@ -31,7 +34,8 @@ from saddlepoint.metrics.frechet import (
     frechet_infinite_estimate,
 )
 from saddlepoint.metrics.kernel import kernel_estimate
-from saddlepoint.metrics.memorisation import copying_estimate, copying_z
+from saddlepoint.metrics.memorisation import compare, copying_estimate, copying_z
+from saddlepoint.metrics.neighbours import Neighbours
 from saddlepoint.metrics.sliced import sliced_distance, sliced_estimate
 
 LINES = 16
@@ -325,3 +329,15 @@ def test_copying_interval_at_the_ends() -> None:
     ties = copying_estimate(torch.zeros(30), torch.zeros(30))
     assert ties.value == 0
     assert (ties.low, ties.high) == pytest.approx((-1.96, 1.96), rel=0.1)
+
+
+def test_the_evaluation_tells_the_interval_of_copying_from_the_band_of_fresh_data() -> None:
+    fake, held_out = distances("further", 80, 90, np.random.default_rng(5))
+    at = torch.zeros(90, 1, dtype=torch.int64)
+    nearest = [Neighbours(x[:, None], at[: len(x)]) for x in (fake, held_out)]
+    view: Any = SimpleNamespace(memory=compare(*nearest))
+    found = SCORES_OF_SAMPLES["copying"].compute(view)
+    assert found.estimate == copying_estimate(fake, held_out)
+    assert found.p_value == pytest.approx(2 * stats.norm.sf(found.estimate.value))
+    assert "fresh data have a C_T between −1.96 and 1.96" in found.notes[0]
+    assert found.estimate.high - found.estimate.low < 0.9 * 2 * 1.96  # the band's width

@@ -125,7 +125,7 @@ def _choices(model: type[Description], field: str) -> tuple[str, ...]:
 COMMON = (
     Short(
         "data",
-        f"built-in data ({', '.join(BUILT_IN)}), a folder or .zip of images, or an .npz or .npy file",
+        f"built-in data ({', '.join(BUILT_IN)}), a folder or .zip of images, an .npz or .npy file",
         metavar="NAME|PATH",
         default="the recipe's",
     ),

@@ -105,6 +105,8 @@ TORCH_FREE = [
     ["recipes", "dcgan"],
     ["train", "--help"],
     ["train", "vae", "--help"],
+    ["train", "dcgan", "--help", "--all"],
+    ["train", "dcgan", "--learner.widht", "3"],
     ["train", "dcgn"],
     ["train", "dcgan", "--learner.generator.widht", "3"],
     ["train", "dcgan", "--data", "nowhere"],

@@ -30,7 +30,7 @@ from torch import Tensor
 
 from saddlepoint import pictures, recipes
 from saddlepoint.data.dataset import Dataset
-from saddlepoint.data.description import describe_data
+from saddlepoint.data.describing import describe_data
 from saddlepoint.data.opening import open_data
 from saddlepoint.evaluation.progress import telling
 from saddlepoint.evaluation.result import Row

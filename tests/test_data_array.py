@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from saddlepoint.data.description import Array, Split, describe_data
+from saddlepoint.data.describing import describe_data
+from saddlepoint.data.description import Array, Split
 from saddlepoint.data.opening import array_to_npz, open_data
 from saddlepoint.data.splitting import divide
 from saddlepoint.errors import BadInput

@@ -16,6 +16,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from saddlepoint.data import bounds, official
+from saddlepoint.data.describing import describe_data
 from saddlepoint.data.description import (
     Array,
     Cifar10,
@@ -26,7 +27,6 @@ from saddlepoint.data.description import (
     Ring,
     Spirals,
     StackedFashionMnist,
-    describe_data,
 )
 from saddlepoint.data.opening import open_data
 from saddlepoint.description import explain

@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, Tenso
 
 import saddlepoint
 from saddlepoint.data import bounds
-from saddlepoint.data.description import Digits, Folder, Split, describe_data
+from saddlepoint.data.describing import describe_data
+from saddlepoint.data.description import Digits, Folder, Split
 from saddlepoint.data.opening import array_to_npz, open_data
 from saddlepoint.data.splitting import divide
 from saddlepoint.errors import BadInput
@@ -297,7 +298,7 @@ def test_an_empty_data_set_is_refused():
 def test_describing_needs_no_torch():
     program = (
         "import sys, numpy as np\nfrom PIL import Image\n"
-        "from saddlepoint.data.description import describe_data\n"
+        "from saddlepoint.data.describing import describe_data\n"
         "describe_data([Image.new('RGB', (20 + i, 20)) for i in range(4)], size=16, limit=3)\n"
         "describe_data([np.zeros((9, 9))] * 3)\n"
         "assert 'torch' not in sys.modules"

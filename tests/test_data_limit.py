@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from saddlepoint.data import folder as folder_module
+from saddlepoint.data.describing import describe_data
 from saddlepoint.data.description import (
     BUILT_IN,
     Array,
@@ -19,7 +20,6 @@ from saddlepoint.data.description import (
     Ring,
     Split,
     StackedFashionMnist,
-    describe_data,
 )
 from saddlepoint.data.limiting import chosen, chosen_apart, shares
 from saddlepoint.data.opening import open_data

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saddlepoint.data.description import Array, Digits, Split, describe_data
+from saddlepoint.data.describing import describe_data
+from saddlepoint.data.description import Array, Digits, Split
 from saddlepoint.data.opening import open_data
 from saddlepoint.data.order import Order
 from saddlepoint.data.splitting import divide

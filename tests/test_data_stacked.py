@@ -13,7 +13,8 @@ import saddlepoint as sp
 from saddlepoint.data import official
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Dataset
-from saddlepoint.data.description import FashionMnist, Split, StackedFashionMnist, describe_data
+from saddlepoint.data.describing import describe_data
+from saddlepoint.data.description import FashionMnist, Split, StackedFashionMnist
 from saddlepoint.data.opening import open_data
 from saddlepoint.data.stacked import drawn
 from test_data_official import idx_contents, write

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from saddlepoint.data import pictures
-from saddlepoint.data.description import Folder, describe_data
+from saddlepoint.data.describing import describe_data
+from saddlepoint.data.description import Folder
 from saddlepoint.data.natural_shape import natural_shape
 from saddlepoint.data.opening import open_data
 from saddlepoint.data.survey import survey

@@ -12,7 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
-from saddlepoint.data.description import Folder, Split, describe_data
+from saddlepoint.data.describing import describe_data
+from saddlepoint.data.description import Folder, Split
 from saddlepoint.data.opening import open_data
 from saddlepoint.data.tree import open_tree
 from saddlepoint.errors import BadInput

@@ -11,7 +11,7 @@ from PIL import Image
 
 import saddlepoint as sp
 from saddlepoint.cli import main
-from saddlepoint.data.description import describe_data
+from saddlepoint.data.describing import describe_data
 from saddlepoint.evaluation.sources import Preparation, two_sides
 from test_cli import fails
 from tiny import tiny

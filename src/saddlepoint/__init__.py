@@ -12,7 +12,7 @@ from saddlepoint.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from saddlepoint import recipes
-    from saddlepoint.data.description import describe_data
+    from saddlepoint.data.describing import describe_data
     from saddlepoint.errors import BadInput, Interrupted, RunStopped, SaddlepointError
     from saddlepoint.evaluation.compare import Comparison, compare
     from saddlepoint.evaluation.evaluate import evaluate
@@ -27,7 +27,7 @@ _HOMES = {
     "Interrupted": "errors",
     "RunStopped": "errors",
     "SaddlepointError": "errors",
-    "describe_data": "data.description",
+    "describe_data": "data.describing",
     "Run": "run",
     "read_run": "run",
     "Result": "training.trainer",

@@ -20,7 +20,8 @@ from pydantic import ValidationError
 from tyro.conf import AvoidSubcommands
 
 from saddlepoint import flags
-from saddlepoint.data.description import BUILT_IN, Folder, describe_data
+from saddlepoint.data.describing import describe_data
+from saddlepoint.data.description import BUILT_IN, Folder
 from saddlepoint.description import Description, explain
 from saddlepoint.errors import BadInput, did_you_mean_place
 from saddlepoint.games.dynamics import DYNAMICS

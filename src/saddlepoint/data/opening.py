@@ -59,5 +59,5 @@ def open_data(description: Any, *, keep: Path | None = None) -> Dataset:
             return open_toy(description)
     raise BadInput(
         f"data should be described by one of the data descriptions, and this is a "
-        f"{type(description).__name__}: see saddlepoint.data.description.describe_data."
+        f"{type(description).__name__}: see saddlepoint.data.describing.describe_data."
     )

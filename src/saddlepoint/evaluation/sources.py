@@ -9,7 +9,8 @@ from typing import Any, Literal
 from torch import Tensor
 
 from saddlepoint.data.dataset import Dataset
-from saddlepoint.data.description import Array, Folder, describe_data
+from saddlepoint.data.describing import describe_data
+from saddlepoint.data.description import Array, Folder
 from saddlepoint.data.opening import open_data
 from saddlepoint.data.survey import Survey, survey
 from saddlepoint.errors import BadInput

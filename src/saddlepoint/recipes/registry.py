@@ -8,7 +8,7 @@ from typing import Any, TypedDict, Unpack
 
 from pydantic import ValidationError
 
-from saddlepoint.data.description import describe_data
+from saddlepoint.data.describing import describe_data
 from saddlepoint.description import explain
 from saddlepoint.errors import BadInput, did_you_mean
 from saddlepoint.learners.description import Adversarial, Variational

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from saddlepoint.data.dataset import Dataset
-from saddlepoint.data.description import Array, DataInfo, Folder, describe_data
+from saddlepoint.data.describing import describe_data
+from saddlepoint.data.description import Array, DataInfo, Folder
 from saddlepoint.data.manifest import MANIFEST_NAME, Entry, load_manifest
 from saddlepoint.data.opening import array_to_npz, open_data
 from saddlepoint.data.tree import is_tree, open_tree

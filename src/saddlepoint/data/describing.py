@@ -1,0 +1,68 @@
+"""From what a user writes, or hands over, to the description of a data source (torch-free)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from saddlepoint.data.description import BUILT_IN, Array, Folder
+from saddlepoint.description import Description, explain, validated
+from saddlepoint.errors import BadInput, did_you_mean
+
+
+def describe_data(value: Any, **settings: Any) -> Any:
+    """Turn what a user writes into a data description.
+
+    Args:
+        value: A built-in name; the path of an image folder, of a .zip of images, of an .npz or
+            .npy file; a NumPy array or a tensor; a list of arrays or of PIL images; a
+            ``torch.utils.data.Dataset``; a pair (any of these in memory, labels); or a
+            description.
+        settings: Fields of the description, such as ``limit=10_000`` or ``layout="NCHW"``. Images
+            in memory take those of a folder that say how they are made alike (size, resize,
+            channels, background, bits).
+
+    Raises:
+        BadInput: Neither a known name nor something that exists, or a setting that does not fit.
+    """
+    if isinstance(value, Description):
+        try:
+            return value.replace(**settings) if settings else value
+        except ValidationError as error:
+            raise BadInput(explain(error, type(value))) from error
+    if isinstance(value, str | Path):
+        return _described_by_name(value, settings)
+    # Imported here, since naming data needs neither NumPy nor Pillow.
+    from saddlepoint.data.in_memory import describe_in_memory
+
+    return describe_in_memory(value, settings)
+
+
+def _described_by_name(value: str | Path, settings: dict[str, Any]) -> Any:
+    name = str(value)
+    if name in BUILT_IN:
+        return validated(BUILT_IN[name], settings)
+    if "path" in settings:
+        raise BadInput(f"path = {settings['path']!r} beside the data {name}: give one of the two.")
+    try:
+        path = Path(value).expanduser()
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadInput(f"{name[:80]!r} cannot be read as a path ({reason}).") from error
+    suffix = path.suffix.lower()
+    if is_folder or (is_file and suffix == ".zip"):
+        return validated(Folder, {**settings, "path": path})
+    if is_file and suffix in {".npz", ".npy"}:
+        return validated(Array, {**settings, "path": path})
+    if is_file:
+        raise BadInput(
+            f"{name} is a file that is neither .npz nor .npy nor .zip: give an array file, a "
+            f"folder or .zip of images, or one of {', '.join(BUILT_IN)}."
+        )
+    raise BadInput(
+        f"'{name}' is neither an existing path nor a built-in data set "
+        f"({', '.join(BUILT_IN)}).{did_you_mean(name, BUILT_IN)}"
+    )

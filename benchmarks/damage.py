@@ -32,10 +32,10 @@ from saddlepoint import pictures, recipes
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.describing import describe_data
 from saddlepoint.data.opening import open_data
+from saddlepoint.evaluation.layout import number
 from saddlepoint.evaluation.progress import telling
-from saddlepoint.evaluation.result import Row
+from saddlepoint.evaluation.rows import Row
 from saddlepoint.evaluation.scorer import Scorer, Settings
-from saddlepoint.evaluation.showing import number
 from saddlepoint.evaluation.sides import Reference, Side, drawn
 from saddlepoint.learners.build import build_learner
 from saddlepoint.training.own_data import open_own_data

@@ -10,9 +10,9 @@ import pytest
 from scipy import stats
 
 import saddlepoint as sp
-from saddlepoint.evaluation.result import Evaluation, Figure, Row
+from saddlepoint.evaluation.result import Evaluation
+from saddlepoint.evaluation.rows import Figure, Row
 from saddlepoint.evaluation.scores import SCORES
-from saddlepoint.evaluation.summary import sentences
 from saddlepoint.metrics.estimate import Estimate, jackknife
 
 
@@ -95,7 +95,7 @@ def test_the_sentences_name_the_score_that_carries_them() -> None:
         row("classifier_test", 0.5, 0.5, half=0.02, p_value=0.5, yardstick=0.5),
         row("memorisation", 0.04, 0.05, p_value=0.6),
     )
-    realistic, diverse, copies = sentences(good)
+    realistic, diverse, copies = good.summary
     assert realistic.startswith("Realistic? As far as this shows, yes: at n = 100")
     assert "classifier_test" in realistic
     assert diverse.startswith("Diverse? As far as this shows, yes")
@@ -106,13 +106,13 @@ def test_the_sentences_name_the_score_that_carries_them() -> None:
         row("classifier_test", 0.98, 0.5, half=0.02, p_value=1e-9, yardstick=0.5),
         row("memorisation", 0.6, 0.05, p_value=1e-9),
     )
-    realistic, diverse, copies = sentences(bad)
+    realistic, diverse, copies = bad.summary
     assert realistic.startswith("Realistic? No: a classifier tells them from real ones in 98 %")
     assert "10 % of them lie among real ones, of fresh real ones 90 %" in realistic
     assert diverse.startswith("Diverse? No: 10 % of the real examples have a sample nearby")
     assert "not realistic lower it" in diverse
     assert copies.startswith("Copies? Yes, or near copies: 60.0 %")
-    exact = sentences(evaluation(row("memorisation", 0.6, 0.05, p_value=1e-9), train=12))[2]
+    exact = evaluation(row("memorisation", 0.6, 0.05, p_value=1e-9), train=12).summary[2]
     assert exact.startswith("Copies? Yes: 12 of 100 samples equal a training example exactly")
 
 
@@ -121,21 +121,21 @@ def test_pixels_that_see_nothing_are_no_praise() -> None:
         replace(row(key, 0.9, 0.9, half=0.01, yardstick=1.0), weakness="pixels")
         for key in ("precision", "coverage")
     ]
-    realistic, diverse, _ = sentences(evaluation(*weak, remedy="pip install it"))
+    realistic, diverse, _ = evaluation(*weak, remedy="pip install it").summary
     assert realistic.startswith("Realistic? Cannot be told")
     assert "`pip install it` adds a space that does" in realistic
     assert diverse.startswith("Diverse? Cannot be told")
     # a better space, where there is one, carries the sentence
     strong = row("precision", 0.1, 0.9, half=0.01, yardstick=1.0)
     strong = replace(strong, space="EfficientNet")
-    realistic = sentences(evaluation(*weak, strong))[0]
+    realistic = evaluation(*weak, strong).summary[0]
     assert realistic.startswith("Realistic? No: 10 %")
 
 
 def test_one_of_many_distances_is_a_hint_alone() -> None:
     calm = row("precision", 0.9, 0.9, half=0.01, yardstick=1.0)
     off = row("mmd_test", 0.1, 0.0, p_value=0.04)
-    said = sentences(evaluation(calm, off, row("kernel", 0.0)))[0]
+    said = evaluation(calm, off, row("kernel", 0.0)).summary[0]
     assert said.startswith("Realistic? A hint that not: 1 of 2 distances")
     assert "one in twenty" in said
 
@@ -152,10 +152,8 @@ def test_every_evaluation_can_be_printed_and_shown_in_a_notebook() -> None:
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 160])
 def test_the_table_fits_the_terminal(columns: int) -> None:
-    from saddlepoint.evaluation.showing import table_text
-
     points = np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
     found = sp.evaluate(real=points[:200], fake=points[200:])
-    lines = table_text(found, columns).splitlines()
+    lines = found.text(columns).splitlines()
     assert max(map(len, lines)) <= columns
     assert any("classifier_test" in line or "classifier two-sample" in line for line in lines)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from saddlepoint import recipes
     from saddlepoint.data.describing import describe_data
     from saddlepoint.errors import BadInput, Interrupted, RunStopped, SaddlepointError
-    from saddlepoint.evaluation.compare import Comparison, compare
+    from saddlepoint.evaluation.compare import compare
+    from saddlepoint.evaluation.comparison import Comparison
     from saddlepoint.evaluation.evaluate import evaluate
     from saddlepoint.evaluation.result import Evaluation
     from saddlepoint.report.page import build_report
@@ -39,7 +40,7 @@ _HOMES = {
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.result",
     "compare": "evaluation.compare",
-    "Comparison": "evaluation.compare",
+    "Comparison": "evaluation.comparison",
 }
 
 __all__ = [

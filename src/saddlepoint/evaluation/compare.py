@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,13 @@ from torch import nn
 
 from saddlepoint.errors import BadInput
 from saddlepoint.evaluation import sides
+from saddlepoint.evaluation.comparison import Comparison, Group, Verdict
 from saddlepoint.evaluation.evaluate import Which
 from saddlepoint.evaluation.progress import telling
-from saddlepoint.evaluation.result import Evaluation, Row
+from saddlepoint.evaluation.result import Evaluation
 from saddlepoint.evaluation.scorer import Scorer, Settings
-from saddlepoint.evaluation.testing import Scope, compare_groups
-from saddlepoint.metrics.estimate import LEVEL, Estimate
+from saddlepoint.evaluation.testing import compare_groups
+from saddlepoint.metrics.estimate import LEVEL
 from saddlepoint.run import Run
 from saddlepoint.training import folder
 from saddlepoint.training.trained import load
@@ -28,122 +28,6 @@ from saddlepoint.training.trained import load
 LEVEL_OF_TEST = 1 - LEVEL
 # What changes how a run is carried out, shown and kept, but nothing of what it computes.
 _CONDUCT = ("device", "threads", "log_every", "sample_every", "samples", "checkpoint_every", "keep")
-
-
-@dataclass(frozen=True)
-class Group:
-    """Runs that differ in nothing but their seed.
-
-    Attributes:
-        name: What they are called in tables.
-        evaluations: One for each seed.
-    """
-
-    name: str
-    evaluations: tuple[Evaluation, ...]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One score of two groups.
-
-    Attributes:
-        score: Name of the score.
-        title: Name in tables.
-        space: Feature space.
-        first: Name of the first group.
-        second: Name of the second.
-        scope: ``method`` if both have several seeds; ``checkpoint``: about these very checkpoints.
-        difference: first − second with a 95 % interval; none if the score allows none.
-        p_value: Of no difference, corrected for all comparisons of the table (Holm 1979); None if
-            nothing could be tested.
-        better: The better group's name; None if the difference could be chance.
-        test: The test that was used.
-        reason: Why nothing could be tested; empty otherwise.
-    """
-
-    score: str
-    title: str
-    space: str
-    first: str
-    second: str
-    scope: Scope
-    difference: Estimate | None
-    p_value: float | None
-    better: str | None
-    test: str
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Several groups of runs on the same real examples.
-
-    Attributes:
-        groups: Runs by method.
-        verdicts: One for each score and pair of groups.
-        notes: What a reader must know, one sentence each.
-        seconds: How long it took.
-    """
-
-    groups: tuple[Group, ...]
-    verdicts: tuple[Verdict, ...]
-    notes: tuple[str, ...] = ()
-    seconds: float = 0.0
-
-    @property
-    def scope(self) -> Scope | None:
-        """``method`` or ``checkpoint`` where all pairs are of one kind; None where they differ."""
-        scopes = {verdict.scope for verdict in self.verdicts}
-        return next(iter(scopes)) if len(scopes) == 1 else None
-
-    @property
-    def licence(self) -> str:
-        """What the figures allow one to say."""
-        sentences = []
-        for scope in ("method", "checkpoint"):
-            pairs = dict.fromkeys(
-                f"{v.first} and {v.second}" for v in self.verdicts if v.scope == scope
-            )
-            if not pairs:
-                continue
-            about = f"{'; '.join(pairs)}: " if self.scope is None else ""
-            if scope == "method":
-                sentences.append(
-                    f"{about}Several seeds of each, so differences are tested between trainings "
-                    "(Welch's t), and a sentence may be about the method, on these data."
-                )
-            else:
-                sentences.append(
-                    f"{about}At least one side has a single training: differences are those of "
-                    "these checkpoints and say nothing of the method. Train several seeds of each "
-                    "(--seeds, or more runs) to compare methods."
-                )
-        return " ".join(sentences)
-
-    def __str__(self) -> str:
-        from saddlepoint.evaluation.showing import comparison_text
-
-        return comparison_text(self)
-
-    def _repr_html_(self) -> str:
-        from saddlepoint.evaluation.html import comparison_html
-
-        return comparison_html(self)
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything, with None for what is not finite."""
-        return {
-            "scope": self.scope or "differs by pair",
-            "licence": self.licence,
-            "notes": list(self.notes),
-            "seconds": self.seconds,
-            "groups": [
-                {"name": g.name, "evaluations": [e.as_json() for e in g.evaluations]}
-                for g in self.groups
-            ],
-            "verdicts": [_verdict_as_json(v) for v in self.verdicts],
-        }
 
 
 def compare(
@@ -272,7 +156,7 @@ def _verdicts(first: Group, second: Group) -> list[Verdict]:
     for row in first.evaluations[0].rows:
         if row.better == "real":
             continue
-        mine, theirs = _estimates(first, row), _estimates(second, row)
+        mine, theirs = first.estimates(row), second.estimates(row)
         if len(mine) < len(first.evaluations) or len(theirs) < len(second.evaluations):
             continue  # a score that does not apply to one of them
         test = compare_groups(mine, theirs)
@@ -298,15 +182,6 @@ def _verdicts(first: Group, second: Group) -> list[Verdict]:
     return verdicts
 
 
-def _estimates(group: Group, row: Row) -> list[Estimate]:
-    return [
-        same.figure.estimate
-        for e in group.evaluations
-        for same in e.rows
-        if (same.key, same.space) == (row.key, row.space)
-    ]
-
-
 def _corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Holm's step-down correction over the verdicts that come from a test."""
     tested = sorted((v.p_value, i) for i, v in enumerate(verdicts) if v.p_value is not None)
@@ -320,21 +195,3 @@ def _corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
         sure = p_value is not None and p_value < LEVEL_OF_TEST
         corrected.append(replace(verdict, p_value=p_value, better=verdict.better if sure else None))
     return corrected
-
-
-def _verdict_as_json(verdict: Verdict) -> dict[str, Any]:
-    gap = verdict.difference
-    return {
-        "score": verdict.score,
-        "space": verdict.space,
-        "first": verdict.first,
-        "second": verdict.second,
-        "scope": verdict.scope,
-        "difference": None
-        if gap is None
-        else [v if math.isfinite(v) else None for v in (gap.value, gap.low, gap.high)],
-        "p_value": verdict.p_value,
-        "better": verdict.better,
-        "test": verdict.test,
-        "reason": verdict.reason,
-    }

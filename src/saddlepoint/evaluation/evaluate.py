@@ -13,7 +13,8 @@ from torch import nn
 from saddlepoint.errors import BadInput, command_line
 from saddlepoint.evaluation import sides
 from saddlepoint.evaluation.progress import Teller, telling
-from saddlepoint.evaluation.result import Evaluation, Figure
+from saddlepoint.evaluation.result import Evaluation
+from saddlepoint.evaluation.rows import Figure
 from saddlepoint.evaluation.scorer import Scorer, Settings
 from saddlepoint.evaluation.sides import Reference
 from saddlepoint.evaluation.sources import Preparation, is_run, two_sides

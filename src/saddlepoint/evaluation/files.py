@@ -13,7 +13,7 @@ from PIL import Image
 
 from saddlepoint import pictures
 from saddlepoint.errors import BadInput
-from saddlepoint.evaluation.compare import Comparison
+from saddlepoint.evaluation.comparison import Comparison
 from saddlepoint.evaluation.result import Evaluation
 from saddlepoint.evaluation.strips import strips
 from saddlepoint.outputs import check_writable, replace_output, write_output

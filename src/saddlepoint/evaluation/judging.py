@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from scipy import stats
 
 from saddlepoint.metrics.estimate import BLOCKS, LEVEL, Estimate
 
-if TYPE_CHECKING:
-    from saddlepoint.evaluation.result import Row
+Better = Literal["lower", "higher", "real"]
 
 Kind = Literal["as real", "worse than real", "beyond real", "off", "differs", ""]
 POWER = 0.8
 LITTLE = 0.2  # of the yardstick
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What decides how much ``as real`` is worth.
+
+    Attributes:
+        yardstick: What a worthless generator would be off by, in the score's units; None if
+            there is no such figure.
+        weakness: Why the space hardly sees content; empty if it does.
+    """
+
+    yardstick: float | None = None
+    weakness: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,49 +60,41 @@ class Judgement:
         return f"±{self.detectable:.2g}"
 
 
-def judge(row: Row) -> Judgement:
-    """The verdict of a row.
+def judge_test(p_value: float, estimate: Estimate, worth: Worth) -> Judgement:
+    """The verdict of a test: ``as real`` if p ≥ 0.05."""
+    if p_value < 1 - LEVEL:
+        return Judgement("differs")
+    # A share of 0 or 1 has no room on one side.
+    half = max(estimate.value - estimate.low, estimate.high - estimate.value)
+    return _as_real(half, worth)
 
-    A test says ``as real`` if p ≥ 0.05, any other score if the interval of (candidate − control)
-    holds 0. Neither is a proof: a true difference δ is noticed with probability Φ(δ/s − z), s the
-    standard error and z the interval's quantile, so in 80 % of tries where
-    δ = (z + 0.84) s, which is 1.4 times the half width of the interval.
 
-    No verdict is given where the control has another size than the candidate and the score is
-    biased at finite n, nor where there is no control.
+def judge_gap(gap: Estimate, better: Better, worth: Worth) -> Judgement:
+    """The verdict of a score: ``as real`` if the interval of (candidate − control) holds 0.
+
+    That is no proof: a true difference δ is noticed with probability Φ(δ/s − z), s the standard
+    error and z the interval's quantile, so in 80 % of tries where δ = (z + 0.84) s, which is 1.4
+    times the half width of the interval.
     """
-    if row.figure.p_value is not None:
-        if row.figure.p_value < 1 - LEVEL:
-            return Judgement("differs")
-        return _as_real(row, row.figure.estimate)
-    if row.control is None:
-        return Judgement("", reason="there is no control.")
-    if not row.comparable:
-        return Judgement("", reason="the control has another size, on which this score depends.")
-    gap = row.gap
-    if gap is None:
-        return Judgement("", reason="this score's interval allows no difference.")
     if not all(map(math.isfinite, (gap.low, gap.value, gap.high))):
         return Judgement("", reason="a value is not finite.")
     if gap.low <= 0 <= gap.high:
-        return _as_real(row, gap)
-    if row.better == "real":
+        below, above = gap.value - gap.low, gap.high - gap.value
+        half = {"lower": below, "higher": above, "real": max(below, above)}[better]
+        return _as_real(half, worth)
+    if better == "real":
         return Judgement("off")
-    improved = gap.high < 0 if row.better == "lower" else gap.low > 0
+    improved = gap.high < 0 if better == "lower" else gap.low > 0
     return Judgement("beyond real" if improved else "worse than real")
 
 
-def _as_real(row: Row, gap: Estimate) -> Judgement:
-    below, above = gap.value - gap.low, gap.high - gap.value
-    half = {"lower": below, "higher": above, "real": max(below, above)}[row.better]
-    if row.figure.p_value is not None:  # a share of 0 or 1 has no room on one side
-        half = max(below, above)
+def _as_real(half: float, worth: Worth) -> Judgement:
     quantile = float(stats.t.ppf((1 + LEVEL) / 2, BLOCKS - 1))
     detectable = half * (1 + float(stats.norm.ppf(POWER)) / quantile)
     if not math.isfinite(detectable):
         return Judgement("as real", detectable, "±∞")
-    if row.weakness:
-        return Judgement("as real", detectable, row.weakness)
-    if row.yardstick is not None and detectable > LITTLE * row.yardstick:
+    if worth.weakness:
+        return Judgement("as real", detectable, worth.weakness)
+    if worth.yardstick is not None and detectable > LITTLE * worth.yardstick:
         return Judgement("as real", detectable, f"±{detectable:.2g}")
     return Judgement("as real", detectable)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from saddlepoint.evaluation.result import Figure
+from saddlepoint.evaluation.rows import Figure
 from saddlepoint.evaluation.score import Score
 from saddlepoint.evaluation.view import View
 from saddlepoint.metrics import frechet, kernel, sliced, two_sample

@@ -10,7 +10,8 @@ import torch
 from scipy import stats
 
 from saddlepoint.errors import BadInput
-from saddlepoint.evaluation.result import Better, Figure
+from saddlepoint.evaluation.judging import Better
+from saddlepoint.evaluation.rows import Figure
 from saddlepoint.evaluation.score import Score
 from saddlepoint.evaluation.view import View
 from saddlepoint.metrics import (

@@ -1,94 +1,23 @@
-"""What an evaluation says: rows of figures with intervals and controls, as objects and as JSON."""
+"""What an evaluation says of one candidate: as an object, as a table, and as JSON."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from saddlepoint.evaluation.judging import Judgement, judge
-from saddlepoint.metrics.estimate import Estimate, difference
+from saddlepoint.evaluation import showing
+from saddlepoint.evaluation.layout import Cells, Shown
+from saddlepoint.evaluation.rows import Row, row_as_json
+from saddlepoint.evaluation.summary import sentences
 
-Better = Literal["lower", "higher", "real"]
 FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One figure of one candidate.
-
-    Attributes:
-        key: Name in files and options, for example ``kernel``.
-        estimate: Value and interval.
-        p_value: Of the hypothesis that both sides have one distribution; None if it is no test.
-        notes: What a reader must know of this figure, one sentence each.
-    """
-
-    key: str
-    estimate: Estimate
-    p_value: float | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Row:
-    """A figure beside its control.
-
-    Attributes:
-        key: Name in files and options.
-        title: Name in tables.
-        space: Feature space in which it was computed.
-        better: Whether lower or higher is better, or being like the real examples (``real``).
-        figure: The candidate's.
-        control: The same for real examples that the reference does not hold; None if there is
-            no such thing.
-        comparable: False where the control has another size than the candidate and the score
-            depends on that.
-        yardstick: What a worthless generator would be off by, in the score's units; None if
-            there is no such figure.
-        weakness: Why this space hardly sees content; empty if it does.
-        difference: Candidate − control where it does not come from the figures' own jackknife.
-    """
-
-    key: str
-    title: str
-    space: str
-    better: Better
-    figure: Figure
-    control: Figure | None
-    comparable: bool = True
-    yardstick: float | None = None
-    weakness: str = ""
-    difference: Estimate | None = None
-
-    @property
-    def judgement(self) -> Judgement:
-        """How the candidate stands to the control."""
-        return judge(self)
-
-    @property
-    def gap(self) -> Estimate | None:
-        """Candidate − control with an interval, where both were jackknifed over the same blocks."""
-        if self.difference is not None or self.control is None:
-            return self.difference
-        own, other = self.figure.estimate, self.control.estimate
-        if not own.replicates or len(own.replicates) != len(other.replicates):
-            return None
-        return difference(own, other)
-
-    @property
-    def like_real(self) -> bool | None:
-        """Whether the interval of the gap holds 0; None where there is no such interval."""
-        gap = self.gap
-        return None if gap is None else gap.low <= 0 <= gap.high
-
-
-@dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Shown):
     """Scores of one candidate against one reference.
 
     Attributes:
@@ -121,19 +50,45 @@ class Evaluation:
     @property
     def summary(self) -> tuple[str, ...]:
         """Three sentences: whether samples are realistic, diverse, and copies of training data."""
-        from saddlepoint.evaluation.summary import sentences
+        duplicates = self.facts.get("duplicates", {})
+        return sentences(self.rows, self.n, duplicates, self.remedy)
 
-        return sentences(self)
+    def blocks(self, narrow: bool) -> list[str | Cells]:
+        """What was compared, the three sentences, the table, and the notes."""
+        return [
+            self.head,
+            "",
+            *self.summary,
+            "",
+            showing.table_of(self.rows, narrow),
+            *self.foot,
+        ]
 
-    def __str__(self) -> str:
-        from saddlepoint.evaluation.showing import table_text
+    @property
+    def head(self) -> str:
+        """What was compared, with numbers of examples."""
+        n = self.n
+        control = f"control of {n['control']:,}" if n["control"] else "no control"
+        return (
+            f"{self.candidate} ({n['candidate']:,}) against {self.reference} ({n['real']:,}); "
+            f"{control}. {self.where}."
+        )
 
-        return table_text(self)
-
-    def _repr_html_(self) -> str:
-        from saddlepoint.evaluation.html import evaluation_html
-
-        return evaluation_html(self)
+    @property
+    def foot(self) -> list[str]:
+        """What was done to each side, other notes, and how the intervals were made."""
+        names = {"real": self.reference, "candidate": self.candidate}
+        done = [
+            f"{names[side]}: {note}" for side, said in self.preparation.items() for note in said
+        ]
+        spaces = dict.fromkeys(row.space for row in self.rows)
+        methods = dict.fromkeys(row.figure.estimate.method for row in self.rows)
+        return [
+            f"spaces: {'; '.join(spaces)}.",
+            *dict.fromkeys([*self.notes, *done, *showing.notes_on_figures(self.rows)]),
+            *showing.notes_on_verdicts(self.rows, self.remedy),
+            f"intervals: {'; '.join(methods)}.",
+        ]
 
     def row(self, key: str, space: str | None = None) -> Row:
         """The row of a score (in a feature space).
@@ -159,46 +114,5 @@ class Evaluation:
             "preparation": {side: list(said) for side, said in self.preparation.items()},
             "notes": list(self.notes),
             "seconds": self.seconds,
-            "rows": [_row_as_json(row) for row in self.rows],
+            "rows": [row_as_json(row) for row in self.rows],
         }
-
-
-def _row_as_json(row: Row) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "score": row.key,
-        "title": row.title,
-        "space": row.space,
-        "better": row.better,
-        **_figure_as_json(row.figure),
-    }
-    if row.control is not None:
-        found["control"] = _figure_as_json(row.control)
-    judgement = row.judgement
-    found["verdict"] = judgement.words
-    if judgement.detectable is not None and math.isfinite(judgement.detectable):
-        found["detectable"] = judgement.detectable
-    if judgement.reason:
-        found["no_verdict_because"] = judgement.reason
-    gap = row.gap
-    if gap is not None:
-        found["minus_control"] = _finite(asdict(gap), ("value", "low", "high"))
-    return found
-
-
-def _figure_as_json(figure: Figure) -> dict[str, Any]:
-    kept = ("value", "low", "high", "method", "n_real", "n_fake")
-    found = _finite(asdict(figure.estimate), kept)
-    if figure.p_value is not None:
-        found["p_value"] = figure.p_value
-    if figure.notes:
-        found["notes"] = list(figure.notes)
-    return found
-
-
-def _finite(values: dict[str, Any], kept: Sequence[str]) -> dict[str, Any]:
-    return {
-        name: None
-        if isinstance(values[name], float) and not math.isfinite(values[name])
-        else values[name]
-        for name in kept
-    }

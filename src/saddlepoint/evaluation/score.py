@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from saddlepoint.evaluation.result import Better, Figure
+from saddlepoint.evaluation.judging import Better
+from saddlepoint.evaluation.rows import Figure
 from saddlepoint.evaluation.view import View
 
 

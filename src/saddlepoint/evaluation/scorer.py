@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from saddlepoint.errors import BadInput
 from saddlepoint.evaluation import duplicates, sides
 from saddlepoint.evaluation.progress import Teller
-from saddlepoint.evaluation.result import Evaluation, Figure, Row
+from saddlepoint.evaluation.result import Evaluation
+from saddlepoint.evaluation.rows import Figure, Row
 from saddlepoint.evaluation.score import Score
 from saddlepoint.evaluation.scores import chosen
 from saddlepoint.evaluation.sides import Reference, Side

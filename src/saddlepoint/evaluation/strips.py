@@ -10,7 +10,8 @@ from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
 from saddlepoint import pictures
-from saddlepoint.evaluation.result import Evaluation, Row
+from saddlepoint.evaluation.result import Evaluation
+from saddlepoint.evaluation.rows import Row
 from saddlepoint.evaluation.showing import ARROWS
 from saddlepoint.metrics.estimate import Estimate
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from saddlepoint.evaluation.result import Evaluation, Row
+from saddlepoint.evaluation.rows import Row
 
 # In this order: the first that differs carries the sentence.
 _REALISTIC = ("classifier_test", "spectrum", "precision", "high_quality")
@@ -12,22 +13,42 @@ _DIVERSE = ("coverage", "recall", "modes_kl", "classes_kl")
 _ALL_IN_ALL = ("kernel", "sliced", "mmd_test", "frechet_infinite", "frechet")
 
 
-def sentences(evaluation: Evaluation) -> tuple[str, ...]:
-    """What the table says in plain words; every sentence names the scores that carry it."""
-    return (_realistic(evaluation), _diverse(evaluation), _copies(evaluation))
+@dataclass(frozen=True)
+class _Table:
+    """What the sentences are made from."""
+
+    rows: Sequence[Row]
+    n: Mapping[str, int]
+    duplicates: Mapping[str, int]
+    remedy: str
 
 
-def _realistic(evaluation: Evaluation) -> str:
-    rows = _rows(evaluation, _REALISTIC)
+def sentences(
+    rows: Sequence[Row], n: Mapping[str, int], duplicates: Mapping[str, int], remedy: str
+) -> tuple[str, ...]:
+    """What the table says in plain words; every sentence names the scores that carry it.
+
+    Args:
+        rows: The table.
+        n: Real examples, control examples and samples.
+        duplicates: Exact copies, as ``count_duplicates`` counts them; empty if not known.
+        remedy: What to install where only a weak space was at hand.
+    """
+    table = _Table(rows, n, duplicates, remedy)
+    return (_realistic(table), _diverse(table), _copies(table))
+
+
+def _realistic(table: _Table) -> str:
+    rows = _rows(table, _REALISTIC)
     if not rows:
-        rows = _rows(evaluation, _ALL_IN_ALL)
+        rows = _rows(table, _ALL_IN_ALL)
     if not rows:
         return "Realistic? Not measured: no score of realism was computed."
     bad = [row for row in rows if _bad(row)]
     if bad:
         answer = "No" if any(_very_bad(row) for row in bad) else "Not quite"
         return f"Realistic? {answer}: {'; '.join(_said(row) for row in bad[:2])}."
-    distances = _rows(evaluation, _ALL_IN_ALL)
+    distances = _rows(table, _ALL_IN_ALL)
     bad = [row for row in distances if _bad(row)]
     if bad:
         return (
@@ -35,13 +56,13 @@ def _realistic(evaluation: Evaluation) -> str:
             f"{len(distances)} distances and tests see a difference, though no score of realism "
             f"alone does: {_said(bad[0])}. Chance alone makes one in twenty."
         )
-    return f"Realistic? {_no_difference(evaluation, rows)}"
+    return f"Realistic? {_no_difference(table, rows)}"
 
 
-def _diverse(evaluation: Evaluation) -> str:
-    rows = _rows(evaluation, _DIVERSE)
-    repeated = evaluation.facts.get("duplicates", {}).get("repeated", 0)
-    n = evaluation.n["candidate"]
+def _diverse(table: _Table) -> str:
+    rows = _rows(table, _DIVERSE)
+    repeated = table.duplicates.get("repeated", 0)
+    n = table.n["candidate"]
     if repeated > 0.1 * n:
         return f"Diverse? No: {repeated:,} of {n:,} samples repeat an earlier one exactly."
     if not rows:
@@ -49,19 +70,19 @@ def _diverse(evaluation: Evaluation) -> str:
     bad = [row for row in rows if _bad(row)]
     if bad:
         answer = "No" if any(_very_bad(row) for row in bad) else "Not quite"
-        unreal = any(_bad(row) for row in _rows(evaluation, _REALISTIC))
+        unreal = any(_bad(row) for row in _rows(table, _REALISTIC))
         also = " (samples that are not realistic lower it, too)" if unreal else ""
         return f"Diverse? {answer}: {'; '.join(_said(row) for row in bad[:2])}{also}."
-    return f"Diverse? {_no_difference(evaluation, rows)}"
+    return f"Diverse? {_no_difference(table, rows)}"
 
 
-def _copies(evaluation: Evaluation) -> str:
-    counts = evaluation.facts.get("duplicates", {})
-    n = evaluation.n["candidate"]
+def _copies(table: _Table) -> str:
+    counts = table.duplicates
+    n = table.n["candidate"]
     exact = counts.get("train", 0)
     if exact:
         return f"Copies? Yes: {exact:,} of {n:,} samples equal a training example exactly."
-    rows = _rows(evaluation, ("memorisation",))
+    rows = _rows(table, ("memorisation",))
     if not rows:
         known = counts.get("real", 0) + counts.get("control", 0)
         if known:
@@ -85,14 +106,14 @@ def _copies(evaluation: Evaluation) -> str:
     return f"Copies? No sign of it: {said}."
 
 
-def _rows(evaluation: Evaluation, keys: Sequence[str]) -> list[Row]:
+def _rows(table: _Table, keys: Sequence[str]) -> list[Row]:
     """Rows of these scores in the best space at hand, in the order of the keys."""
-    strong = [row for row in evaluation.rows if not row.weakness]
+    strong = [row for row in table.rows if not row.weakness]
     spaces = dict.fromkeys(row.space for row in strong if row.key in ("precision", *_ALL_IN_ALL))
     best = next(iter(spaces), None)
     chosen = []
     for key in keys:
-        rows = [row for row in evaluation.rows if row.key == key]
+        rows = [row for row in table.rows if row.key == key]
         better = [row for row in rows if row.space == best]
         chosen += better[:1] or rows[:1]
     return chosen
@@ -113,11 +134,11 @@ def _very_bad(row: Row) -> bool:
     return gap is not None and abs(gap.value) > 0.5 * row.yardstick
 
 
-def _no_difference(evaluation: Evaluation, rows: Sequence[Row]) -> str:
+def _no_difference(table: _Table, rows: Sequence[Row]) -> str:
     """No score saw a difference: how much that says."""
     judged = [row for row in rows if row.judgement.kind]
     names = ", ".join(row.key for row in rows)
-    n = min(evaluation.n["real"], evaluation.n["candidate"])
+    n = min(table.n["real"], table.n["candidate"])
     if not judged:
         figures = "; ".join(_said(row) for row in rows[:2])
         return f"No verdict: {rows[0].judgement.reason.rstrip('.')}. {figures}."
@@ -131,8 +152,8 @@ def _no_difference(evaluation: Evaluation, rows: Sequence[Row]) -> str:
     why = "in pixels, which hardly show content" if weak else "at this n little would be noticed"
     cure = "use more examples"
     if weak:
-        cure = f"`{evaluation.remedy}` adds a space that does" if evaluation.remedy else cure
-        cure = cure if evaluation.remedy else "use --features efficientnet-lite0"
+        cure = f"`{table.remedy}` adds a space that does" if table.remedy else cure
+        cure = cure if table.remedy else "use --features efficientnet-lite0"
     return f"Cannot be told: no difference at n = {n:,}, but {why} ({names}); {cure}."
 
 

@@ -1,0 +1,133 @@
+"""Rows of an evaluation: figures beside their controls, with verdicts, as objects and as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from saddlepoint.evaluation.judging import Better, Judgement, Worth, judge_gap, judge_test
+from saddlepoint.metrics.estimate import Estimate, difference
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of one candidate.
+
+    Attributes:
+        key: Name in files and options, for example ``kernel``.
+        estimate: Value and interval.
+        p_value: Of the hypothesis that both sides have one distribution; None if it is no test.
+        notes: What a reader must know of this figure, one sentence each.
+    """
+
+    key: str
+    estimate: Estimate
+    p_value: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure beside its control.
+
+    Attributes:
+        key: Name in files and options.
+        title: Name in tables.
+        space: Feature space in which it was computed.
+        better: Whether lower or higher is better, or being like the real examples (``real``).
+        figure: The candidate's.
+        control: The same for real examples that the reference does not hold; None if there is
+            no such thing.
+        comparable: False where the control has another size than the candidate and the score
+            depends on that.
+        yardstick: What a worthless generator would be off by, in the score's units; None if
+            there is no such figure.
+        weakness: Why this space hardly sees content; empty if it does.
+        difference: Candidate − control where it does not come from the figures' own jackknife.
+    """
+
+    key: str
+    title: str
+    space: str
+    better: Better
+    figure: Figure
+    control: Figure | None
+    comparable: bool = True
+    yardstick: float | None = None
+    weakness: str = ""
+    difference: Estimate | None = None
+
+    @property
+    def judgement(self) -> Judgement:
+        """How the candidate stands to the control, or why that cannot be said."""
+        worth = Worth(self.yardstick, self.weakness)
+        if self.figure.p_value is not None:
+            return judge_test(self.figure.p_value, self.figure.estimate, worth)
+        if self.control is None:
+            return Judgement("", reason="there is no control.")
+        if not self.comparable:
+            return Judgement("", reason="the control has another size, on which this depends.")
+        gap = self.gap
+        if gap is None:
+            return Judgement("", reason="this score's interval allows no difference.")
+        return judge_gap(gap, self.better, worth)
+
+    @property
+    def gap(self) -> Estimate | None:
+        """Candidate − control with an interval, where both were jackknifed over the same blocks."""
+        if self.difference is not None or self.control is None:
+            return self.difference
+        own, other = self.figure.estimate, self.control.estimate
+        if not own.replicates or len(own.replicates) != len(other.replicates):
+            return None
+        return difference(own, other)
+
+    @property
+    def like_real(self) -> bool | None:
+        """Whether the interval of the gap holds 0; None where there is no such interval."""
+        gap = self.gap
+        return None if gap is None else gap.low <= 0 <= gap.high
+
+
+def row_as_json(row: Row) -> dict[str, Any]:
+    """Everything that a row says, with None for what is not finite."""
+    body: dict[str, Any] = {
+        "score": row.key,
+        "title": row.title,
+        "space": row.space,
+        "better": row.better,
+        **_figure_as_json(row.figure),
+    }
+    if row.control is not None:
+        body["control"] = _figure_as_json(row.control)
+    judgement = row.judgement
+    body["verdict"] = judgement.words
+    if judgement.detectable is not None and math.isfinite(judgement.detectable):
+        body["detectable"] = judgement.detectable
+    if judgement.reason:
+        body["no_verdict_because"] = judgement.reason
+    gap = row.gap
+    if gap is not None:
+        body["minus_control"] = _finite(asdict(gap), ("value", "low", "high"))
+    return body
+
+
+def _figure_as_json(figure: Figure) -> dict[str, Any]:
+    kept = ("value", "low", "high", "method", "n_real", "n_fake")
+    body = _finite(asdict(figure.estimate), kept)
+    if figure.p_value is not None:
+        body["p_value"] = figure.p_value
+    if figure.notes:
+        body["notes"] = list(figure.notes)
+    return body
+
+
+def _finite(values: dict[str, Any], kept: Sequence[str]) -> dict[str, Any]:
+    return {
+        name: None
+        if isinstance(values[name], float) and not math.isfinite(values[name])
+        else values[name]
+        for name in kept
+    }

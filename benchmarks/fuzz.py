@@ -33,8 +33,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from fuzz_cases import KINDS, Case, make  # noqa: E402
-from fuzz_material import USER, prepare  # noqa: E402
+from fuzz_cases import KINDS, Case, make
+from fuzz_material import USER, prepare
 
 ALLOWED = (0, 2, 3, 130, 143)
 ESCAPED = 99  # exit code of a child whose command raised

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import io
 import os
 import struct
@@ -16,10 +17,21 @@ from PIL import Image
 
 USER = "user"  # folder of files that no command may change
 RUNS = ("ring", "digits", "pictures", "vectors")
-_OFTEN = (
-    "--training.checkpoint-every=2 --training.sample-every=2 --training.log-every=1 "
-    "--training.samples=9 --steps=4 --batch-size=16 --device=cpu --quiet"
-).split()
+_OFTEN = [
+    "--training.checkpoint-every=2",
+    "--training.sample-every=2",
+    "--training.log-every=1",
+    "--training.samples=9",
+    "--steps=4",
+    "--batch-size=16",
+    "--device=cpu",
+    "--quiet",
+]
+_MODULES = [
+    *("matplotlib.figure", "scipy.linalg", "sklearn.datasets", "saddlepoint.cli"),
+    *(f"saddlepoint.evaluation.{name}" for name in ("compare", "evaluate", "files")),
+    *(f"saddlepoint.{name}" for name in ("exporting", "report.page", "training.trainer")),
+]
 _NARROW = ["--learner.generator.hidden", "8", "--learner.critic.hidden", "8"]
 
 
@@ -38,20 +50,9 @@ def prepare(folder: Path) -> None:
     (user / "run.json").write_text("{}\n")
     (user / "empty").mkdir()
     # Imported here, before any fork, so that each case begins with what it needs in memory.
-    import matplotlib.figure
-    import scipy.linalg
-    import sklearn.datasets
-    import torch
-
-    import saddlepoint.cli
-    import saddlepoint.evaluation.compare
-    import saddlepoint.evaluation.files
-    import saddlepoint.exporting
-    import saddlepoint.report.page
-    import saddlepoint.training.trainer  # noqa: F401
-
-    assert scipy.linalg and sklearn.datasets and matplotlib.figure
-    torch.set_num_threads(1)
+    for name in _MODULES:
+        importlib.import_module(name)
+    importlib.import_module("torch").set_num_threads(1)
     ring = ["gan", "--data", "ring", "--data.examples", "600", "--seeds", "2", *_NARROW]
     _run(folder, [*ring, "--validate", "sliced", "--out", "ring"])
     few = ["--data.limit", "300"]

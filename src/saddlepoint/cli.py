@@ -13,7 +13,14 @@ from collections.abc import Sequence
 
 from saddlepoint.commands import COMMANDS, PLAIN
 from saddlepoint.commands.program import PROG
-from saddlepoint.errors import BadInput, SaddlepointError, did_you_mean
+from saddlepoint.errors import (
+    BadInput,
+    RunStopped,
+    SaddlepointError,
+    did_you_mean,
+    lacks_memory,
+    one_line,
+)
 from saddlepoint.version import VERSION
 
 COMPLETION_HELP = f"""usage: {PROG} completion bash|zsh|tcsh
@@ -75,8 +82,17 @@ def main(words: Sequence[str] | None = None) -> None:
     try:
         dispatch(sys.argv[1:] if words is None else words)
     except SaddlepointError as error:
-        print(f"saddlepoint: {error}", file=sys.stderr)
+        print(f"saddlepoint: {one_line(str(error))}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        print(
+            "saddlepoint: the memory of this machine does not suffice: use smaller or fewer "
+            "examples, a smaller --batch-size or narrower networks.",
+            file=sys.stderr,
+        )
+        raise SystemExit(RunStopped.exit_code) from None
     except KeyboardInterrupt as stop:
         print(f"saddlepoint: stopped by Ctrl-C{f' {stop}' if str(stop) else ''}.", file=sys.stderr)
         raise SystemExit(130) from None

@@ -145,20 +145,29 @@ print(kept, faults())
 def test_freed_memory_is_kept_and_given_back_at_the_end() -> None:
     """Page faults of a second round of the same blocks: none while memory is kept.
 
-    In a process of its own: what earlier tests left on the heap decides where blocks lie.
+    In processes of their own, some, since the system lays memory out at random: where something
+    lies right behind the heap, it cannot grow, and then nothing can be kept.
     """
     pytest.importorskip("resource")
     if platform.libc_ver()[0] != "glibc":
         pytest.skip("the C library is not glibc")
     tuned = [n for n in os.environ if n.startswith("MALLOC_") or n == "GLIBC_TUNABLES"]
     environment = {name: value for name, value in os.environ.items() if name not in tuned}
-    done = subprocess.run(
-        [sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True, env=environment
-    )
-    kept, freed = map(int, done.stdout.split())
     pages = 4 * 40 * 2**20 // 4096
-    assert kept < pages / 20
-    assert freed > kept + 4  # huge pages fault once for 512
+    seen = []
+    for _ in range(8):
+        done = subprocess.run(
+            [sys.executable, "-c", FAULTS],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        )
+        kept, freed = map(int, done.stdout.split())
+        seen.append((kept, freed))
+        if kept < pages / 20 and freed > kept + 4:  # huge pages fault once for 512
+            return
+    pytest.fail(f"page faults while memory is kept, and after: {seen}")
 
 
 def test_memory_is_left_alone_where_the_user_tuned_it(monkeypatch: pytest.MonkeyPatch) -> None:

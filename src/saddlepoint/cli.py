@@ -6,6 +6,7 @@ Nothing here imports torch before a command needs it, so that help and mistakes 
 from __future__ import annotations
 
 import inspect
+import io
 import shutil
 import sys
 import textwrap
@@ -13,7 +14,14 @@ from collections.abc import Sequence
 
 from saddlepoint.commands import COMMANDS, PLAIN
 from saddlepoint.commands.program import PROG
-from saddlepoint.errors import BadInput, SaddlepointError, did_you_mean
+from saddlepoint.errors import (
+    BadInput,
+    RunStopped,
+    SaddlepointError,
+    did_you_mean,
+    lacks_memory,
+    one_line,
+)
 from saddlepoint.version import VERSION
 
 COMPLETION_HELP = f"""usage: {PROG} completion bash|zsh|tcsh
@@ -72,17 +80,34 @@ def dispatch(words: Sequence[str]) -> None:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Entry point: one sentence and an exit code for everything that the user can act on."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # Names of files may be any bytes, and are printed.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         dispatch(sys.argv[1:] if words is None else words)
     except SaddlepointError as error:
-        print(f"saddlepoint: {error}", file=sys.stderr)
+        print(f"saddlepoint: {one_line(str(error))}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        print(
+            "saddlepoint: the memory of this machine does not suffice: use smaller or fewer "
+            "examples, a smaller --batch-size or narrower networks.",
+            file=sys.stderr,
+        )
+        raise SystemExit(RunStopped.exit_code) from None
     except KeyboardInterrupt as stop:
         print(f"saddlepoint: stopped by Ctrl-C{f' {stop}' if str(stop) else ''}.", file=sys.stderr)
         raise SystemExit(130) from None
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe went away: nobody is left to tell
         raise SystemExit(141) from None
+    except OSError as error:  # a path of too many letters, a file that went away meanwhile
+        place = f"{error.filename}: " if error.filename is not None else ""
+        said = one_line(f"{place}{error.strerror or error}")
+        print(f"saddlepoint: a file could not be used ({said}).", file=sys.stderr)
+        raise SystemExit(BadInput.exit_code) from None
 
 
 if __name__ == "__main__":

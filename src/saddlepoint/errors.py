@@ -46,6 +46,29 @@ class Interrupted(SaddlepointError):
         return type(self), (str(self), self.exit_code - 128)
 
 
+_LONGEST_LINE = 1200
+
+
+def one_line(message: str) -> str:
+    """A message on one line: what cannot be printed is escaped, the middle of a long one left out.
+
+    What a user wrote or a file holds is quoted in messages, and may be anything.
+    """
+    plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
+    if len(plain) > _LONGEST_LINE:
+        half = _LONGEST_LINE // 2
+        plain = f"{plain[:half]} … {plain[-half:]}"
+    return plain
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out; PyTorch tells of the CPU's in words alone."""
+    words = ("DefaultCPUAllocator", "out of memory", "bad_alloc", "Storage size calculation")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    )
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the known word closest to ``word``, or ``""``."""
     options = list(known)

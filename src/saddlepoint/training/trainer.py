@@ -16,7 +16,7 @@ from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.description import Array, Folder
 from saddlepoint.data.manifest import MANIFEST_NAME
 from saddlepoint.data.opening import array_to_npz, open_data
-from saddlepoint.errors import BadInput, RunStopped, command_line
+from saddlepoint.errors import BadInput, RunStopped, command_line, lacks_memory
 from saddlepoint.run import NAME, Run
 from saddlepoint.training import checkpoint, folder
 from saddlepoint.training.device import Policy, choose, processor
@@ -194,7 +194,9 @@ def _carry_out(
             f"{job.folder} could not be written ({error.strerror or error}); make room or make it "
             f"writable, then `{command_line('resume', job.folder)}`."
         ) from error
-    except torch.OutOfMemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
         raise RunStopped(
             f"the memory of {job.policy.device} does not suffice: use a smaller --batch-size or "
             "a narrower network."

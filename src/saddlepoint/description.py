@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from saddlepoint.errors import BadInput, did_you_mean, did_you_mean_place
 
+# Of a message: values longer than this are shown in part, and no more problems than this.
+_LONGEST, _MOST_PROBLEMS = 120, 5
+
 
 class Description(BaseModel):
     """A part of the description of a run.
@@ -66,8 +69,18 @@ def explain(error: ValidationError, known: type[BaseModel] | None = None) -> str
             parts.append(f"{place}: {message}")
             continue
         message = message[0].lower() + message[1:]
-        parts.append(f"{place} = {problem['input']!r}: {message}")
-    return "; ".join(parts)
+        parts.append(f"{place} = {_shown(problem['input'])}: {message}")
+    more = len(parts) - _MOST_PROBLEMS
+    return "; ".join(parts[:_MOST_PROBLEMS]) + (f"; and {more} more." if more > 0 else "")
+
+
+def _shown(value: Any) -> str:
+    """A value as Python writes it, without the middle of a long one."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deep, or a number of too many digits
+        return f"a {type(value).__name__}"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 4 :]}"
 
 
 def _hint(part: type[BaseModel], path: list[str]) -> str:

@@ -66,7 +66,9 @@ def _sentence(box: str, prog: str) -> str:
     lines = [line for line in lines if line]
     if lines and lines[0].endswith("─"):
         lines = lines[1:]
-    rules = [i for i, line in enumerate(lines) if set(line) == {"─"}] or [len(lines)]
+    elif len(lines) > 1 and set(lines[1]) == {"-"}:  # where the terminal has no frames
+        lines = lines[2:]
+    rules = [i for i, line in enumerate(lines) if set(line) in ({"─"}, {"-"})] or [len(lines)]
     said = " ".join(lines[: rules[0]]).strip() or "these options cannot be read"
     hint = ""
     for before, line in itertools.pairwise(lines):
@@ -74,6 +76,18 @@ def _sentence(box: str, prog: str) -> str:
             hint = f" Did you mean {line.split()[0]}?"
     # pydantic's own wording, told without its apparatus
     said = re.sub(r"\d+ validation errors? for \w+ ", "", said)
+    said = re.sub(r"Error parsing (\S+): (\S+) (?=Value error|Input )", r"\1.\2: ", said)
+    said = re.sub(
+        r"Error parsing (\S+): no type matching (?:\{None\}\|)?(.+?) could be instantiated from "
+        r"\[(.*?)\]\. Got errors: .*",
+        r"\1 \3: it should be \2",
+        said,
+    )
+    said = re.sub(r"Error parsing (--\S+): ", r"\1: ", said)
+    said = re.sub(
+        r"invalid literal for int\(\) with base 10: ('.*?')", r"\1 is no whole number", said
+    )
+    said = said.replace("Value error, ", "").replace(": Input should", ": it should")
     said = re.sub(r" \[type=.*?\]( For further information visit \S+)?", "", said)
     return f"{said.rstrip('.')}.{hint} See `{prog} --help`."
 

@@ -22,7 +22,7 @@ def checkpoint_named(checkpoint: str) -> int | Literal["auto", "latest", "best"]
     """A checkpoint as the command line names it."""
     if checkpoint in ("auto", "latest", "best"):
         return checkpoint  # type: ignore[return-value]
-    if checkpoint.isdigit():
+    if checkpoint.isdecimal() and len(checkpoint) < 19:
         return int(checkpoint)
     raise BadInput(
         f"--checkpoint '{checkpoint}': use auto, latest, best or a step."

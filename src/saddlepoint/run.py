@@ -16,6 +16,7 @@ from saddlepoint.training.description import Training
 
 FORMAT = 1
 NAME = "run.json"
+MOST_SEEDS = 256
 EVALUATIONS = "evaluations"  # folder of a run directory
 
 
@@ -28,7 +29,7 @@ class Run(Description):
     seeds: int = Field(
         1,
         ge=1,
-        le=256,
+        le=MOST_SEEDS,
         description="Train so many seeds (seed, seed + 1, ...) side by side in one program; "
         "fully connected networks only.",
     )
@@ -64,6 +65,8 @@ def read_json(path: Path) -> dict[str, Any]:
         raise BadInput(f"cannot read {path}: {error.strerror or error}.") from error
     except ValueError as error:
         raise BadInput(f"{path} holds no valid JSON: {error}.") from error
+    except RecursionError as error:
+        raise BadInput(f"{path} is nested too deep to be the description of a run.") from error
     if not isinstance(found, dict):
         raise BadInput(f"{path} holds no JSON object, so it describes no run.")
     return found

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from pydantic import ConfigDict, Field, field_validator
 
+from saddlepoint.data.bounds import too_many_values
 from saddlepoint.data.description import DataInfo
-from saddlepoint.description import validated
+from saddlepoint.description import Description, validated
 from saddlepoint.errors import BadInput, RunStopped, command_line
 from saddlepoint.outputs import check_writable, is_empty
 from saddlepoint.run import FORMAT, NAME, Run, read_json
@@ -24,6 +26,37 @@ from saddlepoint.version import VERSION
 #: Sub-folders of a run directory.
 PARTS = ("samples", "checkpoints")
 LOCK = ".lock"
+
+
+class _Resolved(Description):
+    """What is read of a run's ``resolved`` must be there; the rest is left as it is."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    device: str
+    precision: Literal["float32", "bfloat16"]
+    threads: int = Field(strict=True, ge=1, le=4096)
+    versions: dict[str, str]
+    batch_size: int = Field(strict=True, ge=1)
+    steps: int = Field(strict=True, ge=1)
+    horizon: int = Field(strict=True, ge=1)
+    data: DataInfo
+
+    @field_validator("data")
+    @classmethod
+    def _fits(cls, data: DataInfo) -> DataInfo:
+        if len(data.shape) != (3 if data.images else 1) or min(data.shape) < 1:
+            raise ValueError(f"examples of the shape {data.shape} are neither images nor vectors")
+        if problem := too_many_values(data.shape):
+            raise ValueError(problem)
+        if len(data.centre) not in (0, data.shape[0]):
+            raise ValueError("the centre has another length than the vectors")
+        if (
+            not {"train", "validation", "test"} <= data.counts.keys()
+            or min(data.counts.values()) < 0
+        ):
+            raise ValueError("the counts of the splits are not complete")
+        return data
 
 
 @dataclass(frozen=True)
@@ -54,11 +87,12 @@ def read(folder: Path) -> Stored:
     found = read_json(folder / NAME)
     if "given" not in found or "resolved" not in found:
         raise BadInput(f"{folder / NAME} is a description without the record of a run.")
-    return Stored(
-        run=validated(Run, found["given"]),
-        resolved=found["resolved"],
-        data=validated(DataInfo, found["resolved"].get("data", {})),
-    )
+    try:
+        run = validated(Run, found["given"])
+        resolved = validated(_Resolved, found["resolved"])
+    except BadInput as error:
+        raise BadInput(f"{folder / NAME} is damaged: {error}") from error
+    return Stored(run=run, resolved=found["resolved"], data=resolved.data)
 
 
 def write(folder: Path, run: Run, resolved: dict[str, Any]) -> None:

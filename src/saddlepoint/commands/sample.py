@@ -46,6 +46,8 @@ def sample(
     from saddlepoint.training.trained import load
 
     model = load(run, which, device=device)
+    for note in model.notes:
+        print(f"{note} Using the checkpoint of step {model.step}.")
     check_form(target, n, model.data)
     batches = model.batches(n, seed, member=member)
     blocks = (batch.numpy() for batch in batches)

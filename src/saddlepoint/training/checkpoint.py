@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ def path_of(run: Path, step: int) -> Path:
 def steps_of(run: Path) -> list[int]:
     """The steps of the checkpoints that are there, rising."""
     found = (run / FOLDER).glob("step-*") if (run / FOLDER).is_dir() else []
-    return sorted(int(p.name[5:]) for p in found if p.name[5:].isdigit())
+    return sorted(int(p.name[5:]) for p in found if re.fullmatch(r"[0-9]{8,18}", p.name[5:]))
 
 
 def save(run: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
@@ -99,9 +100,18 @@ def load(run: Path, step: int) -> Checkpoint:
                 f"the checkpoint {folder} is truncated or was altered: {TENSORS} fails its digest."
             )
         tensors = load_file(folder / TENSORS)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise BadInput(f"the checkpoint {folder} cannot be read: {error}.") from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+        raise BadInput(f"the checkpoint {folder} cannot be read: {_reason(error)}.") from error
     return Checkpoint(body["step"], tensors, body["facts"])
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        name = f"{Path(error.filename).name}: " if error.filename else ""
+        return f"{name}{error.strerror}"
+    if isinstance(error, KeyError | TypeError | RecursionError):
+        return f"{FACTS} is not as it was written"
+    return str(error)
 
 
 def load_newest(run: Path) -> tuple[Checkpoint, list[str]]:
@@ -121,6 +131,16 @@ def load_newest(run: Path) -> tuple[Checkpoint, list[str]]:
     raise BadInput(f"{run} has no checkpoint.")
 
 
+def foreign(run: Path, step: int, error: Exception) -> str:
+    """The sentence for a checkpoint that the run's description does not fit."""
+    said = [line.strip() for line in str(error).splitlines()]
+    first = said[1] if len(said) > 1 and said[0].endswith(":") else said[0] if said else ""
+    return (
+        f"the checkpoint of step {step} in {run} does not belong to this description "
+        f"({first.rstrip('. ')}): put back the run.json that it began with."
+    )
+
+
 def prune(run: Path, keep: int) -> None:
     """Remove all but the newest ``keep`` checkpoints and the best one."""
     best = read_best(run)
@@ -134,9 +154,15 @@ def read_best(run: Path) -> dict[str, Any] | None:
     path = run / FOLDER / BEST
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) and isinstance(found["step"], int) else None
-    except (OSError, ValueError, KeyError):
+        whole = (
+            type(found["step"]) is int
+            and isinstance(found["scalar"], str)
+            and type(found["value"]) in (int, float)
+            and found["mode"] in ("min", "max")
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
+    return found if whole else None
 
 
 def offer_best(run: Path, step: int, scalar: str, value: float, mode: str) -> bool:

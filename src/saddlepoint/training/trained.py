@@ -36,6 +36,7 @@ class Trained:
         learner: The learner, in evaluation mode.
         folder: The run directory, if it came from one.
         checkpoint: In words, which of the run's checkpoints it is.
+        notes: A sentence for each newer checkpoint that could not be used.
     """
 
     run: Run
@@ -44,6 +45,7 @@ class Trained:
     learner: Learner
     folder: Path | None = field(default=None, compare=False)
     checkpoint: str = field(default="", compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def _title(self) -> str:
@@ -155,6 +157,7 @@ def load(
             f"{where} has no best checkpoint: name a scalar with --training.best.scalar."
         )
     which = "latest checkpoint"
+    complaints: list[str] = []
     if isinstance(checkpoint_step, int):
         which = ""
         there = checkpoint.steps_of(where)
@@ -168,7 +171,7 @@ def load(
         state = checkpoint.load(where, best["step"])
         which = f"best checkpoint: {best['scalar']} = {best['value']:.4g}"
     else:
-        state, _ = checkpoint.load_newest(where)
+        state, complaints = checkpoint.load_newest(where)
     learner = build_learner(
         stored.run.learner,
         stored.data,
@@ -177,11 +180,14 @@ def load(
     )
     parts: dict[str, dict[str, Tensor]] = {"learner": {}, "average": {}}
     for key, value in state.tensors.items():
-        part, name = key.split("/", 1)
+        part, _, name = key.partition("/")
         if part in parts:
             parts[part][name] = value
-    learner.load_state_dict(parts["learner"])
-    load_averaged(learner, parts["average"])
+    try:
+        learner.load_state_dict(parts["learner"])
+        load_averaged(learner, parts["average"])
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise BadInput(checkpoint.foreign(where, state.step, error)) from error
     choose(device, "float32").place(learner)
     learner.eval()
-    return Trained(stored.run, stored.data, state.step, learner, where, which)
+    return Trained(stored.run, stored.data, state.step, learner, where, which, tuple(complaints))

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-import torch
+import math
+from collections.abc import Callable
+from typing import Any, final
 
+import torch
+from torch.overrides import TorchFunctionMode
+from typing_extensions import override
+
+from saddlepoint.data.bounds import check_memory
 from saddlepoint.data.description import DataInfo
 from saddlepoint.learners.adversarial import AdversarialLearner
 from saddlepoint.learners.description import Adversarial, Variational
@@ -27,13 +34,20 @@ def build_learner(
     weights that it would have alone.
 
     Raises:
-        BadInput: The description does not fit the data.
+        BadInput: The description does not fit the data, or its weights the memory.
     """
-    if isinstance(seed, tuple):
+    with _Allocations():
+        if not isinstance(seed, tuple):
+            return _single(description, data, batch_size, seed)
         learner = _build(description, data, batch_size, len(seed))
-        singles = [build_learner(description, data, batch_size=batch_size, seed=s) for s in seed]
+        singles = [_single(description, data, batch_size, each) for each in seed]
         stack_into(learner, list(singles))
         return learner
+
+
+def _single(
+    description: Adversarial | Variational, data: DataInfo, batch_size: int, seed: int
+) -> Learner:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "initial weights"))
         return _build(description, data, batch_size, None)
@@ -45,3 +59,38 @@ def _build(
     if isinstance(description, Adversarial):
         return AdversarialLearner(description, data, batch_size, members)
     return VariationalLearner(description, data, members)
+
+
+@final
+class _Allocations(TorchFunctionMode):
+    """Adds up the tensors that are made, and refuses before the memory is exceeded.
+
+    A system that promises more memory than it has would end the process instead.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bytes = 0
+
+    @override
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        options = kwargs or {}
+        if func in _FACTORIES:
+            size = options.get("size", args[0] if args and not isinstance(args[0], int) else args)
+            dtype = options.get("dtype") or torch.get_default_dtype()
+            self._bytes += math.prod(map(int, size)) * dtype.itemsize
+            check_memory(
+                self._bytes,
+                "the weights of the networks need at least",
+                "use narrower or fewer layers, shorter latents or fewer seeds",
+            )
+        return func(*args, **options)
+
+
+_FACTORIES = (torch.empty, torch.zeros, torch.ones, torch.randn, torch.rand)

@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 from saddlepoint import pictures
+from saddlepoint.data.bounds import check_memory
 from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.members import MemberLoader
 from saddlepoint.errors import BadInput, Interrupted, RunStopped, command_line
 from saddlepoint.learners.build import build_learner
+from saddlepoint.learners.interface import Learner
 from saddlepoint.randomness import derive
 from saddlepoint.run import Run, seeds_of
 from saddlepoint.training import checkpoint, notices
@@ -63,9 +65,11 @@ class Job:
     def __post_init__(self) -> None:
         seeds, size = seeds_of(self.run), self.batch_size
         learner = build_learner(self.run.learner, self.data.info, batch_size=size, seed=seeds)
+        device = self.policy.device
+        if device.type == "cpu":
+            self._check_memory(learner)
         self.policy.place(learner)
         learner.train()
-        device = self.policy.device
         if isinstance(seeds, tuple):
             loader: Loader = MemberLoader(self.data, "train", size, seeds=seeds, device=device)
         else:
@@ -78,6 +82,23 @@ class Job:
         wanted = self.run.training.validation
         self.validator = None if wanted.score == "none" else Validator(wanted, self.data)
         self.pace = Pace()
+
+    @staticmethod
+    def _check_memory(learner: Learner) -> None:
+        """Refuse what no training of these networks can do without.
+
+        Raises:
+            BadInput: It exceeds the memory.
+        """
+        needed = 0
+        for name, player in learner.players.items():
+            copies = 2 + (name in learner.averaged) + 2 * (learner.optimisers[name].kind == "adam")
+            needed += copies * sum(p.numel() * p.element_size() for p in player.parameters())
+        check_memory(
+            needed,
+            "the networks, their gradients, averages and the moments of their optimisers need",
+            "use narrower or fewer layers, shorter latents or fewer seeds",
+        )
 
     @property
     def best(self) -> Best:
@@ -368,10 +389,7 @@ class Job:
                     optimiser, part(f"optimiser/{name}"), facts["optimiser_groups"][name]
                 )
         except (RuntimeError, KeyError, ValueError) as error:
-            raise BadInput(
-                f"the checkpoint of step {state.step} in {self.folder} does not belong to this "
-                f"description: {str(error).splitlines()[0]}"
-            ) from error
+            raise BadInput(checkpoint.foreign(self.folder, state.step, error)) from error
         sums = {name: value.to(device) for name, value in part("meters").items()}
         self.stepper.meters.restore(sums, facts["meter_counts"])
         self.stepper.memory.update({k: v.to(device) for k, v in part("dynamics").items()})

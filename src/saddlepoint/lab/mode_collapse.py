@@ -40,7 +40,7 @@ from saddlepoint.outputs import (
     write_output,
 )
 from saddlepoint.recipes import toy_grid, toy_ring
-from saddlepoint.run import Run, read_json
+from saddlepoint.run import MOST_SEEDS, Run, read_json
 from saddlepoint.training.description import Training
 from saddlepoint.training.trained import load
 
@@ -150,6 +150,10 @@ def run(
         minutes, seeds = 70 / 60, min(seeds, 4)
     if at_once < 1:
         raise BadInput(f"--at-once {at_once}: at least one training must run.")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise BadInput(f"--seeds {seeds}: use 1 to {MOST_SEEDS}.")
+    if not 0 < minutes < math.inf:
+        raise BadInput(f"--minutes {minutes}: use a number above 0.")
     chosen = [
         (data, method, describe)
         for data in DATA

@@ -84,7 +84,7 @@ def read_ledger(folder: Path) -> dict[str, set[tuple[int, str]]]:
     for number, line in enumerate(lines):
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             entry = None  # cut off by a crash
         if number == 0 and entry != _HEAD:
             raise BadInput(

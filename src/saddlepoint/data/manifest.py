@@ -108,7 +108,7 @@ def load_manifest(path: Path) -> Manifest:
             notes=tuple(content["notes"]),
             entries=tuple(Entry(*entry) for entry in content["entries"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(
             f"{path} cannot be read as the manifest of a run ({error!r}): restore it, or start a "
             "new run."

@@ -80,7 +80,7 @@ def read(path: Path) -> Stored | None:
         facts = json.loads(header["facts"])
     except FileNotFoundError:
         return None
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise DamagedError(str(error) or type(error).__name__) from error
     if header.get("sha256") != digest(tensors, header["facts"]):
         raise DamagedError("its digest differs")

@@ -201,7 +201,7 @@ def _run_file(folder: Path) -> dict[str, Any]:
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 
@@ -221,7 +221,7 @@ def _record(folder: Path) -> tuple[History, dict[int, set[str]], int, str]:
         for text in (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 line = json.loads(text)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(line, dict) and isinstance(line.get("step"), int):
                 newest = line["step"]

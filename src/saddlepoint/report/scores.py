@@ -42,7 +42,7 @@ def _stored(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
         try:
             body = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         if isinstance(body, dict) and _rows(body):
             stored.append((path, body))

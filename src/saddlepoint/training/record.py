@@ -111,7 +111,7 @@ def read_record(folder: Path) -> History:
         for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 line = json.loads(text)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 continue  # cut by a crash
             if not isinstance(line, dict):
                 continue

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 import saddlepoint as sp
@@ -325,6 +326,14 @@ def test_mistakes_on_the_command_line(
     assert sentence in said
     assert len(said) < 1300
     assert not list(tmp_path.iterdir())
+
+
+def test_a_header_that_is_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.npy"
+    np.save(path, np.zeros((50, 3)))
+    path.write_bytes(path.read_bytes().replace(b"False", b"Fblse", 1))
+    said = refusal(capsys, "train", "gan", "--data", str(path), "--out", str(tmp_path / "run"))
+    assert said == (f"saddlepoint: {path} cannot be read as .npz or .npy (its header is damaged).")
 
 
 def test_long_values_are_shown_in_part() -> None:

@@ -201,11 +201,11 @@ def carry_out(kind: str, number: int, seed: int, root: Path, keep: Path | None) 
         outcome.findings.append(f"a file beside the case's folder appeared: {min(strangers)}")
     if outcome.findings:
         print(f"\nFINDING {kind}:{number} (seed {seed}): {'; '.join(outcome.findings)}")
-        print(f"  words: {case.words!r}"[:2000])
+        print(f"  words: {case.words!r}"[:1000])
         for deed in case.deeds:
             print(f"  {deed}"[:400])
         tail = outcome.said[-1800:]
-        print("  " + "\n  ".join(tail.splitlines()[-14:]))
+        print("  " + "\n  ".join(line[:400] for line in tail.splitlines()[-14:]))
         if keep is not None:
             shutil.copytree(folder, keep / f"{kind}-{number}", symlinks=True, dirs_exist_ok=True)
     shutil.rmtree(folder)
@@ -234,6 +234,7 @@ def main() -> int:
         root = Path(temporary)
         os.environ["MPLCONFIGDIR"] = str(root / "prepared" / "matplotlib")
         os.environ["COLUMNS"], os.environ["NO_COLOR"] = "200", "1"
+        os.fsync = lambda _: None  # no case loses its power, and the disk is slow to answer
         prepare(root / "prepared")
         began = time.monotonic()
         for position, kind in enumerate(kinds):

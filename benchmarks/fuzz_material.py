@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 USER = "user"  # folder of files that no command may change
-RUNS = ("ring", "digits", "pictures", "vectors")
+RUNS = ("ring", "other", "digits", "pictures", "vectors")
 _OFTEN = [
     "--training.checkpoint-every=2",
     "--training.sample-every=2",
@@ -55,6 +55,7 @@ def prepare(folder: Path) -> None:
     importlib.import_module("torch").set_num_threads(1)
     ring = ["gan", "--data", "ring", "--data.examples", "600", "--seeds", "2", *_NARROW]
     _run(folder, [*ring, "--validate", "sliced", "--out", "ring"])
+    _run(folder, [*ring, "--seed", "7", "--out", "other"])
     few = ["--data.limit", "300"]
     _run(folder, ["dcgan", "--width", "4", *few, "--training.averaging", "0.9", "--out", "digits"])
     streamed = ["--data", f"{USER}/pictures", "--data.memory-gib", "0"]

@@ -6,6 +6,7 @@ Nothing here imports torch before a command needs it, so that help and mistakes 
 from __future__ import annotations
 
 import inspect
+import io
 import shutil
 import sys
 import textwrap
@@ -79,6 +80,9 @@ def dispatch(words: Sequence[str]) -> None:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Entry point: one sentence and an exit code for everything that the user can act on."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # Names of files may be any bytes, and are printed.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         dispatch(sys.argv[1:] if words is None else words)
     except SaddlepointError as error:
@@ -99,6 +103,11 @@ def main(words: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe went away: nobody is left to tell
         raise SystemExit(141) from None
+    except OSError as error:  # a path of too many letters, a file that went away meanwhile
+        place = f"{error.filename}: " if error.filename is not None else ""
+        said = one_line(f"{place}{error.strerror or error}")
+        print(f"saddlepoint: a file could not be used ({said}).", file=sys.stderr)
+        raise SystemExit(BadInput.exit_code) from None
 
 
 if __name__ == "__main__":

@@ -153,9 +153,10 @@ class ArrayFile:
         except Exception as error:  # Damage can end in nearly any exception.
             if "allow_pickle" in str(error) or "Object arrays" in str(error):
                 raise BadInput(self._no_numbers()) from error
-            raise BadInput(
-                f"{self.path} cannot be read as .npz or .npy ({reason_of(error)})."
-            ) from error
+            reason = reason_of(error)
+            if "malformed node" in reason:  # with the address of what Python made of it
+                reason = "its header is damaged"
+            raise BadInput(f"{self.path} cannot be read as .npz or .npy ({reason}).") from error
 
     def _no_numbers(self) -> str:
         return (

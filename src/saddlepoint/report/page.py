@@ -56,7 +56,7 @@ def build_report(folder: Path, out: Path | None = None, *, overwrite: bool = Fal
         check_replaceable(target)
     else:
         check_output(target, overwrite=overwrite)
-    content = page(summary, _timeline(summary, keep=out is None)).encode("utf-8")
+    content = page(summary, _timeline(summary, keep=out is None)).encode("utf-8", "replace")
     with output_file(target, overwrite=overwrite or out is None) as file:
         file.write(content)
     return target

@@ -26,6 +26,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,10 +81,15 @@ def _refuse_network() -> None:
     socket.socket.connect = refuse  # type: ignore[assignment,method-assign]
 
 
+def _stop(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def _child(words: list[str], folder: Path) -> None:
     """Run the command line; ends the process."""
     code = ESCAPED
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         place = folder / "work"
         for name, where in (("HOME", "home"), ("TMPDIR", "tmp"), ("SADDLEPOINT_DATA", "cache")):
             os.environ[name] = str(folder / where)
@@ -191,7 +197,12 @@ def carry_out(kind: str, number: int, seed: int, root: Path, keep: Path | None) 
     child = os.fork()
     if child == 0:
         _child(case.words, folder)
-    outcome = judge(case, folder, *_wait(child))
+    try:
+        ended = _wait(child)
+    except KeyboardInterrupt:
+        os.kill(child, signal.SIGKILL)
+        raise
+    outcome = judge(case, folder, *ended)
     after = snapshot(folder / "work" / USER)
     if changed := [name for name, digest in before.items() if after.get(name) != digest]:
         outcome.findings.append(f"a file of the user's was changed: {changed[0]}")
@@ -237,18 +248,23 @@ def main() -> int:
         os.fsync = lambda _: None  # no case loses its power, and the disk is slow to answer
         prepare(root / "prepared")
         began = time.monotonic()
-        for position, kind in enumerate(kinds):
-            table = tables[kind] = Counter()
-            for number in numbers:
-                passed = (time.monotonic() - began) / 60
-                if arguments.minutes and passed > arguments.minutes * (position + 1) / len(kinds):
-                    break
-                outcome = carry_out(kind, number, arguments.seed, root, arguments.keep)
-                table["cases"] += 1
-                table["accepted" if outcome.code == 0 else "refused"] += 1
-                table["findings"] += bool(outcome.findings)
-                if arguments.only and not outcome.findings:
-                    print(f"exit code {outcome.code}\n{outcome.said}", end="")
+        signal.signal(signal.SIGTERM, _stop)
+        tables = {kind: Counter() for kind in kinds}
+        with suppress(KeyboardInterrupt):  # the table tells how far it came
+            for position, kind in enumerate(kinds):
+                table = tables[kind]
+                for number in numbers:
+                    passed = (time.monotonic() - began) / 60
+                    if arguments.minutes and passed > arguments.minutes * (position + 1) / len(
+                        kinds
+                    ):
+                        break
+                    outcome = carry_out(kind, number, arguments.seed, root, arguments.keep)
+                    table["cases"] += 1
+                    table["accepted" if outcome.code == 0 else "refused"] += 1
+                    table["findings"] += bool(outcome.findings)
+                    if arguments.only and not outcome.findings:
+                        print(f"exit code {outcome.code}\n{outcome.said}", end="")
     columns = ("cases", "accepted", "refused", "findings")
     print(f"\n{'kind':<12}" + "".join(f"{name:>10}" for name in columns))
     for kind, table in tables.items():

@@ -298,6 +298,7 @@ def test_other_errors_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (("report", "a" * 5000), "a file could not be used (aaa"),
         (("compare", "a" * 5000, "b"), "File name too long"),
+        (("evaluate", "~nosuchuser/x"), "a path begins with ~ and names no user here."),
         (("sample", "x", "--checkpoint", "²"), "use auto, latest, best or a step"),
         (("resume", "x", "--steps", "ü"), "--steps 'ü': it should be INT. See"),
         (("sample", "x", "--n", "x"), "--n: 'x' is no whole number. See"),

@@ -89,6 +89,9 @@ def main(words: Sequence[str] | None = None) -> None:
         print(f"saddlepoint: {one_line(str(error))}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except (MemoryError, RuntimeError) as error:
+        if "home directory" in str(error):  # of ~name, as pathlib says it
+            print("saddlepoint: a path begins with ~ and names no user here.", file=sys.stderr)
+            raise SystemExit(BadInput.exit_code) from None
         if not lacks_memory(error):
             raise
         print(

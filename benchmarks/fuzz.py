@@ -82,6 +82,7 @@ def _refuse_network() -> None:
 
 
 def _stop(*_: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # asked once is enough
     raise KeyboardInterrupt
 
 

@@ -39,7 +39,7 @@ def fuzz(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_share_of_the_cases_has_no_findings() -> None:
-    done = fuzz("--cases", "4", "--seed", "0")
+    done = fuzz("--cases", "2", "--seed", "0")
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line.split() for line in done.stdout.splitlines()[-6:]]
     assert [row[0] for row in rows] == [

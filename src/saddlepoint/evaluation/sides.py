@@ -172,9 +172,11 @@ def drawn(model: Trained, name: str, n: int, seed: int, member: int = 0) -> Side
     Real images have 8 bits, and finer values would give samples away to any test.
     """
     x = model.sample(n, seed, member=member)
+    notes = tuple(model.notes)
     if not model.data.images:
-        return Side(name, x)
-    return Side(name, in_eight_bits(x), ("Samples were rounded to 8 bits, as in a saved picture.",))
+        return Side(name, x, notes)
+    rounded = "Samples were rounded to 8 bits, as in a saved picture."
+    return Side(name, in_eight_bits(x), (*notes, rounded))
 
 
 def in_eight_bits(x: Tensor) -> Tensor:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from torch import Tensor
-
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.describing import describe_data
 from saddlepoint.data.description import Array, Folder
@@ -107,7 +105,7 @@ def two_sides(
 
     Args:
         real: A run directory (its data count), a folder, an array or a built-in name.
-        fake: The same; None if there is a model.
+        fake: The same, or the run directory of ``model``.
         model: A trained model whose samples are the candidate.
         n: Examples of each side; by default what both allow, at most 10,000 and 4 GiB.
         seed: Seed of a model's samples.
@@ -152,11 +150,7 @@ def two_sides(
         name = f"{second.label}, step {second.model.step}"
         return reference, drawn(second.model, name, n, seed)
     assert theirs is not None
-    return reference, Side(theirs.info.name, _first(theirs, n), theirs.info.notes)
-
-
-def _first(dataset: Dataset, n: int) -> Tensor:
-    return pool(dataset, n)
+    return reference, Side(theirs.info.name, pool(theirs, n), theirs.info.notes)
 
 
 def _label(source: Any) -> str:

@@ -45,7 +45,7 @@ def test_a_share_of_the_cases_has_no_findings() -> None:
     assert [row[0] for row in rows] == [
         *("words", "run-json", "images", "arrays", "archives", "checkpoints")
     ]
-    assert all(row[1] == "4" and row[4] == "0" for row in rows)
+    assert all(row[1] == "2" and row[4] == "0" for row in rows)
 
 
 @pytest.mark.slow

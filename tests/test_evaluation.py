@@ -84,7 +84,7 @@ def test_a_wrong_scale_is_worse_than_real_and_fresh_data_are_as_real() -> None:
     for key in CHEAP:
         assert showing.verdict(bad.row(key)) == "worse than real", key
     good = sp.evaluate(real=gaussian(1200), fake=gaussian(600, seed=1), scores=CHEAP)
-    assert sum(row.like_real is True for row in good.rows) >= 3
+    assert sum(row.judgement.kind == "as real" for row in good.rows) >= 3
 
 
 def test_fresh_data_are_called_as_real_in_nineteen_of_twenty_trials() -> None:

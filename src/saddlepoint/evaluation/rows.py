@@ -84,12 +84,6 @@ class Row:
             return None
         return difference(own, other)
 
-    @property
-    def like_real(self) -> bool | None:
-        """Whether the interval of the gap holds 0; None where there is no such interval."""
-        gap = self.gap
-        return None if gap is None else gap.low <= 0 <= gap.high
-
 
 def row_as_json(row: Row) -> dict[str, Any]:
     """Everything that a row says, with None for what is not finite."""

@@ -169,7 +169,7 @@ class Scorer:
 
     def _row(self, score: Score, space: FeatureSpace, views: dict[str, View]) -> Row:
         control = None
-        if "control" in views and (self.reference.control_unseen or not score.held_out):
+        if "control" in views and (self.reference.unseen is None or not score.held_out):
             key = (score.key, space.name)
             if key not in self._control:
                 self._control[key] = score.compute(views["control"])

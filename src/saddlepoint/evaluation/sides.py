@@ -67,8 +67,7 @@ class Reference:
         mixture: The known modes of a toy; None otherwise.
         where: In words, which examples these are.
         unseen: Real examples that the generator did not learn from, drawn as those were; None:
-            ``real`` are such.
-        control_unseen: Whether the control's examples are such, too.
+            ``real`` and the control's are such.
         notes: What a reader must know of the choice, one sentence each.
     """
 
@@ -80,7 +79,6 @@ class Reference:
     mixture: Mixture | None
     where: str
     unseen: Side | None = None
-    control_unseen: bool = True
     notes: tuple[str, ...] = ()
 
 
@@ -151,7 +149,6 @@ def _of_few(known: dict[str, Any], n: int | None) -> Reference:
         control=Side(f"{info.name} (others)", control),
         where=where,
         unseen=Side(f"{info.name} (held out)", held if len(held) >= UNSEEN_LEAST else held[:0]),
-        control_unseen=False,
         notes=(note,),
         **known,
     )

@@ -17,7 +17,7 @@ from saddlepoint.data.description import Digits, Folder, Split
 from saddlepoint.data.opening import array_to_npz, open_data
 from saddlepoint.data.splitting import divide
 from saddlepoint.errors import BadInput
-from saddlepoint.run import Run
+from saddlepoint.run.description import Run
 from saddlepoint.training.own_data import open_own_data
 
 CPU = torch.device("cpu")

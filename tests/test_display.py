@@ -24,7 +24,7 @@ from saddlepoint.data.description import DataInfo, Digits, Folder, StackedFashio
 from saddlepoint.errors import BadInput, Interrupted
 from saddlepoint.lab import side_by_side
 from saddlepoint.options import described, start_of
-from saddlepoint.run import Run
+from saddlepoint.run.description import Run
 from saddlepoint.training.notices import few_held_out, long_training
 from saddlepoint.training.pace import Pace
 from saddlepoint.training.record import read_record

@@ -20,7 +20,7 @@ from saddlepoint.data import bounds
 from saddlepoint.description import validated
 from saddlepoint.errors import one_line
 from saddlepoint.learners.build import build_learner
-from saddlepoint.run import Run
+from saddlepoint.run.description import Run
 from saddlepoint.training import checkpoint
 from tiny import tiny
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from saddlepoint.optimisers import Adam, OptimiserDescription, RmsProp, Sgd
+from saddlepoint.optimisers import Adam, AnyOptimiser, RmsProp, Sgd
 from saddlepoint.schedules import Exponential, Piecewise, coefficient_from
 
-ADAPTER = TypeAdapter(OptimiserDescription)
+ADAPTER = TypeAdapter(AnyOptimiser)
 FALLING = Exponential(start=1e-2, end=1e-4)
 
 

@@ -15,8 +15,8 @@ from saddlepoint.features.opening import open_features
 from saddlepoint.metrics.kernel import kernel_distance
 from saddlepoint.options import described, start_of
 from saddlepoint.randomness import derive
+from saddlepoint.run.training import Validation
 from saddlepoint.training.checkpoint import read_best, steps_of
-from saddlepoint.training.description import Validation
 from saddlepoint.training.record import read_record
 from saddlepoint.training.validation import Validator
 from test_resume import crashed

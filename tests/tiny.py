@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from saddlepoint.networks.description import Mlp
 from saddlepoint.recipes import RECIPES
-from saddlepoint.run import Run
+from saddlepoint.run.description import Run
 
 PLAYERS = ("generator", "critic")
 VIRTUAL = {"generator": {"norm": "virtual"}, "critic": {"norm": "virtual"}}

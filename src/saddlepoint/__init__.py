@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from saddlepoint.evaluation.evaluate import evaluate
     from saddlepoint.evaluation.result import Evaluation
     from saddlepoint.report.page import build_report
-    from saddlepoint.run import Run, read_run
+    from saddlepoint.run.description import Run, read_run
     from saddlepoint.training.trained import Trained, load
     from saddlepoint.training.trainer import Result, resume, train
 
@@ -29,8 +29,8 @@ _HOMES = {
     "RunStopped": "errors",
     "SaddlepointError": "errors",
     "describe_data": "data.describing",
-    "Run": "run",
-    "read_run": "run",
+    "Run": "run.description",
+    "read_run": "run.description",
     "Result": "training.trainer",
     "train": "training.trainer",
     "resume": "training.trainer",

@@ -14,7 +14,7 @@ from saddlepoint.errors import BadInput
 from saddlepoint.options import COMMON, Short, recipe_options
 from saddlepoint.recipes import RECIPES
 from saddlepoint.recipes.registry import Recipe
-from saddlepoint.run import Run
+from saddlepoint.run.description import Run
 
 SHELLS = ("bash", "zsh", "tcsh")
 

@@ -1,13 +1,22 @@
-"""The base of every description: a frozen, validated, printable pydantic model without torch."""
+"""The base of every description: a frozen, validated, printable pydantic model without torch.
+
+A *part* is a description of one of several kinds. Its list stands in one place, and everybody else
+names the base class: ``Annotated[Network, one_of(NETWORKS)]`` is a field that holds any of them.
+"""
 
 from __future__ import annotations
 
+import inspect
 import types
 import typing
+from abc import ABC
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import core_schema
 
 from saddlepoint.errors import BadInput, did_you_mean, did_you_mean_place
 
@@ -40,27 +49,116 @@ class Description(BaseModel):
         return self.model_dump_json(indent=2)
 
 
+class Part(Description, ABC):
+    """A description of one of several kinds; it builds what it describes.
+
+    A kind is a leaf: its class sets ``kind: Literal["word"] = "word"``, and nothing derives from
+    it. What builds it imports torch inside its methods.
+    """
+
+    kind: str
+
+    @classmethod
+    def word(cls) -> str:
+        """The word that names this kind in descriptions."""
+        return str(cls.model_fields["kind"].default)
+
+
+@dataclass(frozen=True, eq=False)
+class Kinds:
+    """Annotates a field that takes any part of a list; made by ``one_of``.
+
+    The list is read when a value is validated, so kinds that are added later count.
+    """
+
+    parts: list[type[Any]]
+
+    def words(self) -> tuple[str, ...]:
+        """The kinds that there are now."""
+        return tuple(part.word() for part in self.parts)
+
+    def find(self, kind: object) -> type[Any] | None:
+        """The class of a kind; None if there is none."""
+        return next((part for part in self.parts if part.word() == kind), None)
+
+    def choose(self, value: Any) -> Any:
+        """The part that ``value`` is or describes: an instance, or a mapping with its ``kind``.
+
+        Raises:
+            ValueError: No such kind, or something else.
+        """
+        if type(value) in self.parts:
+            return value
+        if not isinstance(value, dict):
+            shown = type(value).__name__
+            raise ValueError(f"one of {', '.join(self.words())} is meant, and this is a {shown}.")
+        kind = value.get("kind")
+        part = self.find(kind)
+        if part is None:
+            raise ValueError(unknown_kind(kind, self.words()))
+        return part.model_validate(value)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        whole = core_schema.wrap_serializer_function_ser_schema(
+            lambda value, inner: inner(value), schema=core_schema.any_schema()
+        )
+        return core_schema.no_info_before_validator_function(
+            self.choose, handler(source), serialization=whole
+        )
+
+
+def one_of(parts: list[type[Any]]) -> Any:
+    """Marks a field that takes every part of the list, as the module's first lines show."""
+    return Kinds(parts)
+
+
+def unknown_kind(kind: object, words: Iterable[str]) -> str:
+    """What is said of a kind that is not in its list."""
+    words = list(words)
+    hint = did_you_mean(kind, words) if isinstance(kind, str) else ""
+    said = "the kind is missing" if kind is None else f"'{kind}' is no kind of it"
+    return f"{said}: choose from {', '.join(words)}.{hint}"
+
+
+def kinds_of(annotation: Any) -> Kinds | None:
+    """The list that a type takes its parts from; None for a type without one."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return next((each for each in annotation.__metadata__ if isinstance(each, Kinds)), None)
+    return None
+
+
 @dataclass(frozen=True)
 class OneOf:
     """Annotates a text that its validator lets be one of these words, for help and completion."""
 
-    words: tuple[str, ...]
+    known: Iterable[str]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that there are now."""
+        return tuple(self.known)
 
 
-def explain(error: ValidationError, known: type[BaseModel] | None = None) -> str:
+def explain(
+    error: ValidationError, known: type[BaseModel] | None = None, values: Any = None
+) -> str:
     """Put a validation error into one sentence that names the field and what it should be.
 
     Args:
         error: What pydantic raised.
         known: The model that was validated: a mistyped key is compared with the fields of the
             part where it stands.
+        values: What was validated: which kinds the parts are of.
     """
     parts = []
     for problem in error.errors():
-        part, path = _walk(known, problem["loc"])
+        path = [str(each) for each in problem["loc"]]
         place = ".".join(path) or "the description"
         if problem["type"] == "extra_forbidden":
-            hint = "" if part is None else _hint(part, path)
+            holder = _holder(known, values, problem["loc"])
+            hint = "" if holder is None else _hint(holder, path)
             parts.append(f"'{place}' is not an option here.{hint}")
             continue
         message = problem["msg"]
@@ -93,32 +191,40 @@ def _hint(part: type[BaseModel], path: list[str]) -> str:
     return did_you_mean_place(".".join(path), below)
 
 
-def _walk(
-    model: type[BaseModel] | None, location: tuple[int | str, ...]
-) -> tuple[type[BaseModel] | None, list[str]]:
-    """The part of ``model`` that holds the end of an error's location, and the path to it.
-
-    Pydantic's locations also name the member of a union that was tried; the path leaves it out.
-    """
-    if model is None:
-        return None, [str(each) for each in location]
-    part: Any = model
-    holder: type[BaseModel] | None = model
-    path: list[str] = []
-    for key in location:
-        options = models_of(part)
-        tagged = [each for each in options if key in (_tag(each), each.__name__)]
-        if tagged and len(options) > 1:
-            part = holder = tagged[0]
-            continue
-        path.append(str(key))
-        holder = options[0] if len(options) == 1 else None
-        if isinstance(key, int):
-            part = part_of_list(part)
+def _holder(
+    model: type[BaseModel] | None, values: Any, location: tuple[int | str, ...]
+) -> type[BaseModel] | None:
+    """The model that holds the end of an error's location, as far as it can be told."""
+    for key in location[:-1]:
+        if isinstance(values, dict):
+            values = values.get(key)
+        elif isinstance(key, int):
+            values = values[key] if isinstance(values, list | tuple) else None
         else:
-            field = holder.model_fields.get(key) if holder is not None else None
-            part = field.annotation if field is not None else None
-    return holder, path
+            values = getattr(values, key, None)
+        if isinstance(key, str):
+            field = model.model_fields.get(key) if model is not None else None
+            annotation = field_type(field) if field is not None else None
+        else:
+            annotation = part_of_list(annotation)
+        model = _model_at(annotation, values)
+    return model
+
+
+def _model_at(annotation: Any, value: Any) -> type[BaseModel] | None:
+    kinds = kinds_of(annotation)
+    if isinstance(value, BaseModel):
+        return type(value)
+    if kinds is not None:
+        return kinds.find(value.get("kind")) if isinstance(value, dict) else None
+    models = models_of(annotation)
+    return models[0] if len(models) == 1 else None
+
+
+def field_type(field: FieldInfo) -> Any:
+    """A field's type with its annotations, as it was written."""
+    kinds = [each for each in field.metadata if isinstance(each, Kinds)]
+    return typing.Annotated[field.annotation, kinds[0]] if kinds else field.annotation
 
 
 def part_of_list(annotation: Any) -> Any:
@@ -128,28 +234,26 @@ def part_of_list(annotation: Any) -> Any:
 
 
 def models_of(annotation: Any) -> list[type[BaseModel]]:
-    """The models that a type is, or is a union of."""
+    """The models that a type is, or can hold as a part of several kinds."""
+    kinds = kinds_of(annotation)
+    if kinds is not None:
+        return list(kinds.parts)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return models_of(arguments[0])
     if origin in (typing.Union, types.UnionType):
         return [each for part in arguments for each in models_of(part)]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
+        return [] if inspect.isabstract(annotation) else [annotation]
     return []
 
 
-def _tag(model: type[BaseModel]) -> str:
-    field = model.model_fields.get("kind")
-    return str(field.default) if field is not None else ""
-
-
 def _names_below(model: type[BaseModel], depth: int = 3) -> list[str]:
-    """The dotted names of the fields below a model, of every member of a union."""
+    """The dotted names of the fields below a model, of every kind that a part may be of."""
     below: dict[str, None] = {}
     for name, field in model.model_fields.items():
         if depth and name != "kind":
-            for inner in models_of(field.annotation):
+            for inner in models_of(field_type(field)):
                 below |= {f"{name}.{each}": None for each in inner.model_fields}
                 below |= {f"{name}.{each}": None for each in _names_below(inner, depth - 1)}
     return list(below)
@@ -160,4 +264,4 @@ def validated(model: type[Description], values: dict[str, Any]) -> Any:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise BadInput(explain(error, model)) from error
+        raise BadInput(explain(error, model, values)) from error

@@ -10,13 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from tyro.constructors import PrimitiveConstructorSpec
 
-from saddlepoint.description import Description, OneOf, explain, models_of
-from saddlepoint.errors import BadInput, did_you_mean
-from saddlepoint.run import Run
+from saddlepoint.description import (
+    Description,
+    OneOf,
+    explain,
+    field_type,
+    kinds_of,
+    models_of,
+    part_of_list,
+    unknown_kind,
+)
+from saddlepoint.errors import BadInput
+from saddlepoint.run.description import Run
 from saddlepoint.schedules import coefficient_text
 
 _WORDS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH", type(None): "None"}
@@ -83,7 +92,7 @@ def groups(description: Description, place: str = "", kinds: Sequence[str] = ())
             words = (coefficient_text(value),)
             flags.append(Flag(f"--{dotted}", "NUMBER|SCHEDULE", words, field.description or ""))
         elif isinstance(value, Description):
-            below += groups(value, dotted, _kinds_of(field.annotation))
+            below += groups(value, dotted, _kinds_of(field_type(field)))
         elif members is not None:
             possible = _kinds_of(members)
             for index, each in enumerate(value):
@@ -153,7 +162,7 @@ def _with_kind(whole: Any, path: list[str], kind: str, place: str) -> Any:
         changed = (
             _with_kind(value, rest, kind, place)
             if rest
-            else _of_kind(field.annotation, kind, value, place)
+            else _of_kind(field_type(field), kind, value, place)
         )
     else:
         return whole
@@ -169,11 +178,12 @@ def _of_kind(annotation: Any, kind: str, old: Any, place: str) -> Any:
         return old
     if place == "data":
         raise BadInput(f"--data.kind: choose the data with --data; here they are '{old.kind}'.")
-    classes = {_kind_of(each): each for each in models_of(annotation)}
-    if kind not in classes:
-        hint = did_you_mean(kind, classes)
-        raise BadInput(f"--{place}.kind '{kind}': choose from {', '.join(classes)}.{hint}")
-    return classes[kind]()
+    kinds = kinds_of(annotation)
+    part = kinds.find(kind) if kinds is not None else None
+    if part is None:
+        words = kinds.words() if kinds is not None else ()
+        raise BadInput(f"--{place}.kind: {unknown_kind(kind, words)}")
+    return part()
 
 
 def _flag(name: str, field: FieldInfo, value: Any, kinds: Sequence[str]) -> Flag:
@@ -218,14 +228,10 @@ def _members_of(field: FieldInfo) -> Any:
     """The type of a list's members if these are descriptions, else None."""
     if typing.get_origin(field.annotation) is not tuple:
         return None
-    first = typing.get_args(field.annotation)[0]
+    first = part_of_list(field.annotation)
     return first if models_of(first) else None
 
 
-def _kind_of(description: type[BaseModel]) -> str:
-    field = description.model_fields.get("kind")
-    return str(field.default) if field else ""
-
-
 def _kinds_of(annotation: Any) -> list[str]:
-    return [kind for each in models_of(annotation) if (kind := _kind_of(each))]
+    kinds = kinds_of(annotation)
+    return [] if kinds is None else list(kinds.words())

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from saddlepoint import flags
 from saddlepoint.options import COMMON, Short, Start, described_so_far, recipe_options
-from saddlepoint.run import Run
-from saddlepoint.schedules import FORMS
+from saddlepoint.run.description import Run
+from saddlepoint.schedules import forms
 
 LEFT = 24  # columns of an option and its values
 WIDEST = 100
@@ -39,7 +39,7 @@ def train_help(start: Start, words: Sequence[str], prog: str, every: bool) -> st
     lines.append("")
     if every:
         lines += [*_all(run, width), ""]
-        schedule = f"NUMBER|SCHEDULE: {FORMS}; progress runs from 0 to 1 over the training."
+        schedule = f"NUMBER|SCHEDULE: {forms()}; progress runs from 0 to 1 over the training."
         return "\n".join([*lines, *textwrap.wrap(schedule, width)])
     lines += ["further options, by their place in the description:"]
     lines += _group_rows([group for group in flags.groups(run) if group.place], width)

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
-from saddlepoint.description import Description
+from saddlepoint.description import Part, one_of
 from saddlepoint.schedules import NonNegative, value_at
 
 if TYPE_CHECKING:
     import torch
 
 
-class Adam(Description):
+class Optimiser(Part):
+    """How a player's parameters follow its gradient.
+
+    Attributes:
+        copies: How many numbers of the size of the weights its state holds.
+    """
+
+    copies: ClassVar[int] = 0
+
+    @abstractmethod
+    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """A PyTorch optimiser over ``parameters`` at the first coefficients."""
+
+    @abstractmethod
+    def settings(self, progress: float) -> dict[str, Any]:
+        """What the optimiser's groups must hold at ``progress``."""
+
+
+class Adam(Optimiser):
     """Adam (Kingma and Ba 2015), with the fused update where the device has one."""
+
+    copies = 2
 
     kind: Literal["adam"] = "adam"
     learning_rate: NonNegative = Field(2e-4, description="Step size.")
@@ -24,8 +46,8 @@ class Adam(Description):
     eps: float = Field(1e-8, gt=0)
     weight_decay: float = Field(0.0, ge=0, description="Decoupled (AdamW) when positive.")
 
+    @override
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        """A PyTorch optimiser over ``parameters`` at the first learning rate."""
         import torch
 
         return torch.optim.AdamW(
@@ -37,44 +59,46 @@ class Adam(Description):
             fused=True,
         )
 
+    @override
     def settings(self, progress: float) -> dict[str, Any]:
-        """What the optimiser's groups must hold at ``progress``."""
         return {"lr": value_at(self.learning_rate, progress)}
 
 
-class Sgd(Description):
+class Sgd(Optimiser):
     """Stochastic gradient descent with optional momentum."""
 
     kind: Literal["sgd"] = "sgd"
     learning_rate: NonNegative = Field(0.1, description="Step size.")
     momentum: NonNegative = Field(0.0, description="Share of the last step that is kept.")
 
+    @override
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        """A PyTorch optimiser over ``parameters`` at the first coefficients."""
         import torch
 
         start = self.settings(0.0)
         # Not the fused update: told to skip its first step, it leaves the momentum uninitialised.
         return torch.optim.SGD(parameters, lr=start["lr"], momentum=start["momentum"])
 
+    @override
     def settings(self, progress: float) -> dict[str, Any]:
-        """What the optimiser's groups must hold at ``progress``."""
         return {
             "lr": value_at(self.learning_rate, progress),
             "momentum": value_at(self.momentum, progress),
         }
 
 
-class RmsProp(Description):
+class RmsProp(Optimiser):
     """RMSProp (Tieleman and Hinton 2012)."""
+
+    copies = 1
 
     kind: Literal["rmsprop"] = "rmsprop"
     learning_rate: NonNegative = Field(5e-5, description="Step size.")
     decay: float = Field(0.99, ge=0, lt=1, description="Decay of the mean of the squares.")
     eps: float = Field(1e-8, gt=0)
 
+    @override
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        """A PyTorch optimiser over ``parameters`` at the first learning rate."""
         import torch
 
         kept = list(parameters)
@@ -87,9 +111,10 @@ class RmsProp(Description):
             capturable=any(parameter.device.type == "cuda" for parameter in kept),
         )
 
+    @override
     def settings(self, progress: float) -> dict[str, Any]:
-        """What the optimiser's groups must hold at ``progress``."""
         return {"lr": value_at(self.learning_rate, progress)}
 
 
-OptimiserDescription = Annotated[Adam | Sgd | RmsProp, Field(discriminator="kind")]
+OPTIMISERS: list[type[Optimiser]] = [Adam, Sgd, RmsProp]
+AnyOptimiser = Annotated[Optimiser, one_of(OPTIMISERS)]

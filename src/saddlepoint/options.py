@@ -27,8 +27,8 @@ from saddlepoint.errors import BadInput, did_you_mean_place
 from saddlepoint.games.dynamics import DYNAMICS
 from saddlepoint.recipes import RECIPES, find
 from saddlepoint.recipes.registry import Recipe
-from saddlepoint.run import Run, read_run
-from saddlepoint.training.description import Training, Validation
+from saddlepoint.run.description import Run, read_run
+from saddlepoint.run.training import Training, Validation
 
 DEFAULT_PATIENCE = 10
 
@@ -151,7 +151,7 @@ COMMON = (
     Short("batch-size", "examples per update", int, metavar="INT"),
     Short("device", "auto, cpu, cuda, cuda:1 or mps", metavar="DEVICE"),
     Short("precision", "how the networks compute", choices=_choices(Training, "precision")),
-    Short("dynamics", "how the players move", choices=tuple(DYNAMICS)),
+    Short("dynamics", "how the players move", choices=tuple(each.word() for each in DYNAMICS)),
     Short(
         "validate",
         "score on the validation split with every checkpoint; the best is kept",
@@ -314,7 +314,7 @@ def _describe(start: Start, common: argparse.Namespace) -> Run:
     if common.seeds is not None:
         run = replaced(run, {"seeds": common.seeds})
     if common.dynamics is not None:
-        training = replaced(run.training, {"dynamics": DYNAMICS[common.dynamics]()})
+        training = replaced(run.training, {"dynamics": {"kind": common.dynamics}})
         run = replaced(run, {"training": training})
     validation = run.training.validation
     if common.validate is not None:

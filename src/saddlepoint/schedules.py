@@ -7,47 +7,132 @@ first starts; training further keeps progress at 1 unless the schedule is stretc
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from typing_extensions import override
 from tyro.constructors import PrimitiveConstructorSpec
 
-from saddlepoint.description import Description
+from saddlepoint.description import Part, one_of
 
 
-class Cosine(Description):
+class Schedule(Part):
+    """A function of progress, written as one word: ``cosine:2e-4:0``.
+
+    Attributes:
+        form: How it is written.
+    """
+
+    form: ClassVar[str]
+
+    @abstractmethod
+    def at(self, progress: float) -> float:
+        """Value at ``progress`` in [0, 1]."""
+
+    @abstractmethod
+    def least(self) -> float:
+        """A lower bound of the values, attained."""
+
+    @abstractmethod
+    def scaled(self, factor: float) -> Self:
+        """The schedule whose values are ``factor`` times these."""
+
+    @classmethod
+    @abstractmethod
+    def read(cls, word: str, numbers: Sequence[str]) -> Self | None:
+        """What ``word:number:number...`` says; None if the word is another schedule's.
+
+        Raises:
+            ValueError: The numbers do not fit.
+        """
+
+    @abstractmethod
+    def text(self) -> str:
+        """The word that ``read`` reads, its numbers included."""
+
+
+class Cosine(Schedule):
     """Half a cosine from ``start`` to ``end``: end + (start − end)(1 + cos πp) / 2."""
+
+    form = "cosine:START:END"
 
     kind: Literal["cosine"] = "cosine"
     start: float = Field(description="Value at progress 0.")
     end: float = Field(0.0, description="Value at progress 1.")
 
+    @override
     def at(self, progress: float) -> float:
-        """Value at ``progress``."""
         return self.end + (self.start - self.end) * (1 + math.cos(math.pi * progress)) / 2
 
+    @override
+    def least(self) -> float:
+        return min(self.start, self.end)
 
-class Exponential(Description):
+    @override
+    def scaled(self, factor: float) -> Self:
+        return self.replace(start=self.start * factor, end=self.end * factor)
+
+    @classmethod
+    @override
+    def read(cls, word: str, numbers: Sequence[str]) -> Self | None:
+        if word != cls.word():
+            return None
+        start, end = map(float, numbers)
+        return cls(start=start, end=end)
+
+    @override
+    def text(self) -> str:
+        return f"cosine:{self.start}:{self.end}"
+
+
+class Exponential(Schedule):
     """A geometric way from ``start`` to ``end``, both positive: start · (end / start)^(p / until).
 
     It arrives at progress ``until`` and stays there.
     """
+
+    form = "exponential:START:END[:UNTIL]"
 
     kind: Literal["exponential"] = "exponential"
     start: float = Field(gt=0, description="Value at progress 0.")
     end: float = Field(gt=0, description="Value at its end.")
     until: float = Field(1.0, gt=0, le=1, description="Progress at which it arrives.")
 
+    @override
     def at(self, progress: float) -> float:
-        """Value at ``progress``."""
         return self.start * (self.end / self.start) ** min(progress / self.until, 1.0)
 
+    @override
+    def least(self) -> float:
+        return min(self.start, self.end)
 
-class Piecewise(Description):
+    @override
+    def scaled(self, factor: float) -> Self:
+        return self.replace(start=self.start * factor, end=self.end * factor)
+
+    @classmethod
+    @override
+    def read(cls, word: str, numbers: Sequence[str]) -> Self | None:
+        if word != cls.word():
+            return None
+        start, end, *until = map(float, numbers)
+        return cls.model_validate({"start": start, "end": end} | _last(until))
+
+    @override
+    def text(self) -> str:
+        until = f":{self.until}" if self.until < 1 else ""
+        return f"exponential:{self.start}:{self.end}{until}"
+
+
+class Piecewise(Schedule):
     """Straight lines between (progress, value) points; constant before and after them.
 
     With ``geometric`` the lines are those of the logarithm: v₀^(1−t) v₁^t between two points.
     """
+
+    form = "piecewise:0=VALUE:0.5=VALUE or geometric:0=VALUE:0.5=VALUE"
 
     kind: Literal["piecewise"] = "piecewise"
     points: tuple[tuple[float, float], ...] = Field(
@@ -69,8 +154,8 @@ class Piecewise(Description):
             raise ValueError("the progress of the points must rise strictly within [0, 1].")
         return points
 
+    @override
     def at(self, progress: float) -> float:
-        """Value at ``progress``."""
         import numpy as np
 
         places, values = zip(*self.points, strict=True)
@@ -78,68 +163,78 @@ class Piecewise(Description):
             return float(np.exp(np.interp(progress, places, np.log(values))))
         return float(np.interp(progress, places, values))
 
+    @override
+    def least(self) -> float:
+        return min(value for _, value in self.points)
 
-Schedule = Annotated[Cosine | Exponential | Piecewise, Field(discriminator="kind")]
-FORMS = (
-    "a number, cosine:START:END, exponential:START:END[:UNTIL], piecewise:0=VALUE:0.5=VALUE or "
-    "geometric:0=VALUE:0.5=VALUE"
-)
+    @override
+    def scaled(self, factor: float) -> Self:
+        return self.replace(points=tuple((place, v * factor) for place, v in self.points))
+
+    @classmethod
+    @override
+    def read(cls, word: str, numbers: Sequence[str]) -> Self | None:
+        if word not in ("piecewise", "geometric"):
+            return None
+        points = [tuple(map(float, number.split("="))) for number in numbers]
+        return cls.model_validate({"points": points, "geometric": word == "geometric"})
+
+    @override
+    def text(self) -> str:
+        word = "geometric" if self.geometric else "piecewise"
+        return ":".join([word, *(f"{place}={value}" for place, value in self.points)])
 
 
-def coefficient_from(text: str) -> float | Cosine | Exponential | Piecewise:
+SCHEDULES: list[type[Schedule]] = [Cosine, Exponential, Piecewise]
+AnySchedule = Annotated[Schedule, one_of(SCHEDULES)]
+
+
+def forms() -> str:
+    """How a coefficient may be written, in words."""
+    *most, last = ["a number", *(schedule.form for schedule in SCHEDULES)]
+    return f"{', '.join(most)}, {last}"
+
+
+def coefficient_from(text: str) -> float | Schedule:
     """Read a coefficient as it is written on the command line, for example ``cosine:2e-4:0``.
 
     Raises:
         ValueError: It is none of the forms.
     """
-    kind, *parts = text.split(":")
+    word, *numbers = text.split(":")
     try:
-        if kind == "cosine":
-            start, end = map(float, parts)
-            return Cosine(start=start, end=end)
-        if kind == "exponential":
-            numbers = dict(zip(("start", "end", "until"), map(float, parts), strict=False))
-            return Exponential.model_validate(numbers if len(parts) <= 3 else {})
-        if kind in ("piecewise", "geometric"):
-            points = [tuple(map(float, part.split("="))) for part in parts]
-            return Piecewise.model_validate({"points": points, "geometric": kind == "geometric"})
-        if not parts and math.isfinite(float(kind)):
-            return float(kind)
-    except ValueError:
+        for schedule in SCHEDULES:
+            read = schedule.read(word, numbers)
+            if read is not None:
+                return read
+        if not numbers and math.isfinite(float(word)):
+            return float(word)
+    except (ValueError, ValidationError):
         pass
-    raise ValueError(f"'{text}' is not a coefficient: give {FORMS}")
+    raise ValueError(f"'{text}' is not a coefficient: give {forms()}")
 
 
-def coefficient_text(coefficient: float | Cosine | Exponential | Piecewise) -> str:
+def coefficient_text(coefficient: float | Schedule) -> str:
     """The inverse of ``coefficient_from``."""
-    if isinstance(coefficient, Piecewise):
-        kind = "geometric" if coefficient.geometric else "piecewise"
-        return ":".join([kind, *(f"{place}={value}" for place, value in coefficient.points)])
-    if isinstance(coefficient, Exponential) and coefficient.until < 1:
-        return f"exponential:{coefficient.start}:{coefficient.end}:{coefficient.until}"
-    if isinstance(coefficient, Cosine | Exponential):
-        return f"{coefficient.kind}:{coefficient.start}:{coefficient.end}"
-    return str(coefficient)
+    return coefficient.text() if isinstance(coefficient, Schedule) else str(coefficient)
 
 
 Coefficient = Annotated[
-    float | Cosine | Exponential | Piecewise,
+    float | AnySchedule,
     # one word on the command line, instead of a group of options for each kind of schedule
     PrimitiveConstructorSpec(
         nargs=1,
         metavar="NUMBER|SCHEDULE",
         instance_from_str=lambda words: coefficient_from(words[0]),
-        is_instance=lambda value: isinstance(value, int | float | Cosine | Exponential | Piecewise),
+        is_instance=lambda value: isinstance(value, int | float | Schedule),
         str_from_instance=lambda value: [coefficient_text(value)],
     ),
 ]
 
 
 def _nowhere_negative(coefficient: Any) -> Any:
-    places = [0.0, 1.0]
-    if isinstance(coefficient, Piecewise):
-        places = [place for place, _ in coefficient.points]
-    if min(value_at(coefficient, place) for place in places) < 0:
+    least = coefficient.least() if isinstance(coefficient, Schedule) else coefficient
+    if least < 0:
         raise ValueError(
             f"{coefficient_text(coefficient)} is negative somewhere: at least 0 is meant."
         )
@@ -149,8 +244,14 @@ def _nowhere_negative(coefficient: Any) -> Any:
 NonNegative = Annotated[Coefficient, AfterValidator(_nowhere_negative)]
 
 
-def value_at(coefficient: float | Cosine | Exponential | Piecewise, progress: float) -> float:
+def value_at(coefficient: float | Schedule, progress: float) -> float:
     """The coefficient's value at ``progress``, which is clamped to [0, 1]."""
     if isinstance(coefficient, int | float):
         return float(coefficient)
     return coefficient.at(min(max(progress, 0.0), 1.0))
+
+
+def _last(until: list[float]) -> dict[str, float]:
+    """Exponential's third number by its name; two of them are one too many."""
+    (value,) = until or [1.0]
+    return {"until": value}

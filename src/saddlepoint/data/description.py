@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr, field_validator
 from typing_extensions import override
 
 from saddlepoint.data.bounds import too_many_values
-from saddlepoint.description import Description
+from saddlepoint.description import Description, Part, one_of
 
 # Classes are numbered, and each gets a name and perhaps an embedding of its own.
 MOST_CLASSES = 10_000
@@ -30,14 +30,16 @@ class Split(Description):
     seed: int = Field(0, ge=0, description="Seed of the split, apart from the run's seed.")
 
 
-class _Source(Description):
+class DataSource(Part):
+    """Where a run's examples come from, and how they are split."""
+
     split: Split = Split()
     limit: int | None = Field(
         None, ge=1, description="Keep only so many examples, a fixed random choice."
     )
 
 
-class _Images(_Source):
+class _Images(DataSource):
     flip: bool = Field(False, description="Mirror each training image left-right half the time.")
 
 
@@ -193,7 +195,7 @@ class Array(_Images):
         return fresh
 
 
-class _Toy(_Source):
+class _Toy(DataSource):
     examples: int = Field(
         50_000, ge=1, le=100_000_000, description="How many points are drawn, once."
     )
@@ -241,21 +243,21 @@ class TwoLines(_Toy):
     distance: float = Field(1.0)
 
 
-DataDescription = Annotated[
-    Digits
-    | FashionMnist
-    | StackedFashionMnist
-    | Mnist
-    | Cifar10
-    | Folder
-    | Array
-    | Ring
-    | Grid
-    | SwissRoll
-    | Spirals
-    | TwoLines,
-    Field(discriminator="kind"),
+SOURCES: list[type[DataSource]] = [
+    Digits,
+    FashionMnist,
+    StackedFashionMnist,
+    Mnist,
+    Cifar10,
+    Folder,
+    Array,
+    Ring,
+    Grid,
+    SwissRoll,
+    Spirals,
+    TwoLines,
 ]
+AnySource = Annotated[DataSource, one_of(SOURCES)]
 
 BUILT_IN: dict[str, type[Description]] = {
     cls.model_fields["kind"].default: cls

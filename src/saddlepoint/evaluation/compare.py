@@ -21,7 +21,7 @@ from saddlepoint.evaluation.result import Evaluation
 from saddlepoint.evaluation.scorer import Scorer, Settings
 from saddlepoint.evaluation.testing import compare_groups
 from saddlepoint.metrics.estimate import LEVEL
-from saddlepoint.run import Run
+from saddlepoint.run.description import Run
 from saddlepoint.training import folder
 from saddlepoint.training.trained import load
 

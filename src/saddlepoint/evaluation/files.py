@@ -17,7 +17,7 @@ from saddlepoint.evaluation.comparison import Comparison
 from saddlepoint.evaluation.result import Evaluation
 from saddlepoint.evaluation.strips import strips
 from saddlepoint.outputs import check_writable, replace_output, write_output
-from saddlepoint.run import EVALUATIONS, read_json
+from saddlepoint.run.description import EVALUATIONS, read_json
 
 
 def check_run(run: Path) -> None:

@@ -22,7 +22,7 @@ from saddlepoint.evaluation.sides import (
     mixture_of,
     pool,
 )
-from saddlepoint.run import NAME
+from saddlepoint.run.description import NAME
 from saddlepoint.training import folder
 from saddlepoint.training.own_data import open_own_data
 from saddlepoint.training.trained import Trained

@@ -6,33 +6,69 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
-from saddlepoint.description import Description
+from saddlepoint.description import Part, one_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class WeightClipping(Description):
+class Constraint(Part):
+    """What a critic's weights must satisfy: by another form of its layers, or after each update.
+
+    Attributes:
+        equation: The constraint, as a reader would write it.
+        cures: The trouble it is a remedy for.
+        paper: Where it comes from.
+    """
+
+    equation: ClassVar[str]
+    cures: ClassVar[str]
+    paper: ClassVar[str]
+
+    def apply(self, network: nn.Module) -> None:
+        """Change the layers of ``network`` in place; call it before making its optimiser.
+
+        Raises:
+            BadInput: The network cannot be constrained so.
+        """
+        return
+
+    def project(self, network: nn.Module) -> None:
+        """Move the parameters of ``network`` to where they may be, after an update."""
+        return
+
+    def watch(self, network: nn.Module) -> dict[str, Tensor]:
+        """Scalars that tell how the constraint binds, by name; on the network's device."""
+        return {}
+
+
+class WeightClipping(Constraint):
     """Every weight w becomes min(max(w, −limit), limit) after each update.
 
     The box bounds the critic's Lipschitz constant, though crudely: watch ``share_at_limit``.
     """
 
-    equation: ClassVar[str] = "w ← min(max(w, −c), c), after the update"
-    cures: ClassVar[str] = "a Wasserstein critic that grows without bound"
-    paper: ClassVar[str] = "Arjovsky et al., Wasserstein GAN, 2017, algorithm 1 (c = 0.01)"
+    equation = "w ← min(max(w, −c), c), after the update"
+    cures = "a Wasserstein critic that grows without bound"
+    paper = "Arjovsky et al., Wasserstein GAN, 2017, algorithm 1 (c = 0.01)"
 
     kind: Literal["weight_clipping"] = "weight_clipping"
     limit: float = Field(0.01, gt=0, description="Largest absolute value of a weight.")
 
-    def project(self, parameters: Iterable[Tensor]) -> None:
-        """Clip all of ``parameters`` in place; call it after the optimiser's step."""
+    @override
+    def project(self, network: nn.Module) -> None:
+        """Clip all parameters in place."""
         import torch
 
         with torch.no_grad():
-            for parameter in parameters:
+            for parameter in network.parameters():
                 parameter.clamp_(-self.limit, self.limit)
+
+    @override
+    def watch(self, network: nn.Module) -> dict[str, Tensor]:
+        return {"share_at_limit": self.share_at_limit(network.parameters())}
 
     def share_at_limit(self, parameters: Iterable[Tensor]) -> Tensor:
         """Share of the weights that lie at ±limit: a float32 scalar on their device."""
@@ -43,7 +79,7 @@ class WeightClipping(Description):
         return at_limit.sum() / sum(p.numel() for p in parameters)
 
 
-class SpectralNorm(Description):
+class SpectralNorm(Constraint):
     """Every linear and convolutional weight W is used as W / σ(W), σ its top singular value.
 
     σ is followed by power iteration, one round per forward pass in training mode. A convolution's
@@ -51,13 +87,14 @@ class SpectralNorm(Description):
     normalisation layers and embeddings are left alone.
     """
 
-    equation: ClassVar[str] = "W / σ(W), σ(W) = max ‖Wh‖ / ‖h‖"
-    cures: ClassVar[str] = "a critic that is too steep, without the price of a gradient penalty"
-    paper: ClassVar[str] = "Miyato et al., Spectral Normalization for GANs, 2018"
+    equation = "W / σ(W), σ(W) = max ‖Wh‖ / ‖h‖"
+    cures = "a critic that is too steep, without the price of a gradient penalty"
+    paper = "Miyato et al., Spectral Normalization for GANs, 2018"
 
     kind: Literal["spectral_norm"] = "spectral_norm"
     iterations: int = Field(1, ge=1, description="Rounds of power iteration per forward pass.")
 
+    @override
     def apply(self, network: nn.Module) -> None:
         """Normalise the layers of ``network`` in place; call it before making its optimiser.
 
@@ -71,9 +108,5 @@ class SpectralNorm(Description):
         normalise_layers(network, self.iterations)
 
 
-ConstraintDescription = Annotated[WeightClipping | SpectralNorm, Field(discriminator="kind")]
-
-CONSTRAINTS: dict[str, type[WeightClipping] | type[SpectralNorm]] = {
-    "weight_clipping": WeightClipping,
-    "spectral_norm": SpectralNorm,
-}
+CONSTRAINTS: list[type[Constraint]] = [WeightClipping, SpectralNorm]
+AnyConstraint = Annotated[Constraint, one_of(CONSTRAINTS)]

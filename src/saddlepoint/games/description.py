@@ -20,4 +20,4 @@ def _known_objective(name: str) -> str:
     return name
 
 
-ObjectiveName = Annotated[str, AfterValidator(_known_objective), OneOf(tuple(OBJECTIVES))]
+ObjectiveName = Annotated[str, AfterValidator(_known_objective), OneOf(OBJECTIVES)]

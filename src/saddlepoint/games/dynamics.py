@@ -12,12 +12,14 @@ networks with Adam: a direction takes the place of the gradient in the players' 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
 
 from pydantic import Field
+from typing_extensions import override
 
-from saddlepoint.description import Description
+from saddlepoint.description import Part, one_of
 from saddlepoint.errors import BadInput
 from saddlepoint.schedules import NonNegative, value_at
 
@@ -79,7 +81,29 @@ def _together(
     return {turn: game.gradients(turn, at, create_graph) for turn in turns}
 
 
-class Alternating(Description):
+class Dynamics(Part):
+    """How the players of a game move in one step.
+
+    Attributes:
+        equation: The step, as a reader would write it.
+        cures: The trouble it is a remedy for.
+        on_xy: What one step on min max xy multiplies the distance from the equilibrium by.
+        paper: Where it comes from.
+        alternates: Whether players move one after the other, each as often as its turn says.
+    """
+
+    equation: ClassVar[str]
+    cures: ClassVar[str]
+    on_xy: ClassVar[str]
+    paper: ClassVar[str]
+    alternates: ClassVar[bool] = False
+
+    @abstractmethod
+    def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
+        """Carry out one step of ``game``; ``memory`` is kept between steps, in checkpoints too."""
+
+
+class Alternating(Dynamics):
     """Players move one after the other, each seeing what those before it have become.
 
     x ← x − η ∇ₓf(x, y), then y ← y − η ∇ᵧg(x, y) with the new x. On xy the step keeps an area,
@@ -88,18 +112,19 @@ class Alternating(Description):
 
     kind: Literal["alternating"] = "alternating"
 
-    equation: ClassVar[str] = "xₜ₊₁ = xₜ − η ∇ₓf(xₜ, yₜ);  yₜ₊₁ = yₜ − η ∇ᵧg(xₜ₊₁, yₜ)"
-    cures: ClassVar[str] = "the outward drift of simultaneous steps, though not the turning"
-    on_xy: ClassVar[str] = "1 for η < 2: cycles"
-    paper: ClassVar[str] = "Goodfellow et al., Generative Adversarial Nets, 2014"
+    alternates = True
+    equation = "xₜ₊₁ = xₜ − η ∇ₓf(xₜ, yₜ);  yₜ₊₁ = yₜ − η ∇ᵧg(xₜ₊₁, yₜ)"
+    cures = "the outward drift of simultaneous steps, though not the turning"
+    on_xy = "1 for η < 2: cycles"
+    paper = "Goodfellow et al., Generative Adversarial Nets, 2014"
 
+    @override
     def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
-        """Carry out one step of ``game``; nothing is remembered."""
         for turn in game.turns:
             game.update(turn, game.gradients(turn))
 
 
-class Simultaneous(Description):
+class Simultaneous(Dynamics):
     """All players move at once, from gradients at one point: z ← z − η v(z).
 
     On xy every step leads outwards. Nagarajan and Kolter 2017 show when it is locally stable.
@@ -107,20 +132,18 @@ class Simultaneous(Description):
 
     kind: Literal["simultaneous"] = "simultaneous"
 
-    equation: ClassVar[str] = "zₜ₊₁ = zₜ − η v(zₜ)"
-    cures: ClassVar[str] = "nothing: the control that the others are compared with"
-    on_xy: ClassVar[str] = "√(1 + η²): spirals out"
-    paper: ClassVar[str] = (
-        "Nagarajan and Kolter, Gradient descent GAN optimization is locally stable, 2017"
-    )
+    equation = "zₜ₊₁ = zₜ − η v(zₜ)"
+    cures = "nothing: the control that the others are compared with"
+    on_xy = "√(1 + η²): spirals out"
+    paper = "Nagarajan and Kolter, Gradient descent GAN optimization is locally stable, 2017"
 
+    @override
     def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
-        """Carry out one step of ``game``; nothing is remembered."""
         for turn, gradients in _together(game).items():
             game.update(turn, gradients)
 
 
-class Extragradient(Description):
+class Extragradient(Dynamics):
     """Look one plain gradient step ahead and move by the gradients found there.
 
     z̃ = z − η v(z), then z ← z − η v(z̃): two evaluations, one update, made from z. The lookahead
@@ -130,16 +153,16 @@ class Extragradient(Description):
 
     kind: Literal["extragradient"] = "extragradient"
 
-    equation: ClassVar[str] = "z̃ = zₜ − η v(zₜ);  zₜ₊₁ = zₜ − η v(z̃)"
-    cures: ClassVar[str] = "turning, at the price of a second evaluation"
-    on_xy: ClassVar[str] = "√(1 − η² + η⁴): spirals in for η < 1"
-    paper: ClassVar[str] = (
+    equation = "z̃ = zₜ − η v(zₜ);  zₜ₊₁ = zₜ − η v(z̃)"
+    cures = "turning, at the price of a second evaluation"
+    on_xy = "√(1 − η² + η⁴): spirals in for η < 1"
+    paper = (
         "Korpelevich, The extragradient method for finding saddle points, 1976; "
         "Gidel et al., A variational inequality perspective on GANs, 2019"
     )
 
+    @override
     def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
-        """Carry out one step of ``game``; nothing is remembered."""
         import torch
 
         ahead: dict[str, Tensor] = {}
@@ -155,7 +178,7 @@ class Extragradient(Description):
             game.update(turn, gradients)
 
 
-class Optimistic(Description):
+class Optimistic(Dynamics):
     """Move by a forecast of the next gradient: z ← z − η (2 v(zₜ) − v(zₜ₋₁)).
 
     One evaluation a step; the last gradients are remembered. The first step has none and takes
@@ -164,13 +187,14 @@ class Optimistic(Description):
 
     kind: Literal["optimistic"] = "optimistic"
 
-    equation: ClassVar[str] = "zₜ₊₁ = zₜ − η (2 v(zₜ) − v(zₜ₋₁))"
-    cures: ClassVar[str] = "turning, at the price of one more copy of the gradients"
-    on_xy: ClassVar[str] = "√((1 + √(1 − 4η²)) / 2) for η ≤ ½: spirals in"
-    paper: ClassVar[str] = "Daskalakis et al., Training GANs with optimism, 2018"
+    equation = "zₜ₊₁ = zₜ − η (2 v(zₜ) − v(zₜ₋₁))"
+    cures = "turning, at the price of one more copy of the gradients"
+    on_xy = "√((1 + √(1 − 4η²)) / 2) for η ≤ ½: spirals in"
+    paper = "Daskalakis et al., Training GANs with optimism, 2018"
 
+    @override
     def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
-        """Carry out one step of ``game``; ``memory`` keeps a gradient for each turn and name."""
+        """One step; ``memory`` keeps a gradient for each turn and name."""
         for turn, gradients in _together(game).items():
             directions = {}
             for name, gradient in gradients.items():
@@ -180,7 +204,7 @@ class Optimistic(Description):
             game.update(turn, directions)
 
 
-class Consensus(Description):
+class Consensus(Dynamics):
     """Descend the size of the gradients too: z ← z − η (v(z) + γ ∇½‖v(z)‖²).
 
     The added term is shared by all players and vanishes where v does, so it makes no new
@@ -192,13 +216,13 @@ class Consensus(Description):
     kind: Literal["consensus"] = "consensus"
     strength: NonNegative = Field(1.0, description="γ, the weight of ½‖v‖².")
 
-    equation: ClassVar[str] = "zₜ₊₁ = zₜ − η (v(zₜ) + γ ∇½‖v(zₜ)‖²)"
-    cures: ClassVar[str] = "turning, at the price of differentiating twice"
-    on_xy: ClassVar[str] = "√((1 − ηγ)² + η²): spirals in for γ > η(1 + γ²)/2"
-    paper: ClassVar[str] = "Mescheder, Nowozin and Geiger, The numerics of GANs, 2017"
+    equation = "zₜ₊₁ = zₜ − η (v(zₜ) + γ ∇½‖v(zₜ)‖²)"
+    cures = "turning, at the price of differentiating twice"
+    on_xy = "√((1 − ηγ)² + η²): spirals in for γ > η(1 + γ²)/2"
+    paper = "Mescheder, Nowozin and Geiger, The numerics of GANs, 2017"
 
+    @override
     def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
-        """Carry out one step of ``game``; nothing is remembered."""
         import torch
 
         gradients = _together(game, create_graph=True)
@@ -224,13 +248,5 @@ class Consensus(Description):
             game.update(turn, directions)
 
 
-Dynamics = Alternating | Simultaneous | Extragradient | Optimistic | Consensus
-DynamicsDescription = Annotated[Dynamics, Field(discriminator="kind")]
-
-DYNAMICS: dict[str, type[Dynamics]] = {
-    "alternating": Alternating,
-    "simultaneous": Simultaneous,
-    "extragradient": Extragradient,
-    "optimistic": Optimistic,
-    "consensus": Consensus,
-}
+DYNAMICS: list[type[Dynamics]] = [Alternating, Simultaneous, Extragradient, Optimistic, Consensus]
+AnyDynamics = Annotated[Dynamics, one_of(DYNAMICS)]

@@ -9,7 +9,7 @@ the player that moves.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -17,17 +17,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 from typing_extensions import override
 
-from saddlepoint.description import Description
+from saddlepoint.description import Part, one_of
 from saddlepoint.errors import BadInput
 from saddlepoint.randomness import Streams
-from saddlepoint.schedules import (
-    Coefficient,
-    Cosine,
-    Exponential,
-    NonNegative,
-    Piecewise,
-    value_at,
-)
+from saddlepoint.schedules import Coefficient, NonNegative, Schedule, value_at
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,7 +64,7 @@ class Turn:
     members: int | None = None
 
 
-class Regulariser(Description, ABC):
+class Regulariser(Part):
     """A penalty on one turn.
 
     Attributes:
@@ -267,15 +260,8 @@ class HistoricalAveraging(Regulariser):
             mean.add_((parameter.detach() - mean) / turn.memory["count"])
 
 
-RegulariserDescription = Annotated[
-    GradientPenalty | Drift | HistoricalAveraging, Field(discriminator="kind")
-]
-
-REGULARISERS: dict[str, type[Regulariser]] = {
-    "gradient_penalty": GradientPenalty,
-    "drift": Drift,
-    "historical_averaging": HistoricalAveraging,
-}
+REGULARISERS: list[type[Regulariser]] = [GradientPenalty, Drift, HistoricalAveraging]
+AnyRegulariser = Annotated[Regulariser, one_of(REGULARISERS)]
 
 
 def r1(gamma: Coefficient, every: int = 1) -> GradientPenalty:
@@ -304,11 +290,7 @@ def dragan(weight: Coefficient = 10.0, spread: float = 0.5) -> GradientPenalty:
 
 
 def _half(coefficient: Coefficient) -> Coefficient:
-    if isinstance(coefficient, Piecewise):
-        return coefficient.replace(points=tuple((at, v / 2) for at, v in coefficient.points))
-    if isinstance(coefficient, Cosine | Exponential):
-        return coefficient.replace(start=coefficient.start / 2, end=coefficient.end / 2)
-    return coefficient / 2
+    return coefficient.scaled(0.5) if isinstance(coefficient, Schedule) else coefficient / 2
 
 
 def _fine(x: Tensor) -> Tensor:

@@ -40,19 +40,19 @@ def objectives() -> str:
 
 def regularisers() -> str:
     """One row per penalty."""
-    rows = ((_code(k), r.equation, r.cures, _first(r), r.paper) for k, r in REGULARISERS.items())
+    rows = ((_code(r.word()), r.equation, r.cures, _first(r), r.paper) for r in REGULARISERS)
     return _table(("`kind`", "penalty", "cures", "what it is", "paper"), rows)
 
 
 def constraints() -> str:
     """One row per constraint."""
-    rows = ((_code(k), c.equation, c.cures, c.paper) for k, c in CONSTRAINTS.items())
+    rows = ((_code(c.word()), c.equation, c.cures, c.paper) for c in CONSTRAINTS)
     return _table(("`kind`", "constraint", "cures", "paper"), rows)
 
 
 def dynamics() -> str:
     """One row per dynamics."""
-    rows = ((_code(k), d.equation, d.cures, d.on_xy, d.paper) for k, d in DYNAMICS.items())
+    rows = ((_code(d.word()), d.equation, d.cures, d.on_xy, d.paper) for d in DYNAMICS)
     head = ("`--dynamics`", "step", "cures", "modulus of a step on min max xy", "paper")
     return _table(head, rows)
 

@@ -40,8 +40,8 @@ from saddlepoint.outputs import (
     write_output,
 )
 from saddlepoint.recipes import toy_grid, toy_ring
-from saddlepoint.run import MOST_SEEDS, Run, read_json
-from saddlepoint.training.description import Training
+from saddlepoint.run.description import MOST_SEEDS, Run, read_json
+from saddlepoint.run.training import Training
 from saddlepoint.training.trained import load
 
 BUDGET = "budget.json"
@@ -247,8 +247,8 @@ def control(data: str, seeds: int) -> Scored:
     for seed in range(seeds):
         random = np.random.default_rng(seed)
         which = random.integers(len(centres), size=SAMPLES)
-        points = centres[which] + described.std * random.normal(size=(SAMPLES, 2))  # type: ignore[union-attr]
-        scores.append(score_modes(points, centres, described.std))  # type: ignore[union-attr]
+        points = centres[which] + described.std * random.normal(size=(SAMPLES, 2))  # type: ignore[attr-defined]
+        scores.append(score_modes(points, centres, described.std))  # type: ignore[attr-defined]
     return Scored("perfect sampler", data, 0, 0.0, scores)
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from saddlepoint.errors import Interrupted
-from saddlepoint.run import NAME, Run, read_json
+from saddlepoint.run.description import NAME, Run, read_json
 from saddlepoint.training import trainer
 from saddlepoint.training.checkpoint import replace_text
 from saddlepoint.training.record import read_record

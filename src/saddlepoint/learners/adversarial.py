@@ -36,7 +36,7 @@ from saddlepoint.learners.memories import Memories
 from saddlepoint.networks.batch_norm import reestimate
 from saddlepoint.networks.build import Critic, Output, build_generator, with_reference
 from saddlepoint.networks.layers import WithReference, pack
-from saddlepoint.optimisers import Adam, RmsProp, Sgd
+from saddlepoint.optimisers import Optimiser
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import value_at
 
@@ -117,7 +117,7 @@ class AdversarialLearner(Learner):
 
     @property
     @override
-    def optimisers(self) -> Mapping[str, Adam | Sgd | RmsProp]:
+    def optimisers(self) -> Mapping[str, Optimiser]:
         return {
             "critic": self.description.critic_optimiser,
             "generator": self.description.generator_optimiser,
@@ -155,7 +155,7 @@ class AdversarialLearner(Learner):
 
     def _project(self) -> None:
         for clip in self.clips:
-            clip.project(self.critic.parameters())
+            clip.project(self.critic)
 
     def latents(self, streams: Streams) -> Tensor:
         """A batch of latents from the prior."""

@@ -13,7 +13,7 @@ from typing_extensions import override
 from saddlepoint.data.bounds import check_memory
 from saddlepoint.data.description import DataInfo
 from saddlepoint.learners.adversarial import AdversarialLearner
-from saddlepoint.learners.description import Adversarial, Variational
+from saddlepoint.learners.description import Adversarial, Family, Variational
 from saddlepoint.learners.interface import Learner
 from saddlepoint.learners.variational import VariationalLearner
 from saddlepoint.networks.members import stack_into
@@ -21,7 +21,7 @@ from saddlepoint.randomness import derive
 
 
 def build_learner(
-    description: Adversarial | Variational,
+    description: Family,
     data: DataInfo,
     *,
     batch_size: int,
@@ -45,19 +45,16 @@ def build_learner(
         return learner
 
 
-def _single(
-    description: Adversarial | Variational, data: DataInfo, batch_size: int, seed: int
-) -> Learner:
+def _single(description: Family, data: DataInfo, batch_size: int, seed: int) -> Learner:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "initial weights"))
         return _build(description, data, batch_size, None)
 
 
-def _build(
-    description: Adversarial | Variational, data: DataInfo, batch_size: int, members: int | None
-) -> Learner:
+def _build(description: Family, data: DataInfo, batch_size: int, members: int | None) -> Learner:
     if isinstance(description, Adversarial):
         return AdversarialLearner(description, data, batch_size, members)
+    assert isinstance(description, Variational)
     return VariationalLearner(description, data, members)
 
 

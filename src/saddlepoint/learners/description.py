@@ -6,16 +6,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from saddlepoint.description import Description
-from saddlepoint.games.constraints import ConstraintDescription
+from saddlepoint.description import Part, one_of
+from saddlepoint.games.constraints import AnyConstraint
 from saddlepoint.games.description import ObjectiveName
-from saddlepoint.games.regularisers import HistoricalAveraging, RegulariserDescription
-from saddlepoint.networks.description import Dcgan, Mlp, NetworkDescription
-from saddlepoint.optimisers import Adam, OptimiserDescription
+from saddlepoint.games.regularisers import AnyRegulariser, HistoricalAveraging
+from saddlepoint.networks.description import AnyNetwork, Dcgan, Mlp
+from saddlepoint.optimisers import Adam, AnyOptimiser
 from saddlepoint.schedules import NonNegative
 
 
-class Adversarial(Description):
+class Family(Part):
+    """A family of models."""
+
+
+class Adversarial(Family):
     """A generator against a critic."""
 
     kind: Literal["adversarial"] = "adversarial"
@@ -29,13 +33,13 @@ class Adversarial(Description):
     )
     objective: ObjectiveName = Field("non_saturating", description="The game that is played.")
     critic_steps: int = Field(1, gt=0, description="Critic updates before each generator update.")
-    critic_regularisers: tuple[RegulariserDescription, ...] = Field(
+    critic_regularisers: tuple[AnyRegulariser, ...] = Field(
         (), description="Penalties that join the critic's loss."
     )
     generator_regularisers: tuple[HistoricalAveraging, ...] = Field(
         (), description="Penalties that join the generator's loss."
     )
-    constraints: tuple[ConstraintDescription, ...] = Field(
+    constraints: tuple[AnyConstraint, ...] = Field(
         (), description="What the critic's weights must satisfy."
     )
     real_target: float = Field(
@@ -54,13 +58,13 @@ class Adversarial(Description):
         0, ge=0, description="Critic steps that the generator looks ahead through."
     )
     unrolled_rate: float = Field(1e-3, gt=0, description="Step size of these steps.")
-    generator: NetworkDescription = Dcgan()
-    critic: NetworkDescription = Dcgan()
-    generator_optimiser: OptimiserDescription = Adam()
-    critic_optimiser: OptimiserDescription = Adam()
+    generator: AnyNetwork = Dcgan()
+    critic: AnyNetwork = Dcgan()
+    generator_optimiser: AnyOptimiser = Adam()
+    critic_optimiser: AnyOptimiser = Adam()
 
 
-class Variational(Description):
+class Variational(Family):
     """A variational autoencoder: one player, one phase, the evidence lower bound."""
 
     kind: Literal["variational"] = "variational"
@@ -71,9 +75,10 @@ class Variational(Description):
         "gaussian: one standard deviation for all values, learned.",
     )
     beta: NonNegative = Field(1.0, description="Weight of the KL term; 1 is the ELBO.")
-    encoder: NetworkDescription = Mlp()
-    decoder: NetworkDescription = Mlp()
-    optimiser: OptimiserDescription = Adam(learning_rate=1e-3, beta1=0.9)
+    encoder: AnyNetwork = Mlp()
+    decoder: AnyNetwork = Mlp()
+    optimiser: AnyOptimiser = Adam(learning_rate=1e-3, beta1=0.9)
 
 
-LearnerDescription = Annotated[Adversarial | Variational, Field(discriminator="kind")]
+FAMILIES: list[type[Family]] = [Adversarial, Variational]
+AnyFamily = Annotated[Family, one_of(FAMILIES)]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.networks.precision import widened
-from saddlepoint.optimisers import Adam, RmsProp, Sgd
+from saddlepoint.optimisers import Optimiser
 from saddlepoint.randomness import Streams, derive
 
 
@@ -112,7 +112,7 @@ class Learner(nn.Module, ABC):
 
     @property
     @abstractmethod
-    def optimisers(self) -> Mapping[str, Adam | Sgd | RmsProp]:
+    def optimisers(self) -> Mapping[str, Optimiser]:
         """The description of each player's optimiser."""
 
     @abstractmethod

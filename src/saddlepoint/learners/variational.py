@@ -26,7 +26,7 @@ from saddlepoint.learners.interface import (
 from saddlepoint.networks.batch_norm import reestimate
 from saddlepoint.networks.build import build_backbone, build_generator
 from saddlepoint.networks.precision import widened
-from saddlepoint.optimisers import Adam, RmsProp, Sgd
+from saddlepoint.optimisers import Optimiser
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import value_at
 
@@ -108,7 +108,7 @@ class VariationalLearner(Learner):
 
     @property
     @override
-    def optimisers(self) -> Mapping[str, Adam | Sgd | RmsProp]:
+    def optimisers(self) -> Mapping[str, Optimiser]:
         return {"autoencoder": self.description.optimiser}
 
     @override

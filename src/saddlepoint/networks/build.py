@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from saddlepoint.errors import BadInput
 from saddlepoint.networks import dcgan, mlp
-from saddlepoint.networks.description import Dcgan, Mlp
+from saddlepoint.networks.description import Dcgan, Mlp, Network
 from saddlepoint.networks.layers import (
     MinibatchDiscrimination,
     MinibatchStd,
@@ -24,7 +24,7 @@ Output = Literal["tanh", "linear"]
 
 
 def build_generator(
-    description: Mlp | Dcgan,
+    description: Network,
     inputs: int,
     shape: tuple[int, ...],
     output: Output,
@@ -50,12 +50,13 @@ def build_generator(
         )
     if isinstance(description, Mlp):
         return mlp.MlpGenerator(description, inputs, shape, output, members)
+    assert isinstance(description, Dcgan)
     _refuse(description, members)
     return dcgan.DcganGenerator(description, inputs, _image_shape(description, shape), output)
 
 
 def build_backbone(
-    description: Mlp | Dcgan, shape: tuple[int, ...], members: int | None = None
+    description: Network, shape: tuple[int, ...], members: int | None = None
 ) -> Backbone:
     """A module from (batch, *shape) to (batch, features), and how many features.
 
@@ -66,6 +67,7 @@ def build_backbone(
     """
     if isinstance(description, Mlp):
         return Backbone(*mlp.backbone(description, shape, members))
+    assert isinstance(description, Dcgan)
     _refuse(description, members)
     return Backbone(*dcgan.backbone(description, _image_shape(description, shape)))
 
@@ -125,7 +127,7 @@ class Critic(nn.Module):
 
     def __init__(
         self,
-        description: Mlp | Dcgan,
+        description: Network,
         shape: tuple[int, ...],
         members: int | None = None,
         batch: int = 64,
@@ -158,7 +160,7 @@ class Critic(nn.Module):
         return CriticOutput(widened(self.head(told).squeeze(-1)), features)
 
 
-def _refuse(description: Mlp | Dcgan, members: int | None) -> None:
+def _refuse(description: Network, members: int | None) -> None:
     if members is not None:
         raise BadInput(
             f"several seeds in one program need fully connected networks, and '{description.kind}' "

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from saddlepoint.description import Description
+from saddlepoint.description import Part, one_of
 
 Activation = Literal["relu", "leaky_relu", "tanh", "softplus", "maxout"]
 Norm = Literal["batch", "virtual", "none"]
@@ -24,7 +24,14 @@ MINIBATCH = (
 )
 
 
-class Mlp(Description):
+class Network(Part):
+    """A network: a generator, or a backbone."""
+
+    norm: Norm = Field("none", description=NORM)
+    minibatch: Minibatch = Field("none", description=MINIBATCH)
+
+
+class Mlp(Network):
     """Fully connected layers; takes vectors and images (flattened) of any shape."""
 
     kind: Literal["mlp"] = "mlp"
@@ -44,8 +51,6 @@ class Mlp(Description):
     initial_range: float | None = Field(
         None, gt=0, description="Weights start in U(−r, r), biases at 0; by default PyTorch's way."
     )
-    norm: Norm = Field("none", description=NORM)
-    minibatch: Minibatch = Field("none", description=MINIBATCH)
     waves: int = Field(
         0,
         ge=0,
@@ -58,7 +63,7 @@ class Mlp(Description):
     wave_amplitude: float = Field(1.0, gt=0, description="Their size; small: they matter late.")
 
 
-class Dcgan(Description):
+class Dcgan(Network):
     """Strided convolutions without pooling (Radford et al. 2016), for images of any size ≥ 8.
 
     A side is halved (odd sides: rounded up) at least twice and until the shorter one is at most
@@ -71,7 +76,7 @@ class Dcgan(Description):
         64, gt=0, description="Channels next to the image; doubled at each halving, at most ×8."
     )
     norm: Norm = Field("batch", description=NORM)
-    minibatch: Minibatch = Field("none", description=MINIBATCH)
 
 
-NetworkDescription = Annotated[Mlp | Dcgan, Field(discriminator="kind")]
+NETWORKS: list[type[Network]] = [Mlp, Dcgan]
+AnyNetwork = Annotated[Network, one_of(NETWORKS)]

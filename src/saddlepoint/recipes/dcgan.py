@@ -8,8 +8,8 @@ from saddlepoint.learners.description import Adversarial
 from saddlepoint.networks.description import Dcgan
 from saddlepoint.optimisers import Adam
 from saddlepoint.recipes.registry import Common, assemble, recipe
-from saddlepoint.run import Run
-from saddlepoint.training.description import Training
+from saddlepoint.run.description import Run
+from saddlepoint.run.training import Training
 
 
 @recipe("dcgan")

@@ -8,9 +8,9 @@ from saddlepoint.learners.description import Adversarial
 from saddlepoint.networks.description import Mlp
 from saddlepoint.optimisers import Sgd
 from saddlepoint.recipes.registry import Common, assemble, recipe
-from saddlepoint.run import Run
+from saddlepoint.run.description import Run
+from saddlepoint.run.training import Training
 from saddlepoint.schedules import Exponential, Piecewise
-from saddlepoint.training.description import Training
 
 EPOCHS, BATCHES = 250, 500  # 50,000 images in batches of 100
 

@@ -12,8 +12,8 @@ from saddlepoint.data.describing import describe_data
 from saddlepoint.description import explain
 from saddlepoint.errors import BadInput, did_you_mean
 from saddlepoint.learners.description import Adversarial, Variational
-from saddlepoint.run import Run
-from saddlepoint.training.description import Training
+from saddlepoint.run.description import Run
+from saddlepoint.run.training import Training
 
 Recipe = Callable[..., Run]
 RECIPES: dict[str, Recipe] = {}

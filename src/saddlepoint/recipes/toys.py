@@ -9,9 +9,9 @@ from saddlepoint.learners.description import Adversarial
 from saddlepoint.networks.description import Mlp
 from saddlepoint.optimisers import Adam
 from saddlepoint.recipes.registry import Common, assemble, recipe
-from saddlepoint.run import Run
+from saddlepoint.run.description import Run
+from saddlepoint.run.training import Training
 from saddlepoint.schedules import Piecewise
-from saddlepoint.training.description import Training
 
 # A long first part with a strong penalty, which smooths the critic, spreads the mass evenly over
 # the modes. Then the penalty falls, the critic sees the insides of modes and teaches their shapes;

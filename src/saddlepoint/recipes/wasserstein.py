@@ -10,8 +10,8 @@ from saddlepoint.learners.description import Adversarial
 from saddlepoint.networks.description import Mlp
 from saddlepoint.optimisers import Adam, RmsProp
 from saddlepoint.recipes.registry import Common, assemble, recipe
-from saddlepoint.run import Run
-from saddlepoint.training.description import Training
+from saddlepoint.run.description import Run
+from saddlepoint.run.training import Training
 
 NETWORKS = {"generator": Mlp(hidden=(512,) * 3), "critic": Mlp(hidden=(512,) * 3)}
 

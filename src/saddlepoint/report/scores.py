@@ -9,7 +9,7 @@ from typing import Any
 from saddlepoint.errors import command_line
 from saddlepoint.report import parts
 from saddlepoint.report.gather import at, number
-from saddlepoint.run import EVALUATIONS
+from saddlepoint.run.description import EVALUATIONS
 
 PICTURES = {
     ".png": "Value and 95 % interval of each score, on its own scale.",

@@ -19,7 +19,7 @@ from saddlepoint.data.description import DataInfo
 from saddlepoint.description import Description, validated
 from saddlepoint.errors import BadInput, RunStopped, command_line
 from saddlepoint.outputs import check_writable, is_empty
-from saddlepoint.run import FORMAT, NAME, Run, read_json
+from saddlepoint.run.description import FORMAT, NAME, Run, read_json
 from saddlepoint.training.checkpoint import replace_text
 from saddlepoint.version import VERSION
 

@@ -20,10 +20,10 @@ from saddlepoint.errors import BadInput, Interrupted, RunStopped, command_line
 from saddlepoint.learners.build import build_learner
 from saddlepoint.learners.interface import Learner
 from saddlepoint.randomness import derive
-from saddlepoint.run import Run, seeds_of
+from saddlepoint.run.description import Run, seeds_of
+from saddlepoint.run.training import Best
 from saddlepoint.training import checkpoint, notices
 from saddlepoint.training.averaging import Average
-from saddlepoint.training.description import Best
 from saddlepoint.training.device import Policy
 from saddlepoint.training.pace import Laps, Pace
 from saddlepoint.training.progress import Display, Forecast
@@ -92,7 +92,7 @@ class Job:
         """
         needed = 0
         for name, player in learner.players.items():
-            copies = 2 + (name in learner.averaged) + 2 * (learner.optimisers[name].kind == "adam")
+            copies = 2 + (name in learner.averaged) + learner.optimisers[name].copies
             needed += copies * sum(p.numel() * p.element_size() for p in player.parameters())
         check_memory(
             needed,

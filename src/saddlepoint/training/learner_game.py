@@ -10,7 +10,7 @@ from torch import Tensor
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.errors import BadInput
-from saddlepoint.games.dynamics import Alternating, Dynamics
+from saddlepoint.games.dynamics import Dynamics
 from saddlepoint.learners.interface import Losses, Phase
 from saddlepoint.randomness import Streams
 
@@ -47,7 +47,7 @@ def check_dynamics(dynamics: Dynamics, phases: Sequence[Phase]) -> None:
         BadInput: A phase repeats, and the dynamics is not alternating.
     """
     repeated = [phase for phase in phases if phase.repeats > 1]
-    if repeated and not isinstance(dynamics, Alternating):
+    if repeated and not dynamics.alternates:
         raise BadInput(
             f"the phase '{repeated[0].name}' makes {repeated[0].repeats} updates a step, which "
             f"only alternating dynamics can do: with '{dynamics.kind}' dynamics, let it make one."

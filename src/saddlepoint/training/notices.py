@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from saddlepoint.data.description import DataDescription, DataInfo, Folder, StackedFashionMnist
+from saddlepoint.data.description import DataInfo, DataSource, Folder, StackedFashionMnist
 from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.networks.description import Dcgan, Mlp
-from saddlepoint.run import Run
+from saddlepoint.run.description import Run
 from saddlepoint.training.progress import duration
 
 LONG_SECONDS = 3600.0
@@ -16,7 +16,7 @@ LARGE_SIDE = 48  # pixels from which smaller images are worth a mention
 SMALL_BATCH = 16
 
 
-def few_held_out(described: DataDescription, info: DataInfo) -> str | None:
+def few_held_out(described: DataSource, info: DataInfo) -> str | None:
     """What ``evaluate`` will make of splits that are too small for it; None if they are not.
 
     Args:
@@ -45,7 +45,7 @@ def few_held_out(described: DataDescription, info: DataInfo) -> str | None:
     )
 
 
-def _larger_split(described: DataDescription, split: str, total: int) -> str:
+def _larger_split(described: DataSource, split: str, total: int) -> str:
     if isinstance(described, StackedFashionMnist):
         return f"--data.{split} {LEAST_COMPARED}"
     return f"--data.split.{split} {math.ceil(100 * LEAST_COMPARED / total) / 100:g}"

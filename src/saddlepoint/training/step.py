@@ -14,7 +14,7 @@ from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Loader
 from saddlepoint.games.dynamics import Alternating, Dynamics
 from saddlepoint.learners.interface import Learner, Losses, Phase
-from saddlepoint.optimisers import Adam, RmsProp, Sgd
+from saddlepoint.optimisers import Optimiser
 from saddlepoint.randomness import Streams
 from saddlepoint.training.device import Policy
 from saddlepoint.training.learner_game import LearnerGame, check_dynamics
@@ -51,7 +51,7 @@ class Stepper:
         self.memory: dict[str, Tensor] = {}  # of the dynamics; part of the checkpoint
         check_dynamics(self.dynamics, learner.phases(0.0))
         self.members = isinstance(seed, tuple)
-        self.descriptions: Mapping[str, Adam | Sgd | RmsProp] = learner.optimisers
+        self.descriptions: Mapping[str, Optimiser] = learner.optimisers
         names = {id(p): name for name, p in learner.named_parameters()}
         self.named = {
             player: {names[id(p)]: p for p in module.parameters() if p.requires_grad}
@@ -71,7 +71,7 @@ class Stepper:
             for group in optimiser.param_groups:
                 group.update(self.descriptions[name].settings(progress))
         phases = [p for p in self.learner.phases(progress, number) if number % p.every == 0]
-        if not isinstance(self.dynamics, Alternating):
+        if not self.dynamics.alternates:
             self.dynamics.step(LearnerGame(self, phases, number), self.memory, progress)
             return
         for phase in phases:

@@ -14,7 +14,7 @@ from saddlepoint.data.description import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.learners.build import build_learner
 from saddlepoint.learners.interface import LATENT_BLOCK, Learner
-from saddlepoint.run import Run, seeds_of
+from saddlepoint.run.description import Run, seeds_of
 from saddlepoint.training import checkpoint, folder
 from saddlepoint.training.averaging import load_averaged
 from saddlepoint.training.device import choose

@@ -17,7 +17,7 @@ from saddlepoint.data.description import Array, Folder
 from saddlepoint.data.manifest import MANIFEST_NAME
 from saddlepoint.data.opening import array_to_npz, open_data
 from saddlepoint.errors import BadInput, RunStopped, command_line, lacks_memory
-from saddlepoint.run import NAME, Run
+from saddlepoint.run.description import NAME, Run
 from saddlepoint.training import checkpoint, folder
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.job import Job

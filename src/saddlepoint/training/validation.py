@@ -16,7 +16,7 @@ from saddlepoint.features.opening import open_features
 from saddlepoint.metrics.frechet import Moments, frechet_distance
 from saddlepoint.metrics.kernel import kernel_distance
 from saddlepoint.metrics.sliced import sliced_distance
-from saddlepoint.training.description import Validation
+from saddlepoint.run.training import Validation
 
 
 def _frechet(real: Tensor, fake: Tensor) -> float:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from saddlepoint.description import Description
-from saddlepoint.games.dynamics import Alternating, DynamicsDescription
+from saddlepoint.games.dynamics import Alternating, AnyDynamics
 
 
 class Best(Description):
@@ -54,7 +54,7 @@ class Training(Description):
         "auto", description="auto: bfloat16 where the processor computes with it, else float32."
     )
     threads: int | None = Field(None, ge=1, description="CPU threads; by default PyTorch's choice.")
-    dynamics: DynamicsDescription = Alternating()
+    dynamics: AnyDynamics = Alternating()
     averaging: float = Field(
         0.999,
         ge=0,

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from saddlepoint.data.description import DataDescription, Digits
+from saddlepoint.data.description import AnySource, Digits
 from saddlepoint.description import Description, validated
 from saddlepoint.errors import BadInput
-from saddlepoint.learners.description import Adversarial, LearnerDescription
-from saddlepoint.training.description import Training
+from saddlepoint.learners.description import Adversarial, AnyFamily
+from saddlepoint.run.training import Training
 
 FORMAT = 1
 NAME = "run.json"
@@ -33,8 +33,8 @@ class Run(Description):
         description="Train so many seeds (seed, seed + 1, ...) side by side in one program; "
         "fully connected networks only.",
     )
-    data: DataDescription = Digits()
-    learner: LearnerDescription = Adversarial()
+    data: AnySource = Digits()
+    learner: AnyFamily = Adversarial()
     training: Training = Training()
 
 

@@ -1,0 +1,1 @@
+"""The typed, validated, printable description of a whole run (torch-free)."""

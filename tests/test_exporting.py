@@ -15,13 +15,13 @@ import torch
 from PIL import Image
 
 import saddlepoint as sp
+from kit.tiny import tiny
 from saddlepoint import exporting, outputs, pictures
 from saddlepoint.cli import main
 from saddlepoint.data.description import DataInfo
 from saddlepoint.errors import BadInput, Interrupted, RunStopped
 from saddlepoint.exporting import check_form, check_target, fits, write_samples
 from saddlepoint.outputs import LEDGER
-from tiny import tiny
 
 
 def info(*shape: int) -> DataInfo:

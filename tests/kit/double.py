@@ -1,0 +1,73 @@
+"""Small GANs in float64, and the quantities that their equations speak of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kit.tiny import tiny
+from saddlepoint.data.members import MemberLoader
+from saddlepoint.data.opening import open_data
+from saddlepoint.learners.build import build_learner
+from saddlepoint.optimisers import Sgd
+from saddlepoint.training.device import Policy
+from saddlepoint.training.step import Batches, Stepper
+
+CPU = torch.device("cpu")
+BATCH = 16
+
+
+class Doubled:
+    """A loader in float64."""
+
+    def __init__(self, loader: object) -> None:
+        self._loader = loader
+
+    def batch(self, cursor: int) -> object:
+        from dataclasses import replace
+
+        batch = self._loader.batch(cursor)
+        return replace(batch, x=batch.x.double())
+
+
+def stepper_of(
+    dynamics: Any = None, seed: int | tuple[int, ...] = 0, data: str = "ring", **changes: Any
+) -> Stepper:
+    """A stepper in float64 over a small GAN with ``changes`` in its description."""
+    run = tiny("gan", data=data)
+    sgd = Sgd(learning_rate=0.05)
+    settings = {"critic_optimiser": sgd, "generator_optimiser": sgd} | changes
+    description = type(run.learner).model_validate({**dict(run.learner), **settings})
+    opened = open_data(run.data)
+    learner = build_learner(description, opened.info, batch_size=BATCH, seed=seed).double()
+    if isinstance(seed, tuple):
+        loader: Any = MemberLoader(opened, "train", BATCH, seeds=seed, device=CPU)
+    else:
+        loader = opened.loader("train", BATCH, seed=seed, device=CPU)
+    return Stepper(learner, Policy(CPU, "float32"), Batches(Doubled(loader)), seed, dynamics)
+
+
+def flat(stepper: Stepper, player: str) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in stepper.parameters[player]])
+
+
+def explicit(stepper: Stepper, number: int) -> tuple[dict[str, Tensor], Any]:
+    """The learner's tensors and the vector field v as a function of them, written out."""
+    learner = stepper.learner
+    names = {name: p for named in stepper.named.values() for name, p in named.items()}
+    place = {p.name: stepper.draw(p, 0, number) for p in learner.phases(0.0)}
+
+    def field(at: dict[str, Tensor]) -> dict[str, Tensor]:
+        found = {}
+        for phase in learner.phases(0.0):
+            inputs = (phase, *place[phase.name], True)
+            total = torch.func.functional_call(learner, at, inputs).total()
+            own = [name for name in at if name.split(".")[0] in phase.moves]
+            slopes = torch.autograd.grad(total, [at[n] for n in own], create_graph=True)
+            found |= dict(zip(own, slopes, strict=True))
+        return found
+
+    here = {name: p.detach().clone().requires_grad_() for name, p in names.items()}
+    return here, field

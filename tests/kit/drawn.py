@@ -1,0 +1,38 @@
+"""Batches drawn from a cursor, for learners without a dataset, and what passes a module."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from saddlepoint.data.batch import Batch
+from saddlepoint.data.dataset import Loader
+from saddlepoint.data.description import DataInfo
+
+BATCH = 8
+POINTS = DataInfo(name="points", shape=(2,), images=False, counts={}, fingerprint="")
+IMAGES = DataInfo(name="pictures", shape=(1, 16, 16), images=True, counts={}, fingerprint="")
+
+
+class Drawn(Loader):
+    """Batches of normal numbers, each a function of its cursor; remembers what was asked for."""
+
+    batches_per_epoch = 5
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape, self.asked = shape, []
+
+    def batch(self, cursor: int) -> Batch:
+        self.asked.append(cursor)
+        generator = torch.Generator().manual_seed(cursor)
+        return Batch(torch.randn(BATCH, *self.shape, generator=generator).clamp(-1, 1))
+
+    def close(self) -> None:
+        return None
+
+
+def spy(module: nn.Module) -> list[Tensor]:
+    """What ``module`` is given, from now on."""
+    found: list[Tensor] = []
+    module.register_forward_pre_hook(lambda m, given: found.append(given[0].detach().clone()))
+    return found

@@ -1,0 +1,297 @@
+"""The two turns of the adversarial game, on their own and through the training step."""
+
+import copy
+
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from kit.drawn import BATCH, IMAGES, POINTS, Drawn, spy
+from saddlepoint.data.batch import Batch
+from saddlepoint.data.description import DataInfo
+from saddlepoint.learners.adversarial import AdversarialLearner
+from saddlepoint.learners.build import build_learner
+from saddlepoint.learners.description import Adversarial
+from saddlepoint.networks.description import Dcgan, Mlp
+from saddlepoint.optimisers import Adam, Sgd
+from saddlepoint.randomness import Streams
+from saddlepoint.training.device import Policy
+from saddlepoint.training.step import Batches, Stepper
+
+MLPS = {"generator": Mlp(hidden=(9,)), "critic": Mlp(hidden=(9,), activation="leaky_relu")}
+DCGANS = {"generator": Dcgan(width=3), "critic": Dcgan(width=3)}
+
+
+def build(data: DataInfo = POINTS, batch_size: int = BATCH, **described) -> AdversarialLearner:
+    described = {"latent": 3, **(DCGANS if data.images else MLPS), **described}
+    learner = build_learner(Adversarial(**described), data, batch_size=batch_size, seed=0)
+    assert isinstance(learner, AdversarialLearner)
+    return learner
+
+
+def stepper_for(learner: AdversarialLearner, data: DataInfo = POINTS) -> Stepper:
+    policy = Policy(torch.device("cpu"), "float32")
+    return Stepper(learner, policy, Batches(Drawn(data.shape)), seed=0)
+
+
+def streams(*place: int | str) -> Streams:
+    return Streams(0, "train", *place)
+
+
+def weights(module: nn.Module) -> list[Tensor]:
+    return [p.detach().clone() for p in module.parameters()]
+
+
+def same(one: list[Tensor], other: list[Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+# ---- The critic's turn -------------------------------------------------------------------------
+
+
+def test_reals_and_fakes_pass_through_the_critic_apart():
+    """With batch norm, the scores of the reals must not depend on the fakes of the batch."""
+    learner = build(IMAGES)
+    assert any(isinstance(m, nn.BatchNorm2d) for m in learner.critic.modules())
+    critic, _ = learner.phases(0.0)
+    batch = Drawn(IMAGES.shape).batch(0)
+    seen = spy(learner.critic)
+    first = learner(critic, batch, streams(0)).diagnostics
+    assert [len(x) for x in seen] == [BATCH, BATCH]
+    assert torch.equal(seen[0], batch.x)
+    with torch.no_grad():
+        for parameter in learner.generator.parameters():
+            parameter.mul_(-3)
+    second = learner(critic, batch, streams(0)).diagnostics
+    assert not torch.equal(first["critic/score_fake"], second["critic/score_fake"])
+    assert torch.equal(first["critic/score_real"], second["critic/score_real"])
+
+
+def test_fakes_do_not_depend_on_the_reals_either():
+    learner = build(IMAGES)
+    critic, _ = learner.phases(0.0)
+    loader = Drawn(IMAGES.shape)
+    first, second = (learner(critic, loader.batch(i), streams(0)).diagnostics for i in (0, 1))
+    assert torch.equal(first["critic/score_fake"], second["critic/score_fake"])
+    assert not torch.equal(first["critic/score_real"], second["critic/score_real"])
+
+
+def test_each_turn_leaves_the_other_player_without_gradient():
+    learner = build()
+    critic, generator = learner.phases(0.0)
+    batch = Drawn(POINTS.shape).batch(0)
+
+    learner(critic, batch, streams(0)).total().backward()  # even if nobody restricts it
+    assert all(p.grad is None for p in learner.generator.parameters())
+    assert all(p.grad.any() for p in learner.critic.parameters())
+
+    learner.zero_grad(set_to_none=True)
+    movers = list(learner.generator.parameters())
+    learner(generator, None, streams(0)).total().backward(inputs=movers)
+    assert all(p.grad is None for p in learner.critic.parameters())
+    assert all(p.grad.any() for p in movers)
+
+
+def test_the_diagnostics_are_the_mean_scores_and_costs():
+    learner = build()
+    critic, generator = learner.phases(0.0)
+    batch = Drawn(POINTS.shape).batch(0)
+    latents = spy(learner.generator)
+    losses = learner(critic, batch, streams(0))
+    with torch.no_grad():
+        real, fake = learner.critic(batch.x).score, learner.critic(learner.generator(latents[0]))
+        fake = fake.score
+    found = losses.diagnostics
+    torch.testing.assert_close(found["critic/score_real"], real.mean())
+    torch.testing.assert_close(found["critic/score_fake"], fake.mean())
+    expected = -real.sigmoid().log().mean() - (1 - fake.sigmoid()).log().mean()
+    torch.testing.assert_close(found["critic/loss"], expected)
+    torch.testing.assert_close(losses.total().detach(), expected)
+    losses = learner(generator, None, streams(0))
+    torch.testing.assert_close(losses.diagnostics["generator/loss"], losses.total().detach())
+
+
+# ---- Latents -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("prior", ["normal", "uniform"])
+def test_every_turn_draws_fresh_latents(prior):
+    learner = build(critic_steps=2, prior=prior)
+    latents = spy(learner.generator)
+    stepper = stepper_for(learner)
+    for number in range(3):
+        stepper.step(number, 0.0)
+    assert [tuple(z.shape) for z in latents] == [(BATCH, 3)] * 9
+    rows = torch.cat(latents)
+    assert len(rows.unique(dim=0)) == len(rows)  # not even one latent is used twice
+    assert len(rows.flatten().unique()) == rows.numel()
+
+
+@pytest.mark.parametrize("where", ["critic", "generator", "sample"])
+@pytest.mark.parametrize("prior", ["normal", "uniform"])
+def test_latents_follow_the_prior(prior, where):
+    learner = build(prior=prior, batch_size=4000, latent=5)
+    latents = spy(learner.generator)
+    if where == "sample":
+        learner.sample(4000, seed=0)
+    else:
+        phase = {p.name: p for p in learner.phases(0.0)}[where]
+        reals = Batch(torch.zeros(4000, *POINTS.shape)) if phase.needs_data else None
+        learner(phase, reals, streams(0))
+    z = torch.cat(latents).flatten().double()
+    assert len(z) >= 20_000
+    distribution = stats.norm() if prior == "normal" else stats.uniform(-1, 2)
+    assert stats.kstest(z.numpy(), distribution.cdf).pvalue > 1e-3
+    if prior == "uniform":
+        assert z.abs().max() <= 1
+
+
+def test_the_uniform_prior_stays_within_its_bounds_for_any_normal_number():
+    learner = build(prior="uniform")
+    extreme = torch.tensor([-40.0, -6.0, 0.0, 6.0, 40.0])
+    found = learner._as_prior(extreme)
+    assert found.abs().max() <= 1
+    assert (found.diff() >= 0).all()
+    assert found[2] == 0
+
+
+# ---- Through the training step -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("critic_steps", [1, 2, 5])
+def test_critic_steps_are_updates_on_fresh_batches_before_one_of_the_generator(critic_steps):
+    learner = build(critic_steps=critic_steps)
+    critic, generator = learner.phases(0.0)
+    assert (critic.name, critic.moves, critic.repeats) == ("critic", ("critic",), critic_steps)
+    assert (generator.name, generator.moves, generator.repeats) == (
+        "generator",
+        ("generator",),
+        1,
+    )
+    assert critic.needs_data
+    assert not generator.needs_data
+
+    stepper = stepper_for(learner)
+    updates = []
+    for name, optimiser in stepper.optimisers.items():
+        optimiser.register_step_post_hook(lambda *_, name=name: updates.append(name))
+    reals = spy(learner.critic)
+    for number in range(2):
+        stepper.step(number, 0.0)
+    assert updates == 2 * [*["critic"] * critic_steps, "generator"]
+    assert stepper.batches.loader.asked == list(range(2 * critic_steps))
+    passes = 2 if learner.critic.mixes_examples else 1  # apart, or both in one
+    assert len(reals) == 2 * (passes * critic_steps + 1)  # the generator's turn: fakes
+
+
+@pytest.mark.parametrize("data", [POINTS, IMAGES], ids=lambda d: d.name)
+@pytest.mark.parametrize("mover", ["critic", "generator"])
+def test_a_turn_moves_its_player_and_not_one_bit_of_the_other(data, mover, monkeypatch):
+    learner = build(data)
+    (phase,) = (p for p in learner.phases(0.0) if p.name == mover)
+    monkeypatch.setattr(type(learner), "phases", lambda self, progress, number=0: (phase,))
+    stepper = stepper_for(learner, data)
+    before = {name: weights(player) for name, player in learner.players.items()}
+    for number in range(2):
+        stepper.step(number, 0.0)
+    after = {name: weights(player) for name, player in learner.players.items()}
+    other = "generator" if mover == "critic" else "critic"
+    assert same(after[other], before[other])
+    assert all(p.grad is None for p in learner.players[other].parameters())
+    for one, two in zip(after[mover], before[mover], strict=True):
+        assert not torch.equal(one, two)
+
+
+def tutorial(
+    networks: dict[str, nn.Module], rate: float, latents: list[Tensor], objective: str, steps: int
+) -> None:
+    """The usual loop: train D on a real and a fake batch, then G on fresh latents."""
+    critic, generator = networks["critic"], networks["generator"]
+    optimise_critic = torch.optim.SGD(critic.parameters(), lr=rate)
+    optimise_generator = torch.optim.SGD(generator.parameters(), lr=rate)
+    loader, remaining = Drawn(POINTS.shape), iter(latents)
+    ones, zeros = torch.ones(BATCH), torch.zeros(BATCH)
+    for step in range(steps):
+        for repeat in range(2):
+            real = loader.batch(2 * step + repeat).x
+            fake = generator(next(remaining)).detach()
+            optimise_critic.zero_grad()
+            loss = binary_cross_entropy_with_logits(critic(real)[:, 0], ones)
+            loss = loss + binary_cross_entropy_with_logits(critic(fake)[:, 0], zeros)
+            loss.backward()
+            optimise_critic.step()
+        optimise_generator.zero_grad()
+        score = critic(generator(next(remaining)))[:, 0]
+        if objective == "minimax":
+            loss = -binary_cross_entropy_with_logits(score, zeros)
+        else:
+            loss = binary_cross_entropy_with_logits(score, ones)
+        loss.backward()
+        optimise_generator.step()
+
+
+@pytest.mark.parametrize("objective", ["minimax", "non_saturating"])
+@pytest.mark.parametrize("hidden", [(), (6,)], ids=["linear", "hidden"])
+def test_training_equals_the_loop_of_a_tutorial(objective, hidden):
+    sgd = Sgd(learning_rate=0.5)
+    learner = build(
+        objective=objective,
+        critic_steps=2,
+        generator=Mlp(hidden=hidden, activation="tanh"),
+        critic=Mlp(hidden=hidden, activation="tanh"),
+        generator_optimiser=sgd,
+        critic_optimiser=sgd,
+    )
+    by_hand = {
+        "critic": nn.Sequential(
+            *copy.deepcopy(learner.critic.backbone), copy.deepcopy(learner.critic.head)
+        ),
+        "generator": copy.deepcopy(learner.generator.layers),
+    }
+    start = [w for network in by_hand.values() for w in weights(network)]
+    latents = spy(learner.generator)
+    stepper = stepper_for(learner)
+    for number in range(3):
+        stepper.step(number, 0.0)
+    tutorial(by_hand, 0.5, latents, objective, steps=3)
+    ours = [w for name in by_hand for w in weights(learner.players[name])]
+    theirs = [w for network in by_hand.values() for w in weights(network)]
+    for mine, other, first in zip(ours, theirs, start, strict=True):
+        torch.testing.assert_close(mine, other, rtol=0, atol=1e-6)
+        assert (mine - first).abs().max() > 1e-3
+
+
+def test_the_generator_learns_to_match_a_mean():
+    """A linear generator against a linear critic: the fakes' mean must come to the reals'."""
+    data = DataInfo(name="line", shape=(1,), images=False, counts={}, fingerprint="")
+
+    class Around(Drawn):
+        def batch(self, cursor: int) -> Batch:
+            generator = torch.Generator().manual_seed(cursor)
+            return Batch(3 + 0.1 * torch.randn(64, 1, generator=generator))
+
+    for objective in ("minimax", "non_saturating"):
+        learner = build(
+            data,
+            batch_size=64,
+            latent=1,
+            objective=objective,
+            critic_steps=3,
+            generator=Mlp(hidden=()),
+            critic=Mlp(hidden=(16,)),
+            generator_optimiser=Adam(learning_rate=0.02),
+            critic_optimiser=Adam(learning_rate=0.02),
+        )
+        with torch.no_grad():
+            learner.generator.layers[0].weight.fill_(0.1)
+            learner.generator.layers[0].bias.fill_(1.0)
+        policy = Policy(torch.device("cpu"), "float32")
+        stepper = Stepper(learner, policy, Batches(Around((1,))), seed=0)
+        found = []
+        for number in range(250):
+            stepper.step(number, 0.0)
+            found.append(learner.generator.layers[0].bias.item())
+        late = sum(found[-100:]) / 100
+        assert late == pytest.approx(3, abs=0.3), objective

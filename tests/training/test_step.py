@@ -1,0 +1,282 @@
+"""One step: who moves, how often, what is skipped, and that the host never waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from saddlepoint.data.batch import Batch
+from saddlepoint.data.dataset import Loader
+from saddlepoint.learners.interface import Learner, Losses, Phase, Term
+from saddlepoint.optimisers import Adam, RmsProp, Sgd
+from saddlepoint.training.device import Policy, choose
+from saddlepoint.training.meters import Meters, Trouble
+from saddlepoint.training.step import Batches, Stepper, guarded_step
+
+FLOAT32 = Policy(torch.device("cpu"), "float32")
+
+
+class Counting(Loader):
+    """Batch number k holds the number k."""
+
+    batches_per_epoch = 10
+
+    def batch(self, cursor: int) -> Batch:
+        return Batch(torch.full((4, 2), float(cursor)))
+
+    def close(self) -> None:
+        return None
+
+
+class Duel(Learner):
+    """Two players on a line whose losses and phases the test chooses."""
+
+    headline = ("loss",)
+    averaged = ("left",)
+
+    def __init__(self, phases: list[Phase], optimiser: Adam | Sgd | RmsProp) -> None:
+        super().__init__()
+        self.left, self.right = nn.Linear(2, 1), nn.Linear(2, 1)
+        self._phases, self._optimiser = phases, optimiser
+
+    @property
+    def players(self) -> dict[str, nn.Module]:
+        return {"left": self.left, "right": self.right}
+
+    @property
+    def optimisers(self) -> dict[str, Any]:
+        return {"left": self._optimiser, "right": self._optimiser}
+
+    def phases(self, progress: float, number: int = 0) -> list[Phase]:
+        return self._phases
+
+    def sample(self, n: int, seed: int, condition: Tensor | None = None, first: int = 0) -> Tensor:
+        raise AssertionError("not sampled here")
+
+    def recalibrate(self, seed: int) -> None:
+        return None
+
+
+def duel(optimiser: Adam | Sgd | RmsProp | None = None, **settings: Any) -> tuple[Duel, Stepper]:
+    """A learner whose 'left' phase counts the batches it sees in ``learner.seen``."""
+    phases: list[Phase] = []
+    learner = Duel(phases, optimiser or Adam())
+    learner.seen = []
+
+    def loss(batch: Batch | None, streams: object) -> Losses:
+        learner.seen.append(None if batch is None else float(batch.x[0, 0]))
+        x = torch.ones(4, 2) if batch is None else batch.x + 1
+        values = (learner.left(x) * learner.right(x)).squeeze(1) * learner.factor
+        return Losses({"first": Term(values), "second": Term(values, weight=2.0)}, {})
+
+    learner.factor = 1.0
+    phases.append(Phase("only", ("left",), loss, **settings))
+    return learner, Stepper(learner, FLOAT32, Batches(Counting()), seed=0)
+
+
+def weights(module: nn.Module) -> Tensor:
+    return torch.cat([p.detach().flatten().clone() for p in module.parameters()])
+
+
+def test_one_optimiser_step_per_phase_and_batch_whatever_the_number_of_terms() -> None:
+    learner, stepper = duel(repeats=5)
+    calls = []
+    for name, optimiser in stepper.optimisers.items():
+        optimiser.register_step_post_hook(lambda *_, name=name: calls.append(name))
+    stepper.step(0, 0.0)
+    assert calls == ["left"] * 5
+    assert learner.seen == [0.0, 1.0, 2.0, 3.0, 4.0], "each update has a fresh batch"
+    stepper.step(1, 0.0)
+    assert learner.seen[5:] == [5.0, 6.0, 7.0, 8.0, 9.0]
+
+
+def test_only_movers_change_or_receive_gradient() -> None:
+    learner, stepper = duel()
+    before = weights(learner.right)
+    left = weights(learner.left)
+    stepper.step(0, 0.0)
+    assert torch.equal(weights(learner.right), before)
+    assert not torch.equal(weights(learner.left), left)
+    assert all(p.grad is None for p in learner.right.parameters())
+
+
+def test_every_and_needs_data() -> None:
+    learner, stepper = duel(every=3, needs_data=False)
+    for number in range(7):
+        stepper.step(number, 0.0)
+    assert learner.seen == [None, None, None]
+    assert stepper.batches.cursor == 0
+
+
+def test_projection_comes_after_the_update() -> None:
+    learner, stepper = duel(Sgd(learning_rate=100.0))
+
+    def clip() -> None:
+        with torch.no_grad():
+            for parameter in learner.left.parameters():
+                parameter.clamp_(-0.01, 0.01)
+
+    learner._phases[0] = Phase("only", ("left",), learner._phases[0].loss, project=clip)
+    stepper.step(0, 0.0)
+    assert weights(learner.left).abs().max() <= 0.01
+
+
+def test_the_loss_is_the_weighted_sum_of_its_terms() -> None:
+    learner, stepper = duel(Sgd(learning_rate=0.1))
+    before, right = weights(learner.left), learner.right
+    stepper.step(0, 0.0)
+    x = torch.ones(1, 2)
+    slope = 3.0 * right(x).item()  # weights 1 and 2 of the same term; dL/dleft = 3·right(x)·(x, 1)
+    expected = before - 0.1 * slope * torch.ones(3)
+    torch.testing.assert_close(weights(learner.left), expected)
+
+
+OPTIMISERS = [Adam(), Adam(weight_decay=0.1), Sgd(momentum=0.9), RmsProp(learning_rate=0.01)]
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda o: f"{o.kind}-{o.model_fields_set}")
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_non_finite_update_is_not_applied(optimiser: Any, bad: float) -> None:
+    """The bad step leaves no trace: the next step is what it would have been without it."""
+    learner, stepper = duel(optimiser, needs_data=False)
+    twin, other = duel(optimiser, needs_data=False)
+    twin.load_state_dict(learner.state_dict())
+    for number in range(2):
+        stepper.step(number, 0.0)
+        other.step(number, 0.0)
+    learner.factor = bad
+    stepper.step(2, 0.0)
+    assert torch.equal(weights(learner), weights(twin))
+    learner.factor = 1.0
+    stepper.step(3, 0.0)
+    other.step(3, 0.0)
+    assert torch.equal(weights(learner), weights(twin))
+    step, names = stepper.trouble.read() or (0, [])
+    assert step == 3
+    assert "term 'first' of the phase 'only'" in names
+    assert "the gradient of the player 'left'" in names
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda o: f"{o.kind}-{o.model_fields_set}")
+def test_a_bad_first_update_is_not_applied(optimiser: Any) -> None:
+    parameter = nn.Parameter(torch.ones(3))
+    made = optimiser.build([parameter])
+    parameter.grad = torch.ones(3)
+    guarded_step(made, torch.tensor(False))
+    assert torch.equal(parameter, torch.ones(3))
+    fresh = nn.Parameter(torch.ones(3))
+    other = optimiser.build([fresh])
+    for each, which in ((parameter, made), (fresh, other)):
+        each.grad = torch.full((3,), 0.5)
+        guarded_step(which, torch.tensor(True))
+    assert torch.equal(parameter, fresh)
+
+
+class HostReads(TorchDispatchMode):
+    """Counts what would make the host wait for the device."""
+
+    WAITING = ("_local_scalar_dense", "nonzero", "is_nonzero", "equal")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.overloadpacket.__name__ in self.WAITING:
+            self.found.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("optimiser", [Adam(), Sgd(momentum=0.9)], ids=["adam", "sgd"])
+def test_a_step_never_reads_from_the_device(optimiser: Any) -> None:
+    _, stepper = duel(optimiser, repeats=2, needs_data=False)
+    stepper.step(0, 0.0)
+    with HostReads() as reads:
+        for number in range(1, 4):
+            stepper.step(number, 0.5)
+    assert reads.found == []
+    with HostReads() as reads:
+        stepper.meters.read()
+        stepper.trouble.read()
+        torch.ones(()).item()
+    assert reads.found, "the counter counts nothing"
+
+
+def test_real_learners_never_read_from_the_device() -> None:
+    from kit.tiny import VARIANTS, tiny
+    from saddlepoint.data.opening import open_data
+    from saddlepoint.learners.build import build_learner
+
+    for name, options in VARIANTS:
+        run = tiny(name, **options)
+        data = open_data(run.data)
+        learner = build_learner(run.learner, data.info, batch_size=16, seed=0)
+        loader = data.loader("train", 16, seed=0, device=torch.device("cpu"))
+        stepper = Stepper(learner, FLOAT32, Batches(loader), seed=0)
+        stepper.step(0, 0.0)
+        with HostReads() as reads:
+            stepper.step(1, 0.0)
+        assert reads.found == [], name
+
+
+def test_meters_average_and_start_again() -> None:
+    meters = Meters()
+    for value in (1.0, 2.0, 6.0):
+        meters.add({"a": torch.tensor(value), "b": torch.tensor(value, dtype=torch.bfloat16)})
+    assert meters.read() == {"a": 3.0, "b": 3.0}
+    assert meters.read() == {}
+
+
+def test_trouble_remembers_the_first_step() -> None:
+    trouble = Trouble()
+    good, bad = torch.tensor(1.0), torch.tensor(float("inf"))
+    assert trouble.watch(1, {"a": good, "b": good})
+    assert trouble.read() is None
+    assert not trouble.watch(2, {"a": good, "b": bad})
+    assert not trouble.watch(3, {"a": bad, "b": bad})
+    assert trouble.read() == (2, ["b"])
+
+
+def test_bfloat16_reaches_the_network_and_leaves_weights_and_losses_in_float32() -> None:
+    seen: list[torch.dtype] = []
+    learner, _ = duel()
+    learner.left.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    policy = choose("cpu", "bfloat16")
+    stepper = Stepper(learner, policy, Batches(Counting()), seed=0)
+    stepper.step(0, 0.0)
+    assert seen == [torch.bfloat16]
+    assert all(p.dtype == torch.float32 for p in learner.parameters())
+    assert Term(torch.ones(4, dtype=torch.bfloat16)).reduced.dtype == torch.float32
+
+
+def test_randomness_belongs_to_the_step_alone() -> None:
+    """A step draws the same numbers whatever was drawn before it, from any generator."""
+
+    def run(disturb: bool) -> Tensor:
+        torch.manual_seed(0)
+        learner, stepper = duel()
+        noise: list[Tensor] = []
+
+        def loss(batch: Batch | None, streams: Any) -> Losses:
+            noise.append(streams.normal((2,), "noise"))
+            noise.append(torch.rand(2))  # a layer that draws by itself
+            return Losses({"x": Term(learner.left(torch.ones(1, 2)).squeeze(1))})
+
+        learner._phases[0] = Phase("only", ("left",), loss)
+        for number in range(2):
+            if disturb:
+                torch.rand(number + 5)
+            stepper.step(number, 0.0)
+        return torch.cat(noise)
+
+    assert torch.equal(run(False), run(True))
+    assert len(set(run(False).tolist())) == 8
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(1)

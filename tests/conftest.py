@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+pytest.register_assert_rewrite("kit")  # what the kit asserts is explained as in a test
 torch.set_num_threads(1)  # two-thread runs slow down tenfold on a loaded machine
 
 

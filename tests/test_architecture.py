@@ -1,4 +1,4 @@
-"""The house: imports point one way, descriptions need no torch, files stay small."""
+"""The house: imports point one way, descriptions need no torch, files are small, tests mirror."""
 
 from __future__ import annotations
 
@@ -92,6 +92,47 @@ def test_the_import_check_sees_what_it_should(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
 def test_files_stay_small(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 420
+
+
+TESTS = Path(__file__).parent
+TEST_FILES = sorted(TESTS.rglob("test_*.py"))
+KIT = sorted((TESTS / "kit").rglob("*.py"))
+
+
+def imported_tests(path: Path) -> list[str]:
+    """Every test that a file imports, from whatever folder, also inside functions."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module or ''}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        found += [name for name in names if any(p.startswith("test_") for p in name.split("."))]
+    return found
+
+
+@pytest.mark.parametrize("path", [*TEST_FILES, *KIT], ids=lambda p: str(p.relative_to(TESTS)))
+def test_no_test_is_imported(path: Path) -> None:
+    """What two tests share is in the kit, so that each file can change, move and go alone."""
+    assert not imported_tests(path), "put what is shared into tests/kit"
+
+
+def test_the_check_of_tests_sees_what_it_should(tmp_path: Path) -> None:
+    file = tmp_path / "test_example.py"
+    file.write_text(
+        "import pytest\nfrom kit.tiny import tiny\nfrom test_docs import DOCS\n"
+        "from data import test_array\ndef f():\n    import tests.lab.test_lab\n"
+    )
+    found = ["data.test_array", "test_docs.DOCS", "tests.lab.test_lab"]
+    assert sorted(imported_tests(file)) == found
+
+
+def test_the_tests_stand_in_the_rooms_of_what_they_test() -> None:
+    rooms = {path.name for path in SOURCE.iterdir() if path.is_dir()}
+    folders = {path.parent.relative_to(TESTS) for path in TESTS.rglob("*.py")}
+    assert {str(folder) for folder in folders} - {".", "kit"} <= rooms
 
 
 TORCH_FREE = [

@@ -37,7 +37,6 @@ from saddlepoint.evaluation.progress import telling
 from saddlepoint.evaluation.rows import Row
 from saddlepoint.evaluation.scorer import Scorer, Settings
 from saddlepoint.evaluation.sides import Reference, Side, drawn
-from saddlepoint.learners.build import build_learner
 from saddlepoint.training.own_data import open_own_data
 from saddlepoint.training.trained import load
 
@@ -111,7 +110,7 @@ def sides_of(dataset: Dataset, n: int) -> tuple[Reference, Tensor, Tensor]:
 
 def untrained(reference: Reference, n: int) -> Tensor:
     learner = recipes.dcgan().learner.replace(latent=64)
-    return build_learner(learner, reference.data, batch_size=64, seed=0).eval().sample(n, 0)
+    return learner.learner(reference.data, batch_size=64, seed=0).eval().sample(n, 0)
 
 
 def mark(row: Row) -> str:

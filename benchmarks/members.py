@@ -19,8 +19,7 @@ import torch
 from saddlepoint import recipes
 from saddlepoint.data.members import MemberLoader
 from saddlepoint.data.opening import open_data
-from saddlepoint.learners.build import build_learner
-from saddlepoint.networks.description import Mlp
+from saddlepoint.networks.mlp import Mlp
 from saddlepoint.training.averaging import Average
 from saddlepoint.training.device import choose, processor
 from saddlepoint.training.memory import keeping_freed_memory
@@ -42,13 +41,13 @@ class Contestant:
             generator=Mlp(**hidden), critic=Mlp(**hidden, activation="leaky_relu")
         )
         data = open_data(run.data)
-        built = build_learner(learner, data.info, batch_size=BATCH, seed=seed)
+        built = learner.learner(data.info, batch_size=BATCH, seed=seed)
         policy.place(built)
         if isinstance(seed, tuple):
             loader = MemberLoader(data, "train", BATCH, seeds=seed, device=policy.device)
         else:
             loader = data.loader("train", BATCH, seed=seed, device=policy.device)
-        self.stepper = Stepper(built, policy, Batches(loader), seed)
+        self.stepper = Stepper(built, policy, Batches(loader, BATCH), seed)
         self.average = Average(built, 0.999)
         self.done = 0
 

@@ -28,7 +28,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from saddlepoint import recipes
 from saddlepoint.data.opening import open_data
-from saddlepoint.learners.build import build_learner
 from saddlepoint.training.averaging import Average
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.step import Batches, Stepper
@@ -63,11 +62,11 @@ class Ours:
     def __init__(self, case: Case, images: np.ndarray, policy: Policy) -> None:
         run = recipes.RECIPES[case.recipe](images, seed=1)
         data = open_data(run.data)
-        self.learner = build_learner(run.learner, data.info, batch_size=BATCH, seed=1)
+        self.learner = run.learner.learner(data.info, batch_size=BATCH, seed=1)
         policy.place(self.learner)
         self.learner.train()
         loader = data.loader("train", BATCH, seed=1, device=policy.device)
-        self.stepper = Stepper(self.learner, policy, Batches(loader), seed=1)
+        self.stepper = Stepper(self.learner, policy, Batches(loader, BATCH), seed=1)
         self.average = Average(self.learner, run.training.averaging)
         self.done = 0
 

@@ -20,7 +20,6 @@ from saddlepoint import cli
 from saddlepoint.data import bounds
 from saddlepoint.description import validated
 from saddlepoint.errors import one_line
-from saddlepoint.learners.build import build_learner
 from saddlepoint.run.description import Run
 from saddlepoint.training import checkpoint
 
@@ -244,7 +243,7 @@ def test_members_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
 def _built(run: Run, seed: int | tuple[int, ...] = 0) -> None:
     from saddlepoint.data.opening import open_data
 
-    build_learner(run.learner, open_data(run.data).info, batch_size=16, seed=seed)
+    run.learner.learner(open_data(run.data).info, batch_size=16, seed=seed)
 
 
 def test_what_training_needs_beside_the_weights_counts(

@@ -13,7 +13,7 @@ from torch import Tensor
 from saddlepoint.errors import BadInput
 from saddlepoint.games.f_divergences import F_DIVERGENCES, FDivergence, kullback_leibler
 from saddlepoint.games.objectives import OBJECTIVES, Objective, smoothed
-from saddlepoint.learners.description import Adversarial
+from saddlepoint.learners.adversarial.description import Adversarial
 
 LOG_4 = 1.3862943611198906
 LOG_2 = 0.6931471805599453

@@ -20,14 +20,13 @@ from saddlepoint.games.regularisers import (
     GradientPenalty,
     HistoricalAveraging,
     Regulariser,
-    Turn,
     dragan,
-    penalties_together,
     r1,
     r2,
     wgan_gp,
     wgan_lp,
 )
+from saddlepoint.games.turn import Turn
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import Cosine, Exponential, Piecewise, value_at
 
@@ -43,13 +42,13 @@ def _seeded():
 
 
 def turn(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, **changes) -> Turn:
+    scores = critic(real), critic(fake)
     whole = Turn(
         critic=critic,
         mixes_examples=False,
         real=real,
         fake=fake,
-        real_score=critic(real),
-        fake_score=critic(fake),
+        scored=lambda: scores,
         parameters={},
         streams=Streams(3, "test"),
     )
@@ -117,7 +116,7 @@ def test_penalties_together_are_the_penalties_apart(pack: int, members: int | No
     whole = turn(critic, real, fake, pack=pack, members=members, streams=streams)
     between = GradientPenalty(place="between", target=1.0)
     asked = [(penalty, whole) for penalty in (r1(1.0), r2(1.0), between)]
-    together = penalties_together(asked)
+    together = GradientPenalty.together(asked)
     for (penalty, _), values in zip(asked, together, strict=True):
         apart = penalty.values(whole)
         torch.testing.assert_close(values, apart)
@@ -125,7 +124,6 @@ def test_penalties_together_are_the_penalties_apart(pack: int, members: int | No
         (first,) = torch.autograd.grad(values.sum(), weight, retain_graph=True)
         (second,) = torch.autograd.grad(apart.sum(), weight)
         torch.testing.assert_close(first, second)
-    assert penalties_together([]) == []
 
 
 @shapes
@@ -186,7 +184,7 @@ def test_the_deviation_of_a_member_is_its_own() -> None:
         asked.append(x.detach())
         return x.square().sum(-1)
 
-    dragan().values(turn(critic, real, real, real_score=scores, fake_score=scores))
+    dragan().values(turn(critic, real, real, scored=lambda: (scores, scores)))
     size = (asked[-1] - real).mean((1, 2))
     assert (size[1] / size[0]).item() == pytest.approx(10, rel=0.2)
 
@@ -376,7 +374,7 @@ def test_the_penalty_is_computed_in_float32_or_finer_whatever_surrounds_it(dtype
 
 def test_drift_is_the_squared_score_of_real_examples() -> None:
     real_score = torch.tensor([1.0, -3.0])
-    whole = turn(half_square, *batches(2, 3), real_score=real_score)
+    whole = turn(half_square, *batches(2, 3), scored=lambda: (real_score, real_score))
     assert torch.equal(Drift().values(whole), torch.tensor([1.0, 9.0]))
     assert Drift().effective_weight(0.0) == 1e-3
 

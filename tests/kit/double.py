@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,7 +11,6 @@ from torch import Tensor
 from kit.tiny import tiny
 from saddlepoint.data.members import MemberLoader
 from saddlepoint.data.opening import open_data
-from saddlepoint.learners.build import build_learner
 from saddlepoint.optimisers import Sgd
 from saddlepoint.training.device import Policy
 from saddlepoint.training.step import Batches, Stepper
@@ -41,12 +41,12 @@ def stepper_of(
     settings = {"critic_optimiser": sgd, "generator_optimiser": sgd} | changes
     description = type(run.learner).model_validate({**dict(run.learner), **settings})
     opened = open_data(run.data)
-    learner = build_learner(description, opened.info, batch_size=BATCH, seed=seed).double()
+    learner = description.learner(opened.info, batch_size=BATCH, seed=seed).double()
     if isinstance(seed, tuple):
         loader: Any = MemberLoader(opened, "train", BATCH, seeds=seed, device=CPU)
     else:
         loader = opened.loader("train", BATCH, seed=seed, device=CPU)
-    return Stepper(learner, Policy(CPU, "float32"), Batches(Doubled(loader)), seed, dynamics)
+    return Stepper(learner, Policy(CPU, "float32"), Batches(Doubled(loader), BATCH), seed, dynamics)
 
 
 def flat(stepper: Stepper, player: str) -> Tensor:
@@ -57,14 +57,15 @@ def explicit(stepper: Stepper, number: int) -> tuple[dict[str, Tensor], Any]:
     """The learner's tensors and the vector field v as a function of them, written out."""
     learner = stepper.learner
     names = {name: p for named in stepper.named.values() for name, p in named.items()}
-    place = {p.name: stepper.draw(p, 0, number) for p in learner.phases(0.0)}
+    place = {p.name: stepper.draw(p, 0, number, 0.0) for p in learner.phases}
 
     def field(at: dict[str, Tensor]) -> dict[str, Tensor]:
         found = {}
-        for phase in learner.phases(0.0):
-            inputs = (phase, *place[phase.name], True)
+        for phase in learner.phases:
+            batch, streams, moment = place[phase.name]
+            inputs = (phase, batch, streams, replace(moment, whole_graph=True))
             total = torch.func.functional_call(learner, at, inputs).total()
-            own = [name for name in at if name.split(".")[0] in phase.moves]
+            own = [name for name in at if name.split(".")[1] in phase.moves]
             slopes = torch.autograd.grad(total, [at[n] for n in own], create_graph=True)
             found |= dict(zip(own, slopes, strict=True))
         return found

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from safetensors.torch import load_file
 
-from saddlepoint.networks.description import Mlp
+from saddlepoint.networks.mlp import Mlp
 from saddlepoint.recipes import RECIPES
 from saddlepoint.run.description import Run
 

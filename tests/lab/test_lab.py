@@ -12,6 +12,7 @@ import pytest
 import saddlepoint as sp
 from saddlepoint.lab import mode_collapse, side_by_side
 from saddlepoint.lab.mode_collapse import DATA, EXTRA, METHODS, control
+from saddlepoint.learners.adversarial.costs import Unrolled
 from saddlepoint.training import checkpoint
 
 
@@ -138,7 +139,7 @@ def test_mistakes_are_told(tmp_path: Path, options: dict, words: str) -> None:
 
 
 def test_methods_are_what_they_are_called() -> None:
-    assert METHODS["unrolled"]("ring").learner.unrolled_steps == 5
+    assert METHODS["unrolled"]("ring").learner.cost == Unrolled(steps=5)
     assert METHODS["pacgan2"]("ring").learner.pack == 2
     assert METHODS["wgan-gp"]("ring").learner.critic_regularisers[0].place == "between"
     assert len(METHODS["relativistic-r1-r2"]("grid").learner.critic_regularisers) == 2

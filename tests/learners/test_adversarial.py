@@ -11,10 +11,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from kit.drawn import BATCH, IMAGES, POINTS, Drawn, spy
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.description import DataInfo
-from saddlepoint.learners.adversarial import AdversarialLearner
-from saddlepoint.learners.build import build_learner
-from saddlepoint.learners.description import Adversarial
-from saddlepoint.networks.description import Dcgan, Mlp
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.learners.adversarial.learner import AdversarialLearner
+from saddlepoint.learners.adversarial.priors import Normal, Uniform
+from saddlepoint.networks.dcgan import Dcgan
+from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam, Sgd
 from saddlepoint.randomness import Streams
 from saddlepoint.training.device import Policy
@@ -26,14 +27,14 @@ DCGANS = {"generator": Dcgan(width=3), "critic": Dcgan(width=3)}
 
 def build(data: DataInfo = POINTS, batch_size: int = BATCH, **described) -> AdversarialLearner:
     described = {"latent": 3, **(DCGANS if data.images else MLPS), **described}
-    learner = build_learner(Adversarial(**described), data, batch_size=batch_size, seed=0)
+    learner = Adversarial(**described).learner(data, batch_size=batch_size, seed=0)
     assert isinstance(learner, AdversarialLearner)
     return learner
 
 
 def stepper_for(learner: AdversarialLearner, data: DataInfo = POINTS) -> Stepper:
     policy = Policy(torch.device("cpu"), "float32")
-    return Stepper(learner, policy, Batches(Drawn(data.shape)), seed=0)
+    return Stepper(learner, policy, Batches(Drawn(data.shape), 16), seed=0)
 
 
 def streams(*place: int | str) -> Streams:
@@ -55,7 +56,7 @@ def test_reals_and_fakes_pass_through_the_critic_apart():
     """With batch norm, the scores of the reals must not depend on the fakes of the batch."""
     learner = build(IMAGES)
     assert any(isinstance(m, nn.BatchNorm2d) for m in learner.critic.modules())
-    critic, _ = learner.phases(0.0)
+    critic, _ = learner.phases
     batch = Drawn(IMAGES.shape).batch(0)
     seen = spy(learner.critic)
     first = learner(critic, batch, streams(0)).diagnostics
@@ -71,7 +72,7 @@ def test_reals_and_fakes_pass_through_the_critic_apart():
 
 def test_fakes_do_not_depend_on_the_reals_either():
     learner = build(IMAGES)
-    critic, _ = learner.phases(0.0)
+    critic, _ = learner.phases
     loader = Drawn(IMAGES.shape)
     first, second = (learner(critic, loader.batch(i), streams(0)).diagnostics for i in (0, 1))
     assert torch.equal(first["critic/score_fake"], second["critic/score_fake"])
@@ -80,7 +81,7 @@ def test_fakes_do_not_depend_on_the_reals_either():
 
 def test_each_turn_leaves_the_other_player_without_gradient():
     learner = build()
-    critic, generator = learner.phases(0.0)
+    critic, generator = learner.phases
     batch = Drawn(POINTS.shape).batch(0)
 
     learner(critic, batch, streams(0)).total().backward()  # even if nobody restricts it
@@ -96,7 +97,7 @@ def test_each_turn_leaves_the_other_player_without_gradient():
 
 def test_the_diagnostics_are_the_mean_scores_and_costs():
     learner = build()
-    critic, generator = learner.phases(0.0)
+    critic, generator = learner.phases
     batch = Drawn(POINTS.shape).batch(0)
     latents = spy(learner.generator)
     losses = learner(critic, batch, streams(0))
@@ -116,7 +117,7 @@ def test_the_diagnostics_are_the_mean_scores_and_costs():
 # ---- Latents -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("prior", ["normal", "uniform"])
+@pytest.mark.parametrize("prior", [Normal(), Uniform()], ids=lambda p: p.kind)
 def test_every_turn_draws_fresh_latents(prior):
     learner = build(critic_steps=2, prior=prior)
     latents = spy(learner.generator)
@@ -130,28 +131,28 @@ def test_every_turn_draws_fresh_latents(prior):
 
 
 @pytest.mark.parametrize("where", ["critic", "generator", "sample"])
-@pytest.mark.parametrize("prior", ["normal", "uniform"])
+@pytest.mark.parametrize("prior", [Normal(), Uniform()], ids=lambda p: p.kind)
 def test_latents_follow_the_prior(prior, where):
     learner = build(prior=prior, batch_size=4000, latent=5)
     latents = spy(learner.generator)
     if where == "sample":
         learner.sample(4000, seed=0)
     else:
-        phase = {p.name: p for p in learner.phases(0.0)}[where]
+        phase = {p.name: p for p in learner.phases}[where]
         reals = Batch(torch.zeros(4000, *POINTS.shape)) if phase.needs_data else None
         learner(phase, reals, streams(0))
     z = torch.cat(latents).flatten().double()
     assert len(z) >= 20_000
-    distribution = stats.norm() if prior == "normal" else stats.uniform(-1, 2)
+    distribution = stats.norm() if prior == Normal() else stats.uniform(-1, 2)
     assert stats.kstest(z.numpy(), distribution.cdf).pvalue > 1e-3
-    if prior == "uniform":
+    if prior == Uniform():
         assert z.abs().max() <= 1
 
 
 def test_the_uniform_prior_stays_within_its_bounds_for_any_normal_number():
-    learner = build(prior="uniform")
+    learner = build(prior=Uniform())
     extreme = torch.tensor([-40.0, -6.0, 0.0, 6.0, 40.0])
-    found = learner._as_prior(extreme)
+    found = learner.from_normal(extreme)
     assert found.abs().max() <= 1
     assert (found.diff() >= 0).all()
     assert found[2] == 0
@@ -163,7 +164,7 @@ def test_the_uniform_prior_stays_within_its_bounds_for_any_normal_number():
 @pytest.mark.parametrize("critic_steps", [1, 2, 5])
 def test_critic_steps_are_updates_on_fresh_batches_before_one_of_the_generator(critic_steps):
     learner = build(critic_steps=critic_steps)
-    critic, generator = learner.phases(0.0)
+    critic, generator = learner.phases
     assert (critic.name, critic.moves, critic.repeats) == ("critic", ("critic",), critic_steps)
     assert (generator.name, generator.moves, generator.repeats) == (
         "generator",
@@ -190,8 +191,8 @@ def test_critic_steps_are_updates_on_fresh_batches_before_one_of_the_generator(c
 @pytest.mark.parametrize("mover", ["critic", "generator"])
 def test_a_turn_moves_its_player_and_not_one_bit_of_the_other(data, mover, monkeypatch):
     learner = build(data)
-    (phase,) = (p for p in learner.phases(0.0) if p.name == mover)
-    monkeypatch.setattr(type(learner), "phases", lambda self, progress, number=0: (phase,))
+    (phase,) = (p for p in learner.phases if p.name == mover)
+    learner.phases = (phase,)
     stepper = stepper_for(learner, data)
     before = {name: weights(player) for name, player in learner.players.items()}
     for number in range(2):
@@ -288,7 +289,7 @@ def test_the_generator_learns_to_match_a_mean():
             learner.generator.layers[0].weight.fill_(0.1)
             learner.generator.layers[0].bias.fill_(1.0)
         policy = Policy(torch.device("cpu"), "float32")
-        stepper = Stepper(learner, policy, Batches(Around((1,))), seed=0)
+        stepper = Stepper(learner, policy, Batches(Around((1,)), 16), seed=0)
         found = []
         for number in range(250):
             stepper.step(number, 0.0)

@@ -10,10 +10,14 @@ from torch import Tensor, nn
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.description import DataInfo
-from saddlepoint.learners.build import build_learner
-from saddlepoint.learners.description import Adversarial, Variational
-from saddlepoint.learners.interface import Learner, Losses, Phase, Term
-from saddlepoint.networks.description import Dcgan, Mlp
+from saddlepoint.games.moment import Moment
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.learners.adversarial.priors import Uniform
+from saddlepoint.learners.learner import Learner, Phase
+from saddlepoint.learners.losses import Losses, Term
+from saddlepoint.learners.variational.description import Variational
+from saddlepoint.networks.dcgan import Dcgan
+from saddlepoint.networks.mlp import Mlp
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import Piecewise
 
@@ -32,7 +36,7 @@ CASES: dict[str, tuple[Adversarial | Variational, DataInfo]] = {
     ),
     "adversarial, non-saturating, linear, vectors, uniform": (
         Adversarial(
-            latent=2, prior="uniform", generator=Mlp(hidden=()), critic=MLP, critic_steps=3
+            latent=2, prior=Uniform(), generator=Mlp(hidden=()), critic=MLP, critic_steps=3
         ),
         VECTORS,
     ),
@@ -71,7 +75,7 @@ every_learner = pytest.mark.parametrize("case", CASES, ids=str)
 
 def build(case: str, seed: int = 0) -> Learner:
     description, data = CASES[case]
-    return build_learner(description, data, batch_size=BATCH, seed=seed)
+    return description.learner(data, batch_size=BATCH, seed=seed)
 
 
 def batch_for(case: str) -> Batch:
@@ -79,12 +83,13 @@ def batch_for(case: str) -> Batch:
     return Batch(torch.rand(BATCH, *shape, generator=torch.Generator().manual_seed(8)) * 2 - 1)
 
 
-def phases_of(learner: Learner, case: str) -> Iterator[tuple[Phase, Batch | None, Streams]]:
+def phases_of(learner: Learner, case: str) -> Iterator[tuple[Phase, Batch | None, Streams, Moment]]:
     """Each phase with what the training step would hand it."""
     for progress in (0.0, 0.75):
-        for phase in learner.phases(progress):
+        for phase in learner.phases:
             batch = batch_for(case) if phase.needs_data else None
-            yield phase, batch, Streams(5, "train", 0, phase.name, 0)
+            moment = Moment(progress=progress, stage_progress=progress)
+            yield phase, batch, Streams(5, "train", 0, phase.name, 0), moment
 
 
 def movers_of(learner: Learner, phase: Phase) -> list[nn.Parameter]:
@@ -116,19 +121,19 @@ def test_players_partition_the_parameters(case):
 @every_learner
 def test_every_player_moves_in_some_phase(case):
     learner = build(case)
-    moving = {name for phase in learner.phases(0.5) for name in phase.moves}
+    moving = {name for phase in learner.phases for name in phase.moves}
     assert moving == learner.players.keys()
-    names = [phase.name for phase in learner.phases(0.5)]
+    names = [phase.name for phase in learner.phases]
     assert len(names) == len(set(names))  # the random streams are told apart by them
 
 
 @every_learner
 def test_only_movers_receive_gradient_and_all_of_them_do(case):
     learner = build(case)
-    for phase, batch, streams in phases_of(learner, case):
+    for phase, batch, streams, moment in phases_of(learner, case):
         learner.zero_grad(set_to_none=True)
         movers = movers_of(learner, phase)
-        learner(phase, batch, streams).total().backward(inputs=movers)
+        learner(phase, batch, streams, moment).total().backward(inputs=movers)
         for parameter in movers:
             assert parameter.grad is not None
             assert torch.isfinite(parameter.grad).all()
@@ -140,8 +145,8 @@ def test_only_movers_receive_gradient_and_all_of_them_do(case):
 @every_learner
 def test_the_total_is_the_weighted_sum_of_the_terms(case):
     learner = build(case)
-    for phase, batch, streams in phases_of(learner, case):
-        losses = learner(phase, batch, streams)
+    for phase, batch, streams, moment in phases_of(learner, case):
+        losses = learner(phase, batch, streams, moment)
         expected = sum(t.weight * t.values.double().mean().item() for t in losses.terms.values())
         assert losses.total().shape == ()
         assert losses.total().item() == pytest.approx(expected, rel=1e-5)
@@ -153,8 +158,8 @@ def test_the_total_is_the_weighted_sum_of_the_terms(case):
 def test_diagnostics_are_scalars_without_gradient_and_include_the_headline(case):
     learner = build(case)
     found = {}
-    for phase, batch, streams in phases_of(learner, case):
-        found |= learner(phase, batch, streams).diagnostics
+    for phase, batch, streams, moment in phases_of(learner, case):
+        found |= learner(phase, batch, streams, moment).diagnostics
     assert set(learner.headline) <= found.keys()
     for value in found.values():
         assert value.shape == ()
@@ -170,15 +175,15 @@ def test_a_phase_is_a_function_of_its_batch_and_streams(case):
         for parameter in learner.parameters():
             if parameter.dim() > 1:
                 parameter.mul_(5)  # small initial weights would hide the latents in rounding
-    for phase, batch, streams in phases_of(learner, case):
+    for phase, batch, streams, moment in phases_of(learner, case):
         torch.manual_seed(1)
-        first = learner(phase, batch, streams).total()
+        first = learner(phase, batch, streams, moment).total()
         torch.manual_seed(2)
         before = torch.get_rng_state()
-        again = learner(phase, batch, streams)
+        again = learner(phase, batch, streams, moment)
         assert torch.equal(again.total(), first)
         assert torch.equal(torch.get_rng_state(), before)
-        elsewhere = learner(phase, batch, Streams(6, "train", 0, phase.name, 0)).terms
+        elsewhere = learner(phase, batch, Streams(6, "train", 0, phase.name, 0), moment).terms
         pairs = [(t.values, elsewhere[n].values) for n, t in again.terms.items()]
         assert not all(torch.equal(one, other) for one, other in pairs)
 
@@ -187,16 +192,16 @@ def test_a_phase_is_a_function_of_its_batch_and_streams(case):
 def test_phases_can_be_evaluated_on_explicit_parameters(case):
     learner = build(case)
     own_phases = list(phases_of(learner, case))
-    for phase, batch, streams in own_phases:
+    for phase, batch, streams, moment in own_phases:
         movers = movers_of(learner, phase)
-        ordinary_total = learner(phase, batch, streams).total()
+        ordinary_total = learner(phase, batch, streams, moment).total()
         ordinary = torch.autograd.grad(ordinary_total, movers)
 
         explicit = {n: p.detach().clone().requires_grad_() for n, p in learner.named_parameters()}
         moving = {id(p) for p in movers}
         names = [n for n, p in learner.named_parameters() if id(p) in moving]
         buffers = {n: b.clone() for n, b in learner.named_buffers()}
-        arguments = (phase, batch, streams)
+        arguments = (phase, batch, streams, moment)
         total = torch.func.functional_call(learner, {**explicit, **buffers}, arguments).total()
         torch.testing.assert_close(total, ordinary_total, rtol=1e-6, atol=0)
         found = torch.autograd.grad(total, [explicit[name] for name in names])
@@ -210,20 +215,19 @@ def test_phases_can_be_evaluated_on_explicit_parameters(case):
         with torch.no_grad():
             for parameter in in_place.parameters():
                 parameter.add_(0.1)
-        twin = {p.name: p for p in in_place.phases(0.0)}[phase.name]
+        twin = {p.name: p for p in in_place.phases}[phase.name]
         assert not torch.equal(moved, total)
-        if not isinstance(CASES[case][0].model_dump().get("beta"), dict):
-            expected = in_place(twin, batch, streams).total()
-            torch.testing.assert_close(moved, expected, rtol=1e-5, atol=1e-6)
+        expected = in_place(twin, batch, streams, moment).total()
+        torch.testing.assert_close(moved, expected, rtol=1e-5, atol=1e-6)
 
 
 @every_learner
 def test_buffers_given_explicitly_spare_the_modules_own(case):
     learner = build(case)
     before = state_of(learner)
-    for phase, batch, streams in phases_of(learner, case):
+    for phase, batch, streams, moment in phases_of(learner, case):
         tensors = {n: t.detach().clone() for n, t in learner.state_dict().items()}
-        torch.func.functional_call(learner, tensors, (phase, batch, streams))
+        torch.func.functional_call(learner, tensors, (phase, batch, streams, moment))
     assert same(state_of(learner), before)
 
 
@@ -263,8 +267,10 @@ def test_samples_depend_on_the_seed_alone(case):
 @pytest.mark.parametrize("training", [True, False])
 def test_sampling_leaves_everything_as_it_was(case, training):
     learner = build(case).train(training)
-    for phase, batch, streams in phases_of(learner, case):
-        learner(phase, batch, streams)  # so that running statistics are not the initial ones
+    for phase, batch, streams, moment in phases_of(learner, case):
+        learner(
+            phase, batch, streams, moment
+        )  # so that running statistics are not the initial ones
     before = state_of(learner)
     random = torch.get_rng_state()
     learner.sample(70, seed=0)
@@ -318,8 +324,8 @@ def test_initial_weights_depend_on_the_seed_alone(case):
 @every_learner
 def test_a_state_restores_a_learner(case):
     learner, other = build(case, seed=1), build(case, seed=2)
-    for phase, batch, streams in phases_of(learner, case):
-        learner(phase, batch, streams)
+    for phase, batch, streams, moment in phases_of(learner, case):
+        learner(phase, batch, streams, moment)
     other.load_state_dict(learner.state_dict())
     assert torch.equal(other.sample(9, seed=0), learner.sample(9, seed=0))
     for one, two in zip(phases_of(learner, case), phases_of(other, case), strict=True):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, softplus
 
 import saddlepoint as sp
+from kit.built import build_critic, build_generator
 from kit.double import explicit, flat
 from kit.double import stepper_of as double_stepper_of
 from kit.drawn import BATCH, IMAGES, POINTS, Drawn, spy
@@ -24,15 +25,16 @@ from saddlepoint.data.opening import open_data
 from saddlepoint.games.constraints import SpectralNorm, WeightClipping
 from saddlepoint.games.dynamics import Consensus, Extragradient, Optimistic, Simultaneous
 from saddlepoint.games.regularisers import HistoricalAveraging, r1, r2, wgan_gp
-from saddlepoint.learners.adversarial import AdversarialLearner
-from saddlepoint.learners.build import build_learner
-from saddlepoint.learners.description import Adversarial, Variational
-from saddlepoint.networks.build import Critic, build_generator
-from saddlepoint.networks.description import Dcgan, Mlp
-from saddlepoint.networks.layers import (
-    VirtualBatchNorm,
-    WithReference,
-)
+from saddlepoint.learners.adversarial.costs import FeatureMatching, Unrolled
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.learners.adversarial.learner import AdversarialLearner
+from saddlepoint.learners.adversarial.lenses import InstanceNoise, Pack
+from saddlepoint.learners.adversarial.priors import Normal, Uniform
+from saddlepoint.learners.variational.description import Variational
+from saddlepoint.networks.critic import Critic
+from saddlepoint.networks.dcgan import Dcgan
+from saddlepoint.networks.mlp import Mlp
+from saddlepoint.networks.virtual_batch_norm import VirtualBatchNorm, WithReference
 from saddlepoint.randomness import Streams
 from saddlepoint.recipes import RECIPES
 from saddlepoint.training.averaging import Average
@@ -76,18 +78,18 @@ def build(
         virtual if critic is None else critic,
     )
     description = Adversarial(**{"latent": 3, **players, **described})
-    learner = build_learner(description, data, batch_size=batch_size, seed=seed)
+    learner = description.learner(data, batch_size=batch_size, seed=seed)
     assert isinstance(learner, AdversarialLearner)
     return learner
 
 
 def stepper_for(learner: AdversarialLearner, data: DataInfo = POINTS) -> Stepper:
-    return Stepper(learner, Policy(CPU, "float32"), Batches(Drawn(data.shape)), seed=0)
+    return Stepper(learner, Policy(CPU, "float32"), Batches(Drawn(data.shape), 16), seed=0)
 
 
 def turns(learner: AdversarialLearner, data: DataInfo) -> Iterator[tuple[Any, Any, Streams]]:
     """Both phases with a batch and streams of their own."""
-    for phase in learner.phases(0.0):
+    for phase in learner.phases:
         batch = Drawn(data.shape).batch(0) if phase.needs_data else None
         yield phase, batch, Streams(5, "train", 0, phase.name, 0)
 
@@ -130,7 +132,7 @@ def test_a_critic_with_virtual_batch_norm_scores_each_example_by_itself(data: Da
 
 def test_gradient_penalties_are_permitted_and_are_those_of_single_examples() -> None:
     learner = build(critic_regularisers=(r1(2.0), r2(2.0), wgan_gp(1.0))).double()
-    critic, _ = learner.phases(0.0)
+    critic, _ = learner.phases
     batch = Drawn(POINTS.shape).batch(0)
     real = batch.x.double()
     losses = learner(critic, sp.data.batch.Batch(real), Streams(0))
@@ -176,7 +178,7 @@ def test_minibatch_layers_never_see_real_and_fake_examples_together(
 ) -> None:
     learner = build(data, critic={"norm": norm, "minibatch": minibatch})
     assert learner.critic.mixes_examples
-    critic, _ = learner.phases(0.0)
+    critic, _ = learner.phases
     seen = spy(learner.critic)
     batch = Drawn(data.shape).batch(0)
     first = learner(critic, batch, Streams(0)).diagnostics
@@ -220,13 +222,13 @@ def test_the_reference_is_the_first_real_batch_and_stays_it(data: DataInfo) -> N
 
 
 def test_a_generators_reference_is_drawn_from_the_prior_by_the_seed_alone() -> None:
-    for prior, largest in (("normal", 6.0), ("uniform", 1.0)):
+    for prior, largest in ((Normal(), 6.0), (Uniform(), 1.0)):
         made = [build(seed=seed, prior=prior, batch_size=4000) for seed in (0, 0, 1)]
         z = [reference(learner.generator) for learner in made]
         assert torch.equal(z[0], z[1])
         assert not torch.equal(z[0], z[2])
         assert z[0].abs().max() <= largest
-        assert z[0].std() == pytest.approx(1.0 if prior == "normal" else 3**-0.5, abs=0.03)
+        assert z[0].std() == pytest.approx(1.0 if prior == Normal() else 3**-0.5, abs=0.03)
         assert len(z[0].unique(dim=0)) == 4000
     plain = build(generator={"norm": "none"}).critic.state_dict()
     for name, value in build().critic.named_parameters():
@@ -235,7 +237,7 @@ def test_a_generators_reference_is_drawn_from_the_prior_by_the_seed_alone() -> N
 
 def test_a_critic_without_its_reference_says_so() -> None:
     learner = build()
-    _, generator = learner.phases(0.0)
+    _, generator = learner.phases
     with pytest.raises(sp.BadInput, match="needs its reference batch"):
         learner(generator, None, Streams(0))
 
@@ -243,7 +245,7 @@ def test_a_critic_without_its_reference_says_so() -> None:
 def test_the_reference_is_what_the_critic_sees() -> None:
     """Standardised, noisy and in packs, as the first reals were."""
     data = DataInfo(**{**POINTS.model_dump(), "centre": (3.0, -2.0), "scale": 2.0})
-    learner = build(data, standardise=True, instance_noise=0.5, pack=2)
+    learner = build(data, standardise=True, lenses=(InstanceNoise(std=0.5), Pack(size=2)))
     seen = spy(learner.critic)
     stepper = stepper_for(learner)
     stepper.step(0, 0.0)
@@ -272,7 +274,7 @@ def by_hand(critic: Critic, x: Tensor, fixed: Tensor, cut: bool = False) -> Tens
 
 def test_gradient_flows_through_the_references_statistics() -> None:
     learner = build(generator={"norm": "none"}).double()
-    critic, _ = learner.phases(0.0)
+    critic, _ = learner.phases
     real = Drawn(POINTS.shape).batch(0).x.double()
     latents = spy(learner.generator)
     total = learner(critic, sp.data.batch.Batch(real), Streams(0)).total()
@@ -297,7 +299,7 @@ def test_everything_is_in_the_state(data: DataInfo) -> None:
     learner = build(data)
     stepper_for(learner, data).step(0, 0.0)
     state = {name: value.clone() for name, value in learner.state_dict().items()}
-    for player in ("generator", "critic.backbone"):
+    for player in ("duel.generator", "duel.critic.backbone"):
         assert state[f"{player}.reference0"].any()
         assert state[f"{player}.chosen"] == 1
     other = build(data, seed=7)
@@ -308,7 +310,7 @@ def test_everything_is_in_the_state(data: DataInfo) -> None:
     # a state without a reference takes it away again
     other.load_state_dict(build(data).state_dict())
     with pytest.raises(sp.BadInput, match="needs its reference batch"):
-        other(other.phases(0.0)[1], None, Streams(0))
+        other(other.phases[1], None, Streams(0))
 
 
 def test_a_run_keeps_one_reference_in_its_checkpoints_and_its_samples(tmp_path: Path) -> None:
@@ -316,9 +318,9 @@ def test_a_run_keeps_one_reference_in_its_checkpoints_and_its_samples(tmp_path: 
         out = tmp_path / name
         sp.train(tiny(name, **VIRTUAL), out, quiet=True)
         early, late = tensors(out, 4), tensors(out, 12)
-        for key in ("learner/critic.backbone", "learner/generator", "average/generator"):
+        for key in ("learner/duel.critic.backbone", "learner/duel.generator", "average/generator"):
             assert early[f"{key}.reference0"].tobytes() == late[f"{key}.reference0"].tobytes()
-        kept = late["learner/generator.reference0"]
+        kept = late["learner/duel.generator.reference0"]
         assert kept.tobytes() == late["average/generator.reference0"].tobytes()
         model = sp.load(out)
         before = model.sample(70, seed=1)
@@ -328,7 +330,7 @@ def test_a_run_keeps_one_reference_in_its_checkpoints_and_its_samples(tmp_path: 
         assert not torch.allclose(before, model.sample(70, seed=1)), "it is of no use"
         data = open_data(tiny(name).data)
         first = data.loader("train", 16, seed=0, device=CPU).batch(0).x
-        assert np.array_equal(late["learner/critic.backbone.reference0"], first.numpy())
+        assert np.array_equal(late["learner/duel.critic.backbone.reference0"], first.numpy())
 
 
 def test_averaged_weights_are_sampled_with_the_same_reference() -> None:
@@ -353,7 +355,7 @@ def test_averaged_weights_are_sampled_with_the_same_reference() -> None:
 def test_a_critics_reference_is_kept_channels_last() -> None:
     learner = build(DataInfo(**{**IMAGES.model_dump(), "shape": (3, 16, 16)}))
     Policy(CPU, "float32").place(learner)
-    critic = learner.phases(0.0)[0]
+    critic = learner.phases[0]
     images = torch.randn(BATCH, 3, 16, 16).to(memory_format=torch.channels_last)
     inputs: list[Tensor] = []
     first = next(m for m in learner.critic.modules() if isinstance(m, nn.Conv2d))
@@ -405,7 +407,7 @@ def test_phases_run_on_explicit_parameters_and_buffers(
         torch.func.functional_call(learner, given, turn)
     assert all(torch.equal(v, learner.state_dict()[n]) for n, v in before.items())
     if critic["norm"] == "virtual":
-        assert given["critic.backbone.chosen"] == 1
+        assert given["duel.critic.backbone.chosen"] == 1
         with pytest.raises(sp.BadInput, match="needs its reference batch"):
             learner.critic(torch.zeros(2, *data.shape))
     for phase, batch, streams in turns(learner, data):
@@ -420,11 +422,11 @@ def test_phases_run_on_explicit_parameters_and_buffers(
 
 TECHNIQUES: dict[str, dict[str, Any]] = {
     "plain": {},
-    "unrolled": {"unrolled_steps": 2},
-    "feature matching": {"generator_cost": "feature_matching"},
+    "unrolled": {"cost": Unrolled(steps=2)},
+    "feature matching": {"cost": FeatureMatching()},
     "spectral norm": {"constraints": (SpectralNorm(),)},
     "clipping": {"constraints": (WeightClipping(limit=0.1),)},
-    "noise and packs": {"instance_noise": 0.2, "pack": 2},
+    "noise and packs": {"lenses": (InstanceNoise(std=0.2), Pack(size=2))},
     "three critic steps": {"objective": "least_squares", "critic_steps": 3},
     "historical averaging": {"critic_regularisers": (HistoricalAveraging(),)},
 }
@@ -482,8 +484,8 @@ def test_dynamics_move_virtual_batch_norm_as_their_equations_say(
 def test_unrolling_differentiates_through_virtual_batch_norm() -> None:
     """One unrolled step by hand, on the critic whose norm is written out."""
     rate = 0.3
-    learner = build(generator={"norm": "none"}, unrolled_steps=1, unrolled_rate=rate).double()
-    critic, generator = learner.phases(0.0)
+    learner = build(generator={"norm": "none"}, cost=Unrolled(steps=1, rate=rate)).double()
+    critic, generator = learner.phases
     real = Drawn(POINTS.shape).batch(0).x.double()
     batch = sp.data.batch.Batch(real)
     learner(critic, batch, Streams(0))
@@ -520,9 +522,9 @@ def test_every_recipe_takes_them(name: str) -> None:
             variants.append(run.learner.replace(critic=told))
     data = open_data(run.data)
     for description in variants:
-        learner = build_learner(description, data.info, batch_size=16, seed=0)
+        learner = description.learner(data.info, batch_size=16, seed=0)
         loader = data.loader("train", 16, seed=0, device=CPU)
-        stepper = Stepper(learner, Policy(CPU, "float32"), Batches(loader), seed=0)
+        stepper = Stepper(learner, Policy(CPU, "float32"), Batches(loader, 16), seed=0)
         for number in range(3):
             stepper.step(number, 0.0)
         assert stepper.trouble.read() is None
@@ -538,7 +540,7 @@ def test_members_have_references_of_their_own_and_resume(tmp_path: Path) -> None
     assert same_bits(whole, tensors(tmp_path / "part", 12))
     data = open_data(run.data)
     for player in ("generator", "critic.backbone"):
-        kept = whole[f"learner/{player}.reference0"]
+        kept = whole[f"learner/duel.{player}.reference0"]
         assert kept.shape[0] == 3
         for seed in range(3):
             sp.train(
@@ -546,24 +548,24 @@ def test_members_have_references_of_their_own_and_resume(tmp_path: Path) -> None
                 tmp_path / f"{player} {seed}",
                 quiet=True,
             )
-            alone = tensors(tmp_path / f"{player} {seed}", 1)[f"learner/{player}.reference0"]
+            alone = tensors(tmp_path / f"{player} {seed}", 1)[f"learner/duel.{player}.reference0"]
             assert np.array_equal(kept[seed], alone)
     first = data.loader("train", 16, seed=2, device=CPU).batch(0).x.numpy()
-    assert np.array_equal(whole["learner/critic.backbone.reference0"][2], first)
+    assert np.array_equal(whole["learner/duel.critic.backbone.reference0"][2], first)
     model = sp.load(tmp_path / "whole")
     assert torch.equal(model.sample(70, member=2)[:5], model.sample(5, member=2))
 
 
 def test_what_makes_no_sense_is_refused_in_a_sentence() -> None:
     for description, shape in ((Dcgan(minibatch="std"), SMALL), (Mlp(minibatch="std"), (2,))):
-        with pytest.raises(sp.BadInput, match=r"'std' is for critics.*set the generator's minib"):
+        with pytest.raises(sp.BadInput, match=r"'std' is for critics.*set --network\.minib"):
             build_generator(description, 3, shape, "tanh")
     with pytest.raises(sp.BadInput, match="multiple of 4, and this one is 6"):
         build(critic={"minibatch": "std"}, batch_size=6)
     with pytest.raises(sp.BadInput, match="multiple of 4, and this one is 6"):
-        build(critic={"minibatch": "std"}, batch_size=12, pack=2)
+        build(critic={"minibatch": "std"}, batch_size=12, lenses=(Pack(size=2),))
     with pytest.raises(sp.BadInput, match=r"one seed only.*--seeds at 1"):
-        Critic(Mlp(norm="batch"), (2,), members=3)
+        build_critic(Mlp(norm="batch"), (2,), members=3)
     for part in ("encoder", "decoder"):
         for network in (Mlp, Dcgan):
             for change, sentence in (
@@ -571,17 +573,15 @@ def test_what_makes_no_sense_is_refused_in_a_sentence() -> None:
                 ({"minibatch": "discrimination"}, f"--learner.{part}.minibatch none"),
             ):
                 with pytest.raises(sp.BadInput, match=sentence):
-                    build_learner(
-                        Variational(**{part: network(**change)}), IMAGES, batch_size=8, seed=0
-                    )
+                    Variational(**{part: network(**change)}).learner(IMAGES, batch_size=8, seed=0)
 
 
 def test_an_autoencoder_of_mlps_takes_batch_norm() -> None:
     norm = Mlp(hidden=(9, 7), norm="batch")
-    learner = build_learner(
-        Variational(latent=2, encoder=norm, decoder=norm), POINTS, batch_size=BATCH, seed=0
+    learner = Variational(latent=2, encoder=norm, decoder=norm).learner(
+        POINTS, batch_size=BATCH, seed=0
     )
-    stepper = Stepper(learner, Policy(CPU, "float32"), Batches(Drawn((2,))), seed=0)
+    stepper = Stepper(learner, Policy(CPU, "float32"), Batches(Drawn((2,)), 16), seed=0)
     for number in range(3):
         stepper.step(number, 0.0)
     before = learner.sample(5, seed=1)

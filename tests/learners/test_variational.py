@@ -11,16 +11,17 @@ from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_diverg
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.description import DataInfo
 from saddlepoint.errors import BadInput
-from saddlepoint.learners.build import build_learner
-from saddlepoint.learners.description import Variational
-from saddlepoint.learners.interface import Losses
-from saddlepoint.learners.variational import (
+from saddlepoint.games.moment import Moment
+from saddlepoint.learners.losses import Losses
+from saddlepoint.learners.variational.description import Variational
+from saddlepoint.learners.variational.learner import (
     VariationalLearner,
     bernoulli_log_likelihood,
     gaussian_log_likelihood,
     kl_to_standard_normal,
 )
-from saddlepoint.networks.description import Dcgan, Mlp
+from saddlepoint.networks.dcgan import Dcgan
+from saddlepoint.networks.mlp import Mlp
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import Cosine
 
@@ -36,14 +37,14 @@ def _seeded():
 
 def build(data: DataInfo = VECTORS, **described) -> VariationalLearner:
     described = {"latent": 2, "encoder": LINEAR, "decoder": LINEAR, **described}
-    learner = build_learner(Variational(**described), data, batch_size=4, seed=0)
+    learner = Variational(**described).learner(data, batch_size=4, seed=0)
     assert isinstance(learner, VariationalLearner)
     return learner
 
 
 def losses_of(learner, x: Tensor, streams=None, progress: float = 0.0) -> Losses:
-    (phase,) = learner.phases(progress)
-    return learner(phase, Batch(x), streams or Streams(0, "train", 0))
+    (phase,) = learner.phases
+    return learner(phase, Batch(x), streams or Streams(0, "train", 0), Moment(progress=progress))
 
 
 # ---- Formulas ----------------------------------------------------------------------------------

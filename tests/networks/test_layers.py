@@ -11,15 +11,11 @@ from torch import Tensor, nn
 
 from kit.closeness import closeness
 from saddlepoint.errors import BadInput
-from saddlepoint.networks.layers import (
-    Maxout,
-    MinibatchDiscrimination,
-    MinibatchStd,
-    VirtualBatchNorm,
-    WithReference,
-    mixes_examples,
-    pack,
-)
+from saddlepoint.networks.activations import Maxout
+from saddlepoint.networks.minibatch import MinibatchDiscrimination, MinibatchStd
+from saddlepoint.networks.mixing import mixes_examples
+from saddlepoint.networks.packing import pack
+from saddlepoint.networks.virtual_batch_norm import VirtualBatchNorm, WithReference
 
 
 @pytest.fixture(autouse=True)

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kit.built import build_backbone, build_critic, build_generator
 from kit.closeness import closeness
 from saddlepoint.errors import BadInput
 from saddlepoint.networks import dcgan
 from saddlepoint.networks.batch_norm import reestimate
-from saddlepoint.networks.build import Critic, build_backbone, build_generator
-from saddlepoint.networks.description import Dcgan, Mlp
-from saddlepoint.networks.layers import MinibatchDiscrimination, MinibatchStd, VirtualBatchNorm
+from saddlepoint.networks.dcgan import Dcgan
+from saddlepoint.networks.minibatch import MinibatchDiscrimination, MinibatchStd
+from saddlepoint.networks.mlp import Mlp
+from saddlepoint.networks.virtual_batch_norm import VirtualBatchNorm
 
 PAPER = (3, 64, 64)
 
@@ -47,8 +49,8 @@ def test_dcgan_fits_every_image_size_exactly(height, width, channels, norm):
     images = build_generator(description, 3, shape, "tanh")(torch.randn(2, 3))
     assert images.shape == (2, *shape)
     assert images.dtype == torch.float32
-    critic = Critic(description, shape)
-    score, features = critic(images)
+    critic = build_critic(description, shape)
+    score, features, _ = critic(images)
     assert score.shape == (2,)
     assert features.shape == (2, critic.head.in_features)
 
@@ -78,8 +80,8 @@ def test_mlp_shapes(shape, hidden):
     description = Mlp(hidden=hidden)
     made = build_generator(description, 4, shape, "linear")(torch.randn(3, 4))
     assert made.shape == (3, *shape)
-    critic = Critic(description, shape)
-    score, features = critic(made)
+    critic = build_critic(description, shape)
+    score, features, _ = critic(made)
     assert score.shape == (3,)
     assert features.shape == (3, hidden[-1] if hidden else made[0].numel())
 
@@ -123,11 +125,11 @@ def test_the_generator_of_the_paper():
 
 
 def test_the_critic_of_the_paper():
-    critic = Critic(Dcgan(), PAPER)
+    critic = build_critic(Dcgan(), PAPER)
     assert kinds(critic) == [
         *["Conv2d", "LeakyReLU"],
         *(["Conv2d", "BatchNorm2d", "LeakyReLU"] * 3),
-        *["_FlattenRows", "Linear"],
+        *["FlattenRows", "Linear"],
     ]
     convolutions = of_kind(critic, nn.Conv2d)
     assert [(c.in_channels, c.out_channels) for c in convolutions] == [
@@ -150,7 +152,7 @@ def test_the_critic_of_the_paper():
 def test_layers_before_a_batch_norm_have_no_bias_and_the_others_have(norm):
     for network in (
         build_generator(Dcgan(width=2, norm=norm), 5, (1, 20, 20), "tanh"),
-        Critic(Dcgan(width=2, norm=norm), (1, 20, 20)),
+        build_critic(Dcgan(width=2, norm=norm), (1, 20, 20)),
     ):
         layers = of_kind(network, nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)
         assert any(isinstance(layer, nn.BatchNorm2d) for layer in layers) is (norm == "batch")
@@ -160,12 +162,12 @@ def test_layers_before_a_batch_norm_have_no_bias_and_the_others_have(norm):
 
 
 def test_channels_double_at_each_halving_up_to_eight_times():
-    convolutions = of_kind(Critic(Dcgan(width=3), (1, 256, 256)), nn.Conv2d)
+    convolutions = of_kind(build_critic(Dcgan(width=3), (1, 256, 256)), nn.Conv2d)
     assert [c.out_channels for c in convolutions] == [3, 6, 12, 24, 24, 24]
 
 
 def test_initial_weights_have_the_statistics_of_the_paper():
-    networks = [build_generator(Dcgan(), 100, PAPER, "tanh"), Critic(Dcgan(), PAPER)]
+    networks = [build_generator(Dcgan(), 100, PAPER, "tanh"), build_critic(Dcgan(), PAPER)]
     scales = []
     for network in networks:
         for layer in of_kind(network, nn.Linear, nn.Conv2d, nn.ConvTranspose2d):
@@ -224,7 +226,7 @@ def seen(module: nn.Module, inner: nn.Module, x: Tensor) -> tuple[Tensor, Tensor
 def test_memory_format_changes_no_number():
     shape = (3, 21, 30)
     generator = doubled(build_generator(Dcgan(width=4), 5, shape, "tanh"))
-    critic = doubled(Critic(Dcgan(width=4), shape))
+    critic = doubled(build_critic(Dcgan(width=4), shape))
     z, x = torch.randn(4, 5, dtype=torch.float64), torch.randn(4, *shape, dtype=torch.float64)
 
     def results() -> tuple[Tensor, Tensor]:
@@ -255,7 +257,7 @@ def test_the_generators_projection_is_a_transposed_convolution_from_one_pixel():
 
 
 def test_the_critics_head_is_a_convolution_over_the_whole_map():
-    critic = doubled(Critic(Dcgan(width=4), (3, 24, 40)))
+    critic = doubled(build_critic(Dcgan(width=4), (3, 24, 40)))
     h, w = dcgan.sizes(24, 40)[-1]
     channels = critic.head.in_features // (h * w)
     weight = critic.head.weight.view(1, h, w, channels).permute(0, 3, 1, 2)
@@ -274,7 +276,7 @@ def test_the_critics_head_is_a_convolution_over_the_whole_map():
 @pytest.mark.parametrize("shape", [(4,), (2, 3, 2)])
 def test_an_mlp_without_hidden_layers_is_linear(shape):
     generator = build_generator(Mlp(hidden=()), 3, shape, "linear")
-    critic = Critic(Mlp(hidden=()), shape)
+    critic = build_critic(Mlp(hidden=()), shape)
     for network, size in ((generator, (3,)), (lambda x: critic(x).score, shape)):
         a, b = torch.randn(2, 5, *size)
         zero = network(torch.zeros(5, *size))
@@ -298,7 +300,7 @@ def test_activations_are_what_they_are_called():
         "tanh": x.tanh().tolist(),
         "softplus": (1 + x.exp()).log().tolist(),
     }.items():
-        module, _ = build_backbone(Mlp(hidden=(2,), activation=name), (2,))
+        module, *_ = build_backbone(Mlp(hidden=(2,), activation=name), (2,))
         with torch.no_grad():
             module[1].weight.copy_(torch.eye(2))
             module[1].bias.zero_()
@@ -307,7 +309,7 @@ def test_activations_are_what_they_are_called():
 
 def test_mlps_flatten_images_by_channel_row_and_column():
     channels, height, width = shape = (2, 3, 4)
-    backbone, features = build_backbone(Mlp(hidden=()), shape)
+    backbone, features, *_ = build_backbone(Mlp(hidden=()), shape)
     generator = build_generator(Mlp(hidden=()), 24, shape, "linear")
     with torch.no_grad():
         generator.layers[0].weight.copy_(torch.eye(24))
@@ -331,7 +333,7 @@ def renamed(names):
 def test_in_a_dcgan_virtual_batch_norm_takes_the_places_of_batch_norm():
     for width, shape in ((2, (1, 16, 16)), (3, (3, 21, 64))):
         made = [
-            [build_generator(each, 5, shape, "tanh"), Critic(each, shape)]
+            [build_generator(each, 5, shape, "tanh"), build_critic(each, shape)]
             for each in (Dcgan(width=width, norm="batch"), Dcgan(width=width, norm="virtual"))
         ]
         for batch, virtual in zip(*made, strict=True):
@@ -358,16 +360,16 @@ def test_in_an_mlp_norms_stand_before_activations_but_not_in_a_critics_first_lay
     hidden = ["Linear", f"{layer}BatchNorm" if layer == "Virtual" else layer, "ReLU"]
     generator = build_generator(description, 3, (2,), "linear")
     assert kinds(generator) == [*(hidden * 3), "Linear"]
-    critic = Critic(description, (2,))
+    critic = build_critic(description, (2,))
     assert kinds(critic) == ["Flatten", "Linear", "ReLU", *(hidden * 2), "Linear"]
-    maxout = Critic(Mlp(hidden=(8, 6), activation="maxout", pieces=3, norm=norm), (2,))
+    maxout = build_critic(Mlp(hidden=(8, 6), activation="maxout", pieces=3, norm=norm), (2,))
     (found,) = [m for m in maxout.modules() if "BatchNorm" in type(m).__name__]
     assert found.weight.shape == (18,), "the pieces are normalised, not their maxima"
 
 
 def test_an_mlp_without_layers_to_normalise_is_refused():
     with pytest.raises(BadInput, match="'virtual' finds nothing to normalise"):
-        Critic(Mlp(hidden=(8,), norm="virtual"), (2,))
+        build_critic(Mlp(hidden=(8,), norm="virtual"), (2,))
     with pytest.raises(BadInput, match="'batch' finds nothing to normalise"):
         build_generator(Mlp(hidden=(), norm="batch"), 3, (2,), "linear")
     build_generator(Mlp(hidden=(8,), norm="virtual"), 3, (2,), "linear")
@@ -395,14 +397,14 @@ def test_minibatch_discrimination_stands_between_the_last_features_and_the_score
 ):
     """With virtual batch norm too: the reference batch does not count among the others."""
     description = description.replace(minibatch="discrimination", norm=norm)
-    critic = Critic(description, shape, batch=8).double()
+    critic = build_critic(description, shape, batch=8).double()
     layer = critic.discrimination
     assert isinstance(layer, MinibatchDiscrimination)
     x = torch.randn(6, *shape, dtype=torch.float64)
     critic.offer(x.new_zeros(8, *shape) + x[:1])  # copies: they would count as close
     with torch.no_grad():
         layer.weight.mul_(0.5)
-        score, features = critic(x)
+        score, features, _ = critic(x)
         near = closeness(features, layer.weight, 50, 5)
         assert near.max() > 0.01, "there would be nothing to see"
         assert critic.head.in_features == features.shape[1] + 50
@@ -420,11 +422,11 @@ def deviation(x: Tensor) -> Tensor:
 
 
 def test_minibatch_std_is_one_more_channel_before_a_dcgans_last_convolution():
-    critic = Critic(Dcgan(width=3, minibatch="std", norm="none"), (3, 32, 32)).double()
+    critic = build_critic(Dcgan(width=3, minibatch="std", norm="none"), (3, 32, 32)).double()
     assert kinds(critic) == [
         *(["Conv2d", "LeakyReLU"] * 2),
         *["MinibatchStd", "Conv2d", "LeakyReLU"],
-        *["_FlattenRows", "Linear"],
+        *["FlattenRows", "Linear"],
     ]
     with torch.no_grad():
         for parameter in critic.parameters():
@@ -442,7 +444,7 @@ def test_minibatch_std_is_one_more_channel_before_a_dcgans_last_convolution():
 
 @pytest.mark.parametrize("hidden", [(7, 5), (7,), ()], ids=str)
 def test_minibatch_std_is_one_more_input_of_an_mlps_last_hidden_layer(hidden):
-    critic = Critic(Mlp(hidden=hidden, minibatch="std"), (2, 3)).double()
+    critic = build_critic(Mlp(hidden=hidden, minibatch="std"), (2, 3)).double()
     x = torch.randn(8, 2, 3, dtype=torch.float64)
     with torch.no_grad():
         flat_x = x.flatten(1)

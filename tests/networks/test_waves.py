@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import saddlepoint as sp
+from kit.built import build_backbone
 from kit.tiny import same_bits, tensors, tiny
-from saddlepoint.networks.build import build_backbone
-from saddlepoint.networks.description import Mlp
 from saddlepoint.networks.members import stack_into
+from saddlepoint.networks.mlp import Mlp
 from saddlepoint.networks.waves import RandomWaves
 
 WAVY = {"waves": 5, "wave_frequency": 0.7, "wave_amplitude": 0.5}

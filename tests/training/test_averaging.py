@@ -7,14 +7,13 @@ import torch
 
 from kit.tiny import tiny
 from saddlepoint.data.opening import open_data
-from saddlepoint.learners.build import build_learner
-from saddlepoint.learners.interface import Learner
+from saddlepoint.learners.learner import Learner
 from saddlepoint.training.averaging import Average
 
 
 def learner_of(name: str = "dcgan") -> Learner:
     run = tiny(name)
-    return build_learner(run.learner, open_data(run.data).info, batch_size=16, seed=0)
+    return run.learner.learner(open_data(run.data).info, batch_size=16, seed=0)
 
 
 def shift(learner: Learner, amount: float) -> None:

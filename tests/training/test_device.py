@@ -90,14 +90,14 @@ def test_precisions_agree_on_the_first_losses(tmp_path: Path) -> None:
 
 def test_image_networks_compute_channels_last_throughout() -> None:
     """No convolution of a step sees or makes rows: that would cost many times its price."""
+
     from saddlepoint.data.opening import open_data
-    from saddlepoint.learners.build import build_learner
     from saddlepoint.training.step import Batches, Stepper
 
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 17, 3), dtype=np.uint8)
     run = tiny("dcgan", data=images)
     data = open_data(run.data)
-    learner = build_learner(run.learner, data.info, batch_size=16, seed=0)
+    learner = run.learner.learner(data.info, batch_size=16, seed=0)
     policy = choose("cpu", "bfloat16")
     policy.place(learner)
     bad: list[str] = []
@@ -119,7 +119,7 @@ def test_image_networks_compute_channels_last_throughout() -> None:
         if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
             watch(name, module)
     loader = data.loader("train", 16, seed=0, device=torch.device("cpu"))
-    stepper = Stepper(learner, policy, Batches(loader), seed=0)
+    stepper = Stepper(learner, policy, Batches(loader, 16), seed=0)
     stepper.step(0, 0.0)
     stepper.step(1, 0.0)
     assert not bad, bad

@@ -15,8 +15,7 @@ from kit.double import Doubled
 from kit.tiny import same_bits, tensors, tiny
 from saddlepoint.data.members import MemberLoader
 from saddlepoint.data.opening import open_data
-from saddlepoint.learners.build import build_learner
-from saddlepoint.learners.interface import Learner
+from saddlepoint.learners.learner import Learner
 from saddlepoint.randomness import Streams
 from saddlepoint.training.device import Policy
 from saddlepoint.training.record import read_record
@@ -45,12 +44,12 @@ def trained(
     optimiser = optimiser or {"kind": "sgd", "learning_rate": 0.05}
     description = run.learner.replace(critic_optimiser=optimiser, generator_optimiser=optimiser)
     data = open_data(run.data)
-    learner = build_learner(description, data.info, batch_size=16, seed=seed).double()
+    learner = description.learner(data.info, batch_size=16, seed=seed).double()
     if isinstance(seed, tuple):
         loader = MemberLoader(data, "train", 16, seeds=seed, device=CPU)
     else:
         loader = data.loader("train", 16, seed=seed, device=CPU)
-    stepper = Stepper(learner, Policy(CPU, "float32"), Batches(Doubled(loader)), seed)
+    stepper = Stepper(learner, Policy(CPU, "float32"), Batches(Doubled(loader), 16), seed)
     for number in range(steps):
         stepper.step(number, number / steps)
     return learner

@@ -11,7 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Loader
-from saddlepoint.learners.interface import Learner, Losses, Phase, Term
+from saddlepoint.learners.learner import Learner, Phase
+from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.optimisers import Adam, RmsProp, Sgd
 from saddlepoint.training.device import Policy, choose
 from saddlepoint.training.meters import Meters, Trouble
@@ -41,7 +42,7 @@ class Duel(Learner):
     def __init__(self, phases: list[Phase], optimiser: Adam | Sgd | RmsProp) -> None:
         super().__init__()
         self.left, self.right = nn.Linear(2, 1), nn.Linear(2, 1)
-        self._phases, self._optimiser = phases, optimiser
+        self.phases, self._optimiser = phases, optimiser
 
     @property
     def players(self) -> dict[str, nn.Module]:
@@ -51,10 +52,7 @@ class Duel(Learner):
     def optimisers(self) -> dict[str, Any]:
         return {"left": self._optimiser, "right": self._optimiser}
 
-    def phases(self, progress: float, number: int = 0) -> list[Phase]:
-        return self._phases
-
-    def sample(self, n: int, seed: int, condition: Tensor | None = None, first: int = 0) -> Tensor:
+    def sample(self, n: int, seed: int, label: Tensor | None = None, first: int = 0) -> Tensor:
         raise AssertionError("not sampled here")
 
     def recalibrate(self, seed: int) -> None:
@@ -67,7 +65,7 @@ def duel(optimiser: Adam | Sgd | RmsProp | None = None, **settings: Any) -> tupl
     learner = Duel(phases, optimiser or Adam())
     learner.seen = []
 
-    def loss(batch: Batch | None, streams: object) -> Losses:
+    def loss(batch: Batch | None, streams: object, moment: object) -> Losses:
         learner.seen.append(None if batch is None else float(batch.x[0, 0]))
         x = torch.ones(4, 2) if batch is None else batch.x + 1
         values = (learner.left(x) * learner.right(x)).squeeze(1) * learner.factor
@@ -75,7 +73,7 @@ def duel(optimiser: Adam | Sgd | RmsProp | None = None, **settings: Any) -> tupl
 
     learner.factor = 1.0
     phases.append(Phase("only", ("left",), loss, **settings))
-    return learner, Stepper(learner, FLOAT32, Batches(Counting()), seed=0)
+    return learner, Stepper(learner, FLOAT32, Batches(Counting(), 16), seed=0)
 
 
 def weights(module: nn.Module) -> Tensor:
@@ -120,7 +118,7 @@ def test_projection_comes_after_the_update() -> None:
             for parameter in learner.left.parameters():
                 parameter.clamp_(-0.01, 0.01)
 
-    learner._phases[0] = Phase("only", ("left",), learner._phases[0].loss, project=clip)
+    learner.phases[0] = Phase("only", ("left",), learner.phases[0].loss, project=clip)
     stepper.step(0, 0.0)
     assert weights(learner.left).abs().max() <= 0.01
 
@@ -207,16 +205,16 @@ def test_a_step_never_reads_from_the_device(optimiser: Any) -> None:
 
 
 def test_real_learners_never_read_from_the_device() -> None:
+
     from kit.tiny import VARIANTS, tiny
     from saddlepoint.data.opening import open_data
-    from saddlepoint.learners.build import build_learner
 
     for name, options in VARIANTS:
         run = tiny(name, **options)
         data = open_data(run.data)
-        learner = build_learner(run.learner, data.info, batch_size=16, seed=0)
+        learner = run.learner.learner(data.info, batch_size=16, seed=0)
         loader = data.loader("train", 16, seed=0, device=torch.device("cpu"))
-        stepper = Stepper(learner, FLOAT32, Batches(loader), seed=0)
+        stepper = Stepper(learner, FLOAT32, Batches(loader, 16), seed=0)
         stepper.step(0, 0.0)
         with HostReads() as reads:
             stepper.step(1, 0.0)
@@ -246,7 +244,7 @@ def test_bfloat16_reaches_the_network_and_leaves_weights_and_losses_in_float32()
     learner, _ = duel()
     learner.left.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
     policy = choose("cpu", "bfloat16")
-    stepper = Stepper(learner, policy, Batches(Counting()), seed=0)
+    stepper = Stepper(learner, policy, Batches(Counting(), 16), seed=0)
     stepper.step(0, 0.0)
     assert seen == [torch.bfloat16]
     assert all(p.dtype == torch.float32 for p in learner.parameters())
@@ -261,12 +259,12 @@ def test_randomness_belongs_to_the_step_alone() -> None:
         learner, stepper = duel()
         noise: list[Tensor] = []
 
-        def loss(batch: Batch | None, streams: Any) -> Losses:
+        def loss(batch: Batch | None, streams: Any, moment: object) -> Losses:
             noise.append(streams.normal((2,), "noise"))
             noise.append(torch.rand(2))  # a layer that draws by itself
             return Losses({"x": Term(learner.left(torch.ones(1, 2)).squeeze(1))})
 
-        learner._phases[0] = Phase("only", ("left",), loss)
+        learner.phases[0] = Phase("only", ("left",), loss)
         for number in range(2):
             if disturb:
                 torch.rand(number + 5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -39,22 +40,22 @@ def test_non_finite_values_stop_the_run_and_are_named(tmp_path: Path) -> None:
 def test_a_term_is_named_with_its_phase_and_the_last_checkpoint_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from saddlepoint.learners.adversarial import _Turns
-    from saddlepoint.learners.interface import Losses, Term
+    from saddlepoint.learners.adversarial.duel import Duel
+    from saddlepoint.learners.losses import Losses, Term
 
     calls = 0
-    original = _Turns.critic_loss
+    original = Duel.critic_turn
 
-    def poisoned(self: _Turns, batch: object, streams: object) -> Losses:
+    def poisoned(self: Duel, *arguments: Any) -> Losses:
         nonlocal calls
         calls += 1
-        losses = original(self, batch, streams)  # type: ignore[arg-type]
+        losses = original(self, *arguments)
         if calls == 6:
             values = losses.terms["adversarial"].values * float("nan")
             return Losses({"adversarial": Term(values)}, losses.diagnostics)
         return losses
 
-    monkeypatch.setattr(_Turns, "critic_loss", poisoned)
+    monkeypatch.setattr(Duel, "critic_turn", poisoned)
     with pytest.raises(sp.RunStopped) as caught:
         sp.train(tiny("gan"), tmp_path / "run", quiet=True)
     said = str(caught.value)
@@ -62,7 +63,7 @@ def test_a_term_is_named_with_its_phase_and_the_last_checkpoint_kept(
     assert "the gradient of the player 'critic'" in said
     assert "step 4 is kept" in said
     assert checkpoint.steps_of(tmp_path / "run") == [4]
-    monkeypatch.setattr(_Turns, "critic_loss", original)
+    monkeypatch.setattr(Duel, "critic_turn", original)
     assert sp.resume(tmp_path / "run", quiet=True).step == 12
 
 

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 from typing_extensions import override
 
-from saddlepoint.description import Part, one_of
+from saddlepoint.description import one_of
 from saddlepoint.errors import BadInput
-from saddlepoint.randomness import Streams
+from saddlepoint.games.turn import Remembering, Turn
 from saddlepoint.schedules import Coefficient, NonNegative, Schedule, value_at
 
 if TYPE_CHECKING:
@@ -28,54 +27,21 @@ if TYPE_CHECKING:
 Place = Literal["real", "fake", "between", "around"]
 
 
-@dataclass(frozen=True)
-class Turn:
-    """What a regulariser sees of one turn.
-
-    The batch shape is that of the scores: (batch,), or (members, batch) for models trained side
-    by side. A critic that packs ``pack`` consecutive examples gives one score per pack.
-
-    Attributes:
-        critic: From examples to scores; labels are bound beforehand.
-        mixes_examples: True if an example's score depends on the others in its batch.
-        real: Examples of the data (*batch shape, *example shape), packed already or not.
-        fake: Generated examples, likewise; without gradient.
-        real_score: The critic's scores of ``real``, in the batch shape.
-        fake_score: The critic's scores of ``fake``.
-        parameters: The mover's parameters by name; with members, the first axis is theirs.
-        memory: What the regulariser keeps between turns; part of the checkpoint.
-        streams: Random numbers by purpose.
-        progress: Share of the run's horizon that has passed.
-        pack: Examples per critic input.
-        members: Number of members, None without a member axis.
-    """
-
-    critic: Callable[[Tensor], Tensor]
-    mixes_examples: bool
-    real: Tensor
-    fake: Tensor
-    real_score: Tensor
-    fake_score: Tensor
-    parameters: Mapping[str, Tensor]
-    streams: Streams
-    memory: dict[str, Tensor] = field(default_factory=dict)
-    progress: float = 0.0
-    pack: int = 1
-    members: int | None = None
-
-
-class Regulariser(Part):
+class Regulariser(Remembering):
     """A penalty on one turn.
 
     Attributes:
         equation: The penalty, as a reader would write it.
         cures: The trouble it is a remedy for.
         paper: Where it comes from.
+        sees: What of a turn its values depend on: ``parameters``, ``real``, ``fake``, ``scores``,
+            ``gradient`` (of each example's own score). A generator's turn has only its parameters.
     """
 
     equation: ClassVar[str]
     cures: ClassVar[str]
     paper: ClassVar[str]
+    sees: ClassVar[frozenset[str]]
 
     weight: NonNegative = Field(1.0, description="Factor of the penalty in the player's loss.")
     every: int = Field(
@@ -92,17 +58,10 @@ class Regulariser(Part):
         What belongs to the batch as a whole has a last axis of 1: (1,) or (members, 1).
         """
 
-    def initial_memory(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What ``Turn.memory`` holds before the first step; empty for most."""
-        return {}
-
-    def remember(self, turn: Turn) -> None:
-        """Fold the turn into its memory, in place.
-
-        Called once a step, after ``values`` and before the update, also in steps in which the
-        penalty is not due; a dynamics that evaluates a step twice still calls it once.
-        """
-        return
+    @classmethod
+    def together(cls, asked: Sequence[tuple[Self, Turn]]) -> list[Tensor]:
+        """The values of several penalties of this kind in one turn; a kind may share their work."""
+        return [penalty.values(turn) for penalty, turn in asked]
 
     def due(self, number: int) -> bool:
         """Whether the penalty joins step ``number`` (from 0)."""
@@ -139,12 +98,18 @@ class GradientPenalty(Regulariser):
         "Gulrajani et al. 2017 (between), Kodali et al. 2017 (around), "
         "Petzka et al. 2018 (one-sided), Mescheder et al. 2018 (real, fake)"
     )
+    sees = frozenset({"gradient", "real", "fake"})
 
     kind: Literal["gradient_penalty"] = "gradient_penalty"
     place: Place = Field("real", description="Where the gradient is taken.")
     target: float = Field(0.0, ge=0, description="The norm that costs nothing.")
     one_sided: bool = Field(False, description="Norms below the target cost nothing either.")
     spread: float = Field(0.5, gt=0, description="Size of the noise of the place 'around'.")
+
+    @property
+    @override
+    def name(self) -> str:
+        return f"{self.word()}_{self.place}"
 
     @override
     def values(self, turn: Turn) -> Tensor:
@@ -153,8 +118,34 @@ class GradientPenalty(Regulariser):
         Raises:
             BadInput: The critic mixes examples, or 'between' gets unequal numbers of examples.
         """
-        (values,) = penalties_together([(self, turn)])
+        (values,) = self.together([(self, turn)])
         return values
+
+    @classmethod
+    @override
+    def together(cls, asked: Sequence[tuple[Self, Turn]]) -> list[Tensor]:
+        """The values of several gradient penalties on one critic, by one pass through it.
+
+        Each example's gradient is its own, so the examples of all places may share a batch: R1
+        and R2 cost one forward and one double backward pass instead of two.
+
+        Raises:
+            BadInput: As for ``values``.
+        """
+        import torch
+
+        points = [penalty.points(turn) for penalty, turn in asked]
+        first = asked[0][1]
+        assert first.critic is not None
+        axis = first.real_score.dim() - 1
+        whole = points[0] if len(points) == 1 else torch.cat(points, axis)
+        gradient = _gradient(first.critic, whole)
+        if len(points) == 1:
+            return [asked[0][0].cost(gradient)]
+        # a pack of examples has one score: the gradient may have fewer rows than the points
+        per_score = whole.shape[axis] // gradient.shape[axis]
+        parts = gradient.split([p.shape[axis] // per_score for p in points], axis)
+        return [penalty.cost(part) for (penalty, _), part in zip(asked, parts, strict=True)]
 
     def cost(self, gradient: Tensor) -> Tensor:
         """The penalty of gradients (*batch shape, numbers per critic input)."""
@@ -175,6 +166,8 @@ class GradientPenalty(Regulariser):
                 "examples of a batch (batch normalisation, minibatch discrimination or minibatch "
                 "standard deviation): choose a critic without them, or no gradient penalty."
             )
+        assert turn.real is not None
+        assert turn.fake is not None
         if self.place == "fake":
             return _fine(turn.fake)
         real, batch_shape = _fine(turn.real), tuple(turn.real_score.shape)
@@ -204,6 +197,7 @@ class Drift(Regulariser):
     equation = "D(x)²"
     cures = "scores that drift away in objectives that see only differences (Wasserstein)"
     paper = "Karras et al., Progressive Growing of GANs, 2018, appendix A.1 (ε_drift = 0.001)"
+    sees = frozenset({"real", "scores"})
 
     kind: Literal["drift"] = "drift"
     weight: NonNegative = Field(1e-3, description="Factor of the penalty in the player's loss.")
@@ -225,6 +219,7 @@ class HistoricalAveraging(Regulariser):
     equation = "‖θ − (1/t) Σᵢ θᵢ‖²"
     cures = "orbits around an equilibrium that plain gradient descent never reaches"
     paper = "Salimans et al., Improved Techniques for Training GANs, 2016, section 3.3"
+    sees = frozenset({"parameters"})
 
     kind: Literal["historical_averaging"] = "historical_averaging"
 
@@ -314,31 +309,6 @@ def _per_example(values: Tensor, x: Tensor, pack: int) -> Tensor:
             f"examples {tuple(x.shape)} do not fit scores {tuple(values.shape)} with pack={pack}"
         )
     return values.reshape(*values.shape, *(1 for _ in x.shape[axis + 1 :]))
-
-
-def penalties_together(asked: Sequence[tuple[GradientPenalty, Turn]]) -> list[Tensor]:
-    """The values of several gradient penalties on one critic, by one pass through it.
-
-    Each example's gradient is its own, so the examples of all places may share a batch: R1 and R2
-    cost one forward and one double backward pass instead of two.
-
-    Raises:
-        BadInput: As for ``GradientPenalty.values``.
-    """
-    import torch
-
-    if not asked:
-        return []
-    points = [penalty.points(turn) for penalty, turn in asked]
-    axis = asked[0][1].real_score.dim() - 1
-    whole = points[0] if len(points) == 1 else torch.cat(points, axis)
-    gradient = _gradient(asked[0][1].critic, whole)
-    if len(points) == 1:
-        return [asked[0][0].cost(gradient)]
-    # a pack of examples has one score: the gradient may have fewer rows than the points
-    per_score = whole.shape[axis] // gradient.shape[axis]
-    parts = gradient.split([p.shape[axis] // per_score for p in points], axis)
-    return [penalty.cost(part) for (penalty, _), part in zip(asked, parts, strict=True)]
 
 
 def _gradient(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -28,9 +28,11 @@ from saddlepoint.data.toys import modes
 from saddlepoint.errors import BadInput
 from saddlepoint.games.regularisers import r1, r2, wgan_gp
 from saddlepoint.lab.side_by_side import SPENT, Cell, train_cells
-from saddlepoint.learners.description import Adversarial
+from saddlepoint.learners.adversarial.costs import Unrolled
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.learners.adversarial.lenses import Pack
 from saddlepoint.metrics.modes import Modes, score_modes
-from saddlepoint.networks.description import Mlp
+from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam
 from saddlepoint.outputs import (
     check_replaceable,
@@ -90,8 +92,8 @@ def _relativistic(data: str, both: bool = True) -> Run:
 
 METHODS: dict[str, Callable[[str], Run]] = {
     "gan": _plain,
-    "unrolled": lambda data: _plain(data, unrolled_steps=5),
-    "pacgan2": lambda data: _plain(data, pack=2),
+    "unrolled": lambda data: _plain(data, cost=Unrolled(steps=5)),
+    "pacgan2": lambda data: _plain(data, lenses=(Pack(size=2),)),
     "wgan-gp": _wgan_gp,
     "relativistic-r1-r2": _relativistic,
     "ours": lambda data: (toy_ring if data == "ring" else toy_grid)(data),

@@ -1,33 +1,40 @@
-"""What regularisers remember, kept in the learner's state so that a restart keeps it too."""
+"""What a game's parts remember, kept in the learner's state so that a restart keeps it too."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 from torch import Tensor, nn
 
-from saddlepoint.games.regularisers import GradientPenalty, Regulariser, Turn
+from saddlepoint.games.turn import Remembering, Turn
+
+Kind = TypeVar("Kind", bound=Remembering)
 
 
-class Memories(nn.Module):
-    """A player's regularisers with the memory of each, as buffers.
+class Memories(nn.Module, Generic[Kind]):
+    """Parts (penalties, lenses, auxiliaries) with the memory of each, as buffers.
 
-    Iterating gives (name, regulariser, memory); names tell several of one kind apart.
+    Iterating gives (name, part, memory); names tell several of one kind apart.
+
+    Args:
+        parts: The parts.
+        player: Whose parameters they see.
     """
 
-    def __init__(self, regularisers: Sequence[Regulariser], player: nn.Module) -> None:
+    def __init__(self, parts: Sequence[Kind], player: nn.Module) -> None:
         super().__init__()
-        self.regularisers = dict(zip(_names(regularisers), regularisers, strict=True))
+        self.parts = dict(zip(_names(parts), parts, strict=True))
         self._player = (player,)  # in a tuple, so that it is no submodule here
         self._last: dict[str, Turn] = {}
-        for name, regulariser in self.regularisers.items():
-            for key, value in regulariser.initial_memory(dict(player.named_parameters())).items():
+        for name, part in self.parts.items():
+            for key, value in part.initial_memory(dict(player.named_parameters())).items():
                 self.register_buffer(_buffer(name, key), value)
 
-    def __iter__(self) -> Iterator[tuple[str, Regulariser, dict[str, Tensor]]]:
-        for name, regulariser in self.regularisers.items():
-            yield name, regulariser, self._memory(name)
+    def __iter__(self) -> Iterator[tuple[str, Kind, dict[str, Tensor]]]:
+        for name, part in self.parts.items():
+            yield name, part, self.memory(name)
 
     def saw(self, name: str, turn: Turn) -> None:
         """Keep the turn until ``remember``; of several evaluations of a step the last counts."""
@@ -41,11 +48,12 @@ class Memories(nn.Module):
         """
         present = dict(self._player[0].named_parameters())
         for name, turn in self._last.items():
-            memory = self._memory(name)
-            self.regularisers[name].remember(replace(turn, parameters=present, memory=memory))
+            memory = self.memory(name)
+            self.parts[name].remember(replace(turn, parameters=present, memory=memory))
         self._last.clear()
 
-    def _memory(self, name: str) -> dict[str, Tensor]:
+    def memory(self, name: str) -> dict[str, Tensor]:
+        """The buffers of one part by their keys."""
         start = _buffer(name, "")
         return {
             key.removeprefix(start).replace("|", "."): value
@@ -59,11 +67,8 @@ def _buffer(name: str, key: str) -> str:
     return f"{name}:{key}".replace(".", "|")
 
 
-def _names(regularisers: Sequence[Regulariser]) -> list[str]:
-    found: list[str] = []
-    for regulariser in regularisers:
-        name = str(type(regulariser).model_fields["kind"].default)
-        if isinstance(regulariser, GradientPenalty):
-            name = f"{name}_{regulariser.place}"
-        found.append(name if name not in found else f"{name}_{len(found)}")
-    return found
+def _names(parts: Sequence[Remembering]) -> list[str]:
+    names: list[str] = []
+    for part in parts:
+        names.append(part.name if part.name not in names else f"{part.name}_{len(names)}")
+    return names

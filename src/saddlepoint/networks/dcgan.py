@@ -7,15 +7,104 @@ cropping or output padding.
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Literal
 
-from saddlepoint.networks.description import Dcgan
-from saddlepoint.networks.layers import MinibatchStd, VirtualBatchNorm
-from saddlepoint.networks.precision import widened
+from pydantic import Field
+from typing_extensions import override
+
+from saddlepoint.networks.fields import MINIBATCH, NORM, Minibatch, Norm
+from saddlepoint.networks.network import Backbone, Network, Site, refuse_minibatch
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Size = tuple[int, int]
 LONGEST_SHORT_SIDE = 5  # halving stops when the shorter side is at most this,
 LEAST_HALVINGS = 2  # but 8×8 images get a critic of two layers too
+
+
+class Dcgan(Network):
+    """Strided convolutions without pooling (Radford et al. 2016), for images of any size ≥ 8.
+
+    A side is halved (odd sides: rounded up) at least twice and until the shorter one is at most
+    5; the generator walks the same sizes backwards. Generators use ReLU, backbones LeakyReLU with
+    slope 0.2.
+    """
+
+    takes = frozenset({"images"})
+    least_side = 8
+
+    kind: Literal["dcgan"] = "dcgan"
+    width: int = Field(
+        64, gt=0, description="Channels next to the image; doubled at each halving, at most ×8."
+    )
+    norm: Norm = Field("batch", description=NORM)
+    minibatch: Minibatch = Field("none", description=MINIBATCH)
+
+    @override
+    def generator(self, site: Site) -> nn.Module:
+        from torch import nn
+
+        from saddlepoint.networks.shells import MapGenerator, finished
+
+        refuse_minibatch(self.minibatch, site)
+        colours, height, width = site.shape
+        path = sizes(height, width)
+        levels = len(path) - 1
+        bare = self.norm == "none"  # a norm takes a bias away again
+        inner, arriving = path[-1], channels_at(self.width, levels - 1)
+        project = nn.Linear(site.inputs, arriving * inner[0] * inner[1], bias=bare)
+        layers: list[nn.Module] = [*self._norm(arriving), nn.ReLU(inplace=True)]
+        for level in range(levels - 1, -1, -1):
+            last = level == 0
+            leaving = colours if last else channels_at(self.width, level - 1)
+            layers.append(
+                nn.ConvTranspose2d(arriving, leaving, kernel(path[level]), 2, 1, bias=last or bare)
+            )
+            if not last:
+                layers += [*self._norm(leaving), nn.ReLU(inplace=True)]
+            arriving = leaving
+        network = MapGenerator(project, inner, finished(layers, site.output))
+        return network.apply(initialise)
+
+    @override
+    def backbone(self, site: Site) -> Backbone:
+        from torch import nn
+
+        from saddlepoint.networks.minibatch import MinibatchDiscrimination, MinibatchStd
+        from saddlepoint.networks.shells import FlattenRows
+
+        arriving, height, width = site.shape
+        path = sizes(height, width)
+        layers: list[nn.Module] = []
+        for level, size in enumerate(path[:-1]):
+            leaving = channels_at(self.width, level)
+            norm = self._norm(leaving) if level > 0 else []
+            if self.minibatch == "std" and level == len(path) - 2:
+                layers.append(MinibatchStd())
+                arriving += 1
+            layers.append(nn.Conv2d(arriving, leaving, kernel(size), 2, 1, bias=not norm))
+            layers += [*norm, nn.LeakyReLU(0.2, inplace=True)]
+            arriving = leaving
+        layers.append(FlattenRows())
+        network = nn.Sequential(*layers).apply(initialise)
+        features = arriving * path[-1][0] * path[-1][1]
+        told = MinibatchDiscrimination(features) if self.minibatch == "discrimination" else None
+        return Backbone(network, features, told, initialise)
+
+    @override
+    def narrower(self) -> dict[str, str]:
+        return {"width": str(self.width // 2)} if self.width > 1 else {}
+
+    def _norm(self, channels: int) -> list[nn.Module]:
+        from torch import nn
+
+        from saddlepoint.networks.virtual_batch_norm import VirtualBatchNorm
+
+        if self.norm == "none":
+            return []
+        virtual = self.norm == "virtual"
+        return [VirtualBatchNorm(channels) if virtual else nn.BatchNorm2d(channels)]
 
 
 def sizes(height: int, width: int) -> list[Size]:
@@ -40,6 +129,10 @@ def channels_at(width: int, level: int) -> int:
 
 def initialise(module: nn.Module) -> None:
     """Weights from N(0, 0.02), the scales of norms from N(1, 0.02), biases zero."""
+    from torch import nn
+
+    from saddlepoint.networks.virtual_batch_norm import VirtualBatchNorm
+
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d | VirtualBatchNorm):
@@ -48,75 +141,3 @@ def initialise(module: nn.Module) -> None:
         return
     if module.bias is not None:
         nn.init.zeros_(module.bias)
-
-
-class DcganGenerator(nn.Module):
-    """(batch, inputs) to (batch, channels, height, width)."""
-
-    def __init__(
-        self, description: Dcgan, inputs: int, shape: tuple[int, int, int], output: str
-    ) -> None:
-        super().__init__()
-        colours, height, width = shape
-        path = sizes(height, width)
-        levels = len(path) - 1
-        bare = description.norm == "none"  # a norm takes a bias away again
-        self.inner = path[-1]
-        self.start = channels_at(description.width, levels - 1)
-        # The projection is a matrix product whose output is laid out as (row, column, channel),
-        # so that viewing it as a channels-last map costs nothing.
-        self.project = nn.Linear(inputs, self.start * self.inner[0] * self.inner[1], bias=bare)
-        layers: list[nn.Module] = [*_norm(description, self.start), nn.ReLU(inplace=True)]
-        arriving = self.start
-        for level in range(levels - 1, -1, -1):
-            last = level == 0
-            leaving = colours if last else channels_at(description.width, level - 1)
-            layers.append(
-                nn.ConvTranspose2d(arriving, leaving, kernel(path[level]), 2, 1, bias=last or bare)
-            )
-            if not last:
-                layers += [*_norm(description, leaving), nn.ReLU(inplace=True)]
-            arriving = leaving
-        if output == "tanh":
-            layers.append(nn.Tanh())
-        self.layers = nn.Sequential(*layers)
-        self.apply(initialise)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Map latents to images, at least in float32."""
-        h, w = self.inner
-        maps = self.project(z).view(-1, h, w, self.start).permute(0, 3, 1, 2)
-        return widened(self.layers(maps))
-
-
-class _FlattenRows(nn.Module):
-    """(batch, channels, h, w) to (batch, h·w·channels): free when the maps are channels-last."""
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return maps.permute(0, 2, 3, 1).flatten(1)
-
-
-def backbone(description: Dcgan, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
-    """(batch, channels, height, width) to (batch, features)."""
-    arriving, height, width = shape
-    path = sizes(height, width)
-    layers: list[nn.Module] = []
-    for level, size in enumerate(path[:-1]):
-        leaving = channels_at(description.width, level)
-        norm = _norm(description, leaving) if level > 0 else []
-        if description.minibatch == "std" and level == len(path) - 2:
-            layers.append(MinibatchStd())
-            arriving += 1
-        layers.append(nn.Conv2d(arriving, leaving, kernel(size), 2, 1, bias=not norm))
-        layers += [*norm, nn.LeakyReLU(0.2, inplace=True)]
-        arriving = leaving
-    layers.append(_FlattenRows())
-    network = nn.Sequential(*layers).apply(initialise)
-    return network, arriving * path[-1][0] * path[-1][1]
-
-
-def _norm(description: Dcgan, channels: int) -> list[nn.Module]:
-    if description.norm == "none":
-        return []
-    virtual = description.norm == "virtual"
-    return [VirtualBatchNorm(channels) if virtual else nn.BatchNorm2d(channels)]

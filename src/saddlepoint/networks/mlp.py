@@ -1,134 +1,170 @@
-"""Fully connected networks for vectors and small images."""
+"""Fully connected networks for vectors and small images (torch-free on import)."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from torch import Tensor, nn
+from pydantic import Field
+from typing_extensions import override
 
 from saddlepoint.errors import BadInput
-from saddlepoint.networks.description import Mlp
-from saddlepoint.networks.layers import Maxout, MinibatchStd, VirtualBatchNorm
-from saddlepoint.networks.members import MemberLinear, linear
-from saddlepoint.networks.precision import widened
-from saddlepoint.networks.waves import RandomWaves
+from saddlepoint.networks.fields import MINIBATCH, NORM, Activation, Minibatch, Norm
+from saddlepoint.networks.network import Backbone, Network, Site, refuse_minibatch
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "softplus": nn.Softplus}
+if TYPE_CHECKING:
+    from torch import nn
 
 
-def activation(description: Mlp) -> nn.Module:
-    """The description's activation; LeakyReLU has the slope 0.2 of the GAN papers."""
-    # In place: a linear layer's output is needed nowhere else, and new memory costs time.
-    if description.activation == "relu":
-        return nn.ReLU(inplace=True)
-    if description.activation == "leaky_relu":
-        return nn.LeakyReLU(0.2, inplace=True)
-    if description.activation == "maxout":
-        return Maxout(description.pieces)
-    return ACTIVATIONS[description.activation]()
+class Mlp(Network):
+    """Fully connected layers; takes vectors and images (flattened) of any shape."""
 
+    takes = frozenset({"vectors", "images"})
+    stacks_members = True
 
-class MlpGenerator(nn.Module):
-    """(batch, inputs) to (batch, *shape); with members, both have a leading axis."""
+    kind: Literal["mlp"] = "mlp"
+    hidden: tuple[Annotated[int, Field(gt=0)], ...] = Field(
+        (256, 256), description="Units of each hidden layer."
+    )
+    activation: Activation = "relu"
+    pieces: int = Field(
+        5, ge=2, description="Linear maps of which a maxout unit takes the largest."
+    )
+    dropout_input: float = Field(
+        0.0, ge=0, lt=1, description="Share of the inputs that a backbone drops in training."
+    )
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of each hidden layer that a backbone drops in training."
+    )
+    initial_range: float | None = Field(
+        None, gt=0, description="Weights start in U(−r, r), biases at 0; by default PyTorch's way."
+    )
+    norm: Norm = Field("none", description=NORM)
+    minibatch: Minibatch = Field("none", description=MINIBATCH)
+    waves: int = Field(
+        0,
+        ge=0,
+        description="Random waves that a backbone sees beside its inputs, for fine structure "
+        "(Tancik et al. 2020).",
+    )
+    wave_frequency: float = Field(
+        1.0, gt=0, description="Their typical frequency, in cycles per unit of the inputs."
+    )
+    wave_amplitude: float = Field(1.0, gt=0, description="Their size; small: they matter late.")
 
-    def __init__(
-        self,
-        description: Mlp,
-        inputs: int,
-        shape: tuple[int, ...],
-        output: str,
-        members: int | None = None,
-    ) -> None:
-        super().__init__()
-        self.shape = shape
-        layers, last = _hidden(description, inputs, members)
-        layers.append(linear(last, math.prod(shape), members))
-        if output == "tanh":
-            layers.append(nn.Tanh())
-        self.layers = nn.Sequential(*layers)
-        initialise(self, description)
+    @override
+    def generator(self, site: Site) -> nn.Module:
+        from saddlepoint.networks.members import linear
+        from saddlepoint.networks.shells import FlatGenerator, finished
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Map latents to examples, at least in float32."""
-        return widened(self.layers(z)).unflatten(-1, self.shape)
+        refuse_minibatch(self.minibatch, site)
+        layers, last = self._hidden(site.inputs, site.members)
+        layers.append(linear(last, math.prod(site.shape), site.members))
+        network = FlatGenerator(finished(layers, site.output), site.shape)
+        self._initialise(network)
+        return network
 
+    @override
+    def backbone(self, site: Site) -> Backbone:
+        """Flattened in channel, row, column order."""
+        from torch import nn
 
-def backbone(
-    description: Mlp, shape: tuple[int, ...], members: int | None = None
-) -> tuple[nn.Module, int]:
-    """(batch, *shape) to (batch, features): flattened in channel, row, column order."""
-    if members is not None and (description.dropout or description.dropout_input):
-        raise BadInput(
-            "dropout draws for all seeds together, so that a seed would not be the run that it is "
-            "alone: leave --seeds at 1, or set the dropout to 0."
-        )
-    layers: list[nn.Module] = [nn.Flatten(start_dim=-len(shape))]
-    if description.dropout_input:
-        layers.append(nn.Dropout(description.dropout_input))
-    inputs = math.prod(shape)
-    if description.waves:
-        frequency, size = description.wave_frequency, description.wave_amplitude
-        waves = RandomWaves(inputs, description.waves, frequency, size, members)
-        layers.append(waves)
-        inputs = waves.outputs
-    hidden, features = _hidden(description, inputs, members, of_backbone=True)
-    network = nn.Sequential(*layers, *hidden)
-    initialise(network, description)
-    return network, features
+        from saddlepoint.networks.minibatch import MinibatchDiscrimination
+        from saddlepoint.networks.waves import RandomWaves
 
+        if site.members is not None and (self.dropout or self.dropout_input):
+            raise BadInput(
+                "dropout draws for all seeds together, so that a seed would not be the run that "
+                "it is alone: leave --seeds at 1, or set the dropout to 0."
+            )
+        layers: list[nn.Module] = [nn.Flatten(start_dim=-len(site.shape))]
+        if self.dropout_input:
+            layers.append(nn.Dropout(self.dropout_input))
+        inputs = math.prod(site.shape)
+        if self.waves:
+            waves = RandomWaves(
+                inputs, self.waves, self.wave_frequency, self.wave_amplitude, site.members
+            )
+            layers.append(waves)
+            inputs = waves.outputs
+        hidden, features = self._hidden(inputs, site.members, of_backbone=True)
+        network = nn.Sequential(*layers, *hidden)
+        self._initialise(network)
+        told = None
+        if self.minibatch == "discrimination":
+            told = MinibatchDiscrimination(features, members=site.members)
+        return Backbone(network, features, told)
 
-def initialise(network: nn.Module, description: Mlp) -> None:
-    """Start the weights in U(−r, r) and the biases at 0, if the description says so."""
-    if description.initial_range is None:
-        return
-    for layer in network.modules():
-        if isinstance(layer, nn.Linear | MemberLinear):
-            nn.init.uniform_(layer.weight, -description.initial_range, description.initial_range)
-            nn.init.zeros_(layer.bias)
+    @override
+    def narrower(self) -> dict[str, str]:
+        if not self.hidden or min(self.hidden) < 2:
+            return {}
+        return {"hidden": " ".join(str(each // 2) for each in self.hidden)}
 
+    def _initialise(self, network: nn.Module) -> None:
+        """Start the weights in U(−r, r) and the biases at 0, if that is asked."""
+        from torch import nn
 
-def _hidden(
-    description: Mlp, inputs: int, members: int | None, of_backbone: bool = False
-) -> tuple[list[nn.Module], int]:
-    """The hidden layers and the number of features that they end with.
+        from saddlepoint.networks.members import MemberLinear
 
-    Dropout and minibatch statistics belong to backbones, whose first layer is not normalised.
-    """
-    first = 1 if of_backbone else 0
-    if description.norm != "none" and len(description.hidden) <= first:
-        raise BadInput(
-            f"norm '{description.norm}' finds nothing to normalise: a critic's first layer is left "
-            "alone, so it needs two hidden layers or more, and a generator one; add layers, or set "
-            "this network's norm to none."
-        )
-    with_std = of_backbone and description.minibatch == "std"
-    layers: list[nn.Module] = []
-    pieces = description.pieces if description.activation == "maxout" else 1
-    for level, units in enumerate(description.hidden):
-        if with_std and level == len(description.hidden) - 1:
+        if self.initial_range is None:
+            return
+        for layer in network.modules():
+            if isinstance(layer, nn.Linear | MemberLinear):
+                nn.init.uniform_(layer.weight, -self.initial_range, self.initial_range)
+                nn.init.zeros_(layer.bias)
+
+    def _hidden(
+        self, inputs: int, members: int | None, of_backbone: bool = False
+    ) -> tuple[list[nn.Module], int]:
+        """The hidden layers and the number of features that they end with.
+
+        Dropout and minibatch statistics belong to backbones, whose first layer is not normalised.
+        """
+        from torch import nn
+
+        from saddlepoint.networks.activations import activation
+        from saddlepoint.networks.members import linear
+        from saddlepoint.networks.minibatch import MinibatchStd
+
+        first = 1 if of_backbone else 0
+        if self.norm != "none" and len(self.hidden) <= first:
+            raise BadInput(
+                f"norm '{self.norm}' finds nothing to normalise: a critic's first layer is left "
+                "alone, so it needs two hidden layers or more, and a generator one; add layers, "
+                "or set this network's norm to none."
+            )
+        with_std = of_backbone and self.minibatch == "std"
+        layers: list[nn.Module] = []
+        pieces = self.pieces if self.activation == "maxout" else 1
+        for level, units in enumerate(self.hidden):
+            if with_std and level == len(self.hidden) - 1:
+                layers.append(MinibatchStd(members=members))
+                inputs += 1
+            layers.append(linear(inputs, units * pieces, members))
+            if level >= first:
+                layers += self._norm(units * pieces, members)
+            layers.append(activation(self.activation, self.pieces))
+            if of_backbone and self.dropout:
+                layers.append(nn.Dropout(self.dropout))
+            inputs = units
+        if with_std and not self.hidden:  # what the score is computed from
             layers.append(MinibatchStd(members=members))
             inputs += 1
-        layers.append(linear(inputs, units * pieces, members))
-        if level >= first:
-            layers += _norm(description, units * pieces, members)
-        layers.append(activation(description))
-        if of_backbone and description.dropout:
-            layers.append(nn.Dropout(description.dropout))
-        inputs = units
-    if with_std and not description.hidden:  # what the score is computed from
-        layers.append(MinibatchStd(members=members))
-        inputs += 1
-    return layers, inputs
+        return layers, inputs
 
+    def _norm(self, units: int, members: int | None) -> list[nn.Module]:
+        from torch import nn
 
-def _norm(description: Mlp, units: int, members: int | None) -> list[nn.Module]:
-    if description.norm == "none":
-        return []
-    if description.norm == "virtual":
-        return [VirtualBatchNorm(units, members)]
-    if members is not None:
-        raise BadInput(
-            "batch norm in a fully connected network serves one seed only: leave --seeds at 1, or "
-            "set its norm to virtual or none."
-        )
-    return [nn.BatchNorm1d(units)]
+        from saddlepoint.networks.virtual_batch_norm import VirtualBatchNorm
+
+        if self.norm == "none":
+            return []
+        if self.norm == "virtual":
+            return [VirtualBatchNorm(units, members)]
+        if members is not None:
+            raise BadInput(
+                "batch norm in a fully connected network serves one seed only: leave --seeds at "
+                "1, or set its norm to virtual or none."
+            )
+        return [nn.BatchNorm1d(units)]

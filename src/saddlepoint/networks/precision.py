@@ -9,3 +9,8 @@ from torch import Tensor
 def widened(values: Tensor) -> Tensor:
     """Half-precision values as float32; float32 and float64 as they are."""
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
+
+
+def fine(values: Tensor) -> Tensor:
+    """``values`` in float32, or as they are if finer."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))

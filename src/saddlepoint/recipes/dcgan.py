@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from saddlepoint.learners.description import Adversarial
-from saddlepoint.networks.description import Dcgan
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.optimisers import Adam
 from saddlepoint.recipes.registry import Common, assemble, recipe
 from saddlepoint.run.description import Run

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from saddlepoint.learners.description import Adversarial
-from saddlepoint.networks.description import Mlp
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.learners.adversarial.priors import Uniform
+from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Sgd
 from saddlepoint.recipes.registry import Common, assemble, recipe
 from saddlepoint.run.description import Run
@@ -32,7 +33,7 @@ def gan_2014(data: Any = "digits", **common: Unpack[Common]) -> Run:
     )
     learner = Adversarial(
         latent=100,
-        prior="uniform",
+        prior=Uniform(),
         objective="non_saturating",
         generator=Mlp(hidden=(1200, 1200), initial_range=0.05),
         critic=Mlp(

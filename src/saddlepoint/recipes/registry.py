@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from saddlepoint.data.describing import describe_data
 from saddlepoint.description import explain
 from saddlepoint.errors import BadInput, did_you_mean
-from saddlepoint.learners.description import Adversarial, Variational
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.learners.variational.description import Variational
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
 

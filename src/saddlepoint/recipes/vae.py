@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal, Unpack
 
-from saddlepoint.learners.description import Variational
-from saddlepoint.networks.description import Dcgan, Mlp
+from saddlepoint.learners.variational.description import Variational
+from saddlepoint.networks.dcgan import Dcgan
+from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam
 from saddlepoint.recipes.registry import Common, assemble, recipe
 from saddlepoint.run.description import Run

@@ -6,8 +6,8 @@ from typing import Any, Unpack
 
 from saddlepoint.games.constraints import WeightClipping
 from saddlepoint.games.regularisers import wgan_gp as gradient_penalty
-from saddlepoint.learners.description import Adversarial
-from saddlepoint.networks.description import Mlp
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam, RmsProp
 from saddlepoint.recipes.registry import Common, assemble, recipe
 from saddlepoint.run.description import Run

@@ -11,7 +11,8 @@ from pydantic import Field
 from saddlepoint.data.description import AnySource, Digits
 from saddlepoint.description import Description, validated
 from saddlepoint.errors import BadInput
-from saddlepoint.learners.description import Adversarial, AnyFamily
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.learners.kinds import AnyFamily
 from saddlepoint.run.training import Training
 
 FORMAT = 1

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor
 
-from saddlepoint.learners.interface import Learner
+from saddlepoint.learners.learner import Learner
 
 
 class Average:
@@ -20,9 +20,10 @@ class Average:
     def __init__(self, learner: Learner, decay: float) -> None:
         self.decay = decay
         shared = {
-            id(player): player
+            id(module): module
             for name, player in learner.players.items()
             if name not in learner.averaged
+            for module in player.modules()
         }
         self.learner: Learner = copy.deepcopy(learner, memo=shared)
         self._averaged: list[Tensor] = []

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from saddlepoint import pictures
 from saddlepoint.data.bounds import check_memory
 from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.members import MemberLoader
 from saddlepoint.errors import BadInput, Interrupted, RunStopped, command_line
-from saddlepoint.learners.build import build_learner
-from saddlepoint.learners.interface import Learner
+from saddlepoint.learners.learner import Learner
 from saddlepoint.randomness import derive
 from saddlepoint.run.description import Run, seeds_of
 from saddlepoint.run.training import Best
-from saddlepoint.training import checkpoint, notices
+from saddlepoint.training import checkpoint, notices, state
 from saddlepoint.training.averaging import Average
 from saddlepoint.training.device import Policy
 from saddlepoint.training.pace import Laps, Pace
 from saddlepoint.training.progress import Display, Forecast
 from saddlepoint.training.record import Record
-from saddlepoint.training.restoring import flatten_optimiser, restore_optimiser
 from saddlepoint.training.signals import Signals, signal_name
 from saddlepoint.training.step import Batches, Stepper
 from saddlepoint.training.validation import Validator
@@ -64,7 +59,7 @@ class Job:
 
     def __post_init__(self) -> None:
         seeds, size = seeds_of(self.run), self.batch_size
-        learner = build_learner(self.run.learner, self.data.info, batch_size=size, seed=seeds)
+        learner = self.run.learner.learner(self.data.info, batch_size=size, seed=seeds)
         device = self.policy.device
         if device.type == "cpu":
             self._check_memory(learner)
@@ -76,7 +71,7 @@ class Job:
             loader = self.data.loader("train", size, seed=seeds, device=device)
         self.learner = learner
         self.stepper = Stepper(
-            learner, self.policy, Batches(loader), seeds, self.run.training.dynamics
+            learner, self.policy, Batches(loader, size), seeds, self.run.training.dynamics
         )
         self.average = Average(learner, self.run.training.averaging)
         wanted = self.run.training.validation
@@ -135,7 +130,9 @@ class Job:
         self.pace.start(self.done, self._examples)
         judged = False
         while self.done < target:
-            self.stepper.step(self.done, min(self.done / self.horizon, 1.0))
+            progress = min(self.done / self.horizon, 1.0)
+            self._enter_stages(progress)
+            self.stepper.step(self.done, progress)
             self.done += 1
             self.average.update(self.done)
             self.pace.step(self.done, self._examples)
@@ -156,10 +153,17 @@ class Job:
                 self._stopped_early(record, display)
                 return
 
+    def _enter_stages(self, progress: float) -> None:
+        """Tell the learner, and its average, of each stage that begins."""
+        for stage in self.stepper.stages.due(progress):
+            self.learner.enter(stage)
+            self.average.learner.enter(stage)
+            self.stepper.stages.entered = stage
+
     @property
     def _examples(self) -> int:
         """Training examples that were used, those of all members together."""
-        return self.stepper.batches.cursor * self.batch_size * self.run.seeds
+        return self.stepper.batches.examples * self.run.seeds
 
     def _forecast(self, target: int) -> Forecast:
         settings = self.run.training
@@ -329,7 +333,7 @@ class Job:
         self._stop_if_not_finite(record)
         with self.pace.pause(CHECKPOINT):
             self.average.settle(derive(self.run.seed, "recalibration"))
-            tensors, facts = self._state()
+            tensors, facts = state.of(self)
             checkpoint.save(self.folder, self.done, tensors, facts)
         record.event(self.done, "checkpoint")
         best = self.best
@@ -339,67 +343,13 @@ class Job:
                 record.event(self.done, "best", f"{best.scalar} = {value:.6g}")
         checkpoint.prune(self.folder, self.run.training.keep)
 
-    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        tensors: dict[str, Tensor] = {}
-        groups = {}
-        parts: dict[str, Mapping[str, Tensor]] = {
-            "learner": self.learner.state_dict(),
-            "average": self.average.state_dict(),
-        }
-        for name, optimiser in self.stepper.optimisers.items():
-            parts[f"optimiser/{name}"], groups[name] = flatten_optimiser(optimiser)
-        parts["meters"], counts = self.stepper.meters.state()
-        parts["dynamics"] = self.stepper.memory
-        for part, values in parts.items():
-            tensors |= {f"{part}/{key}": value for key, value in values.items()}
-        facts = {
-            "cursor": self.stepper.batches.cursor,
-            "horizon": self.horizon,
-            "seconds": self.seconds,
-            "scalars": self.scalars,
-            "meter_counts": counts,
-            "optimiser_groups": groups,
-            "data": self.data.info.fingerprint,
-            "validation": None if self.validator is None else self.validator.state(),
-        }
-        return tensors, facts
-
-    def restore(self, state: checkpoint.Checkpoint) -> None:
+    def restore(self, saved: checkpoint.Checkpoint) -> None:
         """Take back what ``save`` wrote.
 
         Raises:
             BadInput: The checkpoint belongs to another description.
         """
-
-        def part(name: str) -> dict[str, Tensor]:
-            start = f"{name}/"
-            return {
-                key.removeprefix(start): value
-                for key, value in state.tensors.items()
-                if key.startswith(start)
-            }
-
-        facts = state.facts
-        device = self.policy.device
-        try:
-            self.learner.load_state_dict(part("learner"))
-            self.average.load_state_dict(part("average"))
-            for name, optimiser in self.stepper.optimisers.items():
-                restore_optimiser(
-                    optimiser, part(f"optimiser/{name}"), facts["optimiser_groups"][name]
-                )
-        except (RuntimeError, KeyError, ValueError) as error:
-            raise BadInput(checkpoint.foreign(self.folder, state.step, error)) from error
-        sums = {name: value.to(device) for name, value in part("meters").items()}
-        self.stepper.meters.restore(sums, facts["meter_counts"])
-        self.stepper.memory.update({k: v.to(device) for k, v in part("dynamics").items()})
-        self.stepper.batches.cursor = facts["cursor"]
-        self.horizon = facts["horizon"]
-        self.seconds = facts["seconds"]
-        self.scalars = facts["scalars"]
-        if self.validator is not None and facts.get("validation") is not None:
-            self.validator.restore(facts["validation"])
-        self.done = state.step
+        state.restore(self, saved)
 
     def close(self) -> None:
         """Stop the loader's threads."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -11,7 +12,9 @@ from torch import Tensor
 from saddlepoint.data.batch import Batch
 from saddlepoint.errors import BadInput
 from saddlepoint.games.dynamics import Dynamics
-from saddlepoint.learners.interface import Losses, Phase
+from saddlepoint.games.moment import Moment
+from saddlepoint.learners.learner import Phase
+from saddlepoint.learners.losses import Losses
 from saddlepoint.randomness import Streams
 
 
@@ -20,16 +23,18 @@ class Engine(Protocol):
 
     optimisers: dict[str, torch.optim.Optimizer]
 
-    def draw(self, phase: Phase, repeat: int, number: int) -> tuple[Batch | None, Streams]:
-        """The batch and the random streams of one update."""
+    def draw(
+        self, phase: Phase, repeat: int, number: int, progress: float
+    ) -> tuple[Batch | None, Streams, Moment]:
+        """The batch, the random streams and the moment of one update."""
 
     def evaluate(
         self,
         phase: Phase,
         batch: Batch | None,
         streams: Streams,
+        moment: Moment,
         at: Mapping[str, Tensor] | None = None,
-        whole_graph: bool = False,
     ) -> Losses:
         """The phase's losses, at other parameters than the present ones if ``at`` has any."""
 
@@ -61,10 +66,12 @@ class LearnerGame:
     them. A turn's update is one step of its players' own optimisers.
     """
 
-    def __init__(self, stepper: Engine, phases: Sequence[Phase], number: int) -> None:
-        self._stepper, self._number = stepper, number
+    def __init__(
+        self, stepper: Engine, phases: Sequence[Phase], number: int, progress: float
+    ) -> None:
+        self._stepper, self._number, self._progress = stepper, number, progress
         self._phases = {phase.name: phase for phase in phases}
-        self._drawn: dict[str, tuple[Batch | None, Streams]] = {}
+        self._drawn: dict[str, tuple[Batch | None, Streams, Moment]] = {}
         self._losses: dict[str, Losses] = {}
 
     @property
@@ -82,8 +89,10 @@ class LearnerGame:
         """The gradient of the phase's loss; see ``Game.gradients``."""
         phase = self._phases[turn]
         if turn not in self._drawn:
-            self._drawn[turn] = self._stepper.draw(phase, 0, self._number)
-        losses = self._stepper.evaluate(phase, *self._drawn[turn], at=at, whole_graph=create_graph)
+            self._drawn[turn] = self._stepper.draw(phase, 0, self._number, self._progress)
+        batch, streams, moment = self._drawn[turn]
+        moment = replace(moment, whole_graph=create_graph)
+        losses = self._stepper.evaluate(phase, batch, streams, moment, at=at)
         self._losses[turn] = losses
         own = self.parameters(turn)
         wanted = [(at or {}).get(name, value) for name, value in own.items()]

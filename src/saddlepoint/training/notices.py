@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from saddlepoint.data.description import DataInfo, DataSource, Folder, StackedFashionMnist
 from saddlepoint.data.splitting import LEAST_COMPARED
-from saddlepoint.networks.description import Dcgan, Mlp
+from saddlepoint.networks.network import Network
 from saddlepoint.run.description import Run
 from saddlepoint.training.progress import duration
 
@@ -107,12 +107,9 @@ def _cheaper(run: Run, info: DataInfo, batch_size: int) -> Iterator[str]:
     narrower = []
     for name in type(run.learner).model_fields:
         network = getattr(run.learner, name)
-        dotted = f"--learner.{name.replace('_', '-')}"
-        if isinstance(network, Dcgan) and network.width > 1:
-            narrower.append(f"{dotted}.width {network.width // 2}")
-        elif isinstance(network, Mlp) and network.hidden and min(network.hidden) > 1:
-            units = " ".join(str(each // 2) for each in network.hidden)
-            narrower.append(f"{dotted}.hidden {units}")
+        if isinstance(network, Network):
+            dotted = f"--learner.{name.replace('_', '-')}"
+            narrower += [f"{dotted}.{field} {words}" for field, words in network.narrower().items()]
     if narrower:
         yield f"narrower networks ({' '.join(narrower)})"
     if batch_size >= 2 * SMALL_BATCH:

@@ -13,12 +13,15 @@ from torch.nn.utils import get_total_norm
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Loader
 from saddlepoint.games.dynamics import Alternating, Dynamics
-from saddlepoint.learners.interface import Learner, Losses, Phase
+from saddlepoint.games.moment import Moment
+from saddlepoint.learners.learner import Learner, Phase
+from saddlepoint.learners.losses import Losses
 from saddlepoint.optimisers import Optimiser
 from saddlepoint.randomness import Streams
 from saddlepoint.training.device import Policy
 from saddlepoint.training.learner_game import LearnerGame, check_dynamics
 from saddlepoint.training.meters import Meters, Trouble
+from saddlepoint.training.stages import Stages
 
 
 @dataclass
@@ -26,7 +29,13 @@ class Batches:
     """The endless stream of training batches and how far it has been read."""
 
     loader: Loader
+    size: int
     cursor: int = 0
+
+    @property
+    def examples(self) -> int:
+        """Examples that were read (of one member)."""
+        return self.cursor * self.size
 
     def next(self) -> Batch:
         """The next batch."""
@@ -49,7 +58,8 @@ class Stepper:
         self.learner, self.policy, self.batches, self.seed = learner, policy, batches, seed
         self.dynamics: Dynamics = dynamics or Alternating()
         self.memory: dict[str, Tensor] = {}  # of the dynamics; part of the checkpoint
-        check_dynamics(self.dynamics, learner.phases(0.0))
+        check_dynamics(self.dynamics, learner.phases)
+        self.stages = Stages(learner.phases)
         self.members = isinstance(seed, tuple)
         self.descriptions: Mapping[str, Optimiser] = learner.optimisers
         names = {id(p): name for name, p in learner.named_parameters()}
@@ -70,39 +80,49 @@ class Stepper:
         for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
                 group.update(self.descriptions[name].settings(progress))
-        phases = [p for p in self.learner.phases(progress, number) if number % p.every == 0]
+        phases = [phase for phase in self.learner.phases if phase.plays(number, progress)]
         if not self.dynamics.alternates:
-            self.dynamics.step(LearnerGame(self, phases, number), self.memory, progress)
+            game = LearnerGame(self, phases, number, progress)
+            self.dynamics.step(game, self.memory, progress)
             return
         for phase in phases:
             for repeat in range(phase.repeats):
-                losses = self.evaluate(phase, *self.draw(phase, repeat, number))
+                losses = self.evaluate(phase, *self.draw(phase, repeat, number, progress))
                 movers = list(self.movers(phase).values())
                 for parameter in movers:
                     parameter.grad = None
                 losses.total().backward(inputs=movers)
                 self.move(phase, losses, number)
 
-    def draw(self, phase: Phase, repeat: int, number: int) -> tuple[Batch | None, Streams]:
-        """The batch and the random streams of one update."""
+    def draw(
+        self, phase: Phase, repeat: int, number: int, progress: float
+    ) -> tuple[Batch | None, Streams, Moment]:
+        """The batch, the random streams and the moment of one update."""
+        moment = Moment(
+            progress=progress,
+            stage_progress=self.stages.progress(progress),
+            number=number,
+            update=number // phase.every * phase.repeats + repeat,
+            examples=self.batches.examples,
+        )
         batch = self.batches.next() if phase.needs_data else None
         place = ("train", number, phase.name, repeat)
-        return batch, Streams(self.seed, *place, device=self.policy.device)
+        return batch, Streams(self.seed, *place, device=self.policy.device), moment
 
     def evaluate(
         self,
         phase: Phase,
         batch: Batch | None,
         streams: Streams,
+        moment: Moment,
         at: Mapping[str, Tensor] | None = None,
-        whole_graph: bool = False,
     ) -> Losses:
         """The phase's losses, at other parameters than the present ones if ``at`` has any."""
         self._seed_global(streams.seed_of("global"))
         with self.policy.autocast():
             if at is None:
-                return self.learner(phase, batch, streams, whole_graph)
-            return functional_call(self.learner, dict(at), (phase, batch, streams, whole_graph))
+                return self.learner(phase, batch, streams, moment)
+            return functional_call(self.learner, dict(at), (phase, batch, streams, moment))
 
     def movers(self, phase: Phase) -> dict[str, torch.nn.Parameter]:
         """The parameters that the phase updates, by their names in the learner."""

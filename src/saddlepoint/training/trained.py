@@ -12,8 +12,8 @@ from torch import Tensor
 
 from saddlepoint.data.description import DataInfo
 from saddlepoint.errors import BadInput
-from saddlepoint.learners.build import build_learner
-from saddlepoint.learners.interface import LATENT_BLOCK, Learner
+from saddlepoint.learners.latent import LATENT_BLOCK
+from saddlepoint.learners.learner import Learner
 from saddlepoint.run.description import Run, seeds_of
 from saddlepoint.training import checkpoint, folder
 from saddlepoint.training.averaging import load_averaged
@@ -83,16 +83,23 @@ class Trained:
     def _repr_html_(self) -> str:
         return html_table(self._title, self._rows())
 
-    def sample(
-        self, n: int, seed: int = 0, condition: Tensor | None = None, member: int = 0
-    ) -> Tensor:
+    def sample(self, n: int, seed: int = 0, label: Tensor | None = None, member: int = 0) -> Tensor:
         """Draw ``n`` samples, (n, *shape) float32 on the CPU.
+
+        Args:
+            n: How many.
+            seed: Seed of the latents.
+            label: Labels (n,) of the samples; only of a learner that was trained with labels.
+            member: Of a run with several seeds, which one draws.
+
+        Raises:
+            BadInput: Labels were given, and the learner knows none; or a number is out of range.
 
         Images lie in [−1, 1]. The first m of n samples are those of ``sample(m)``. Of a run with
         several seeds, ``member`` says which one draws.
         """
         self._check(n, seed, member)
-        return self._of(member, self.learner.sample(n, seed, condition))
+        return self._of(member, self.learner.sample(n, seed, label))
 
     def batches(
         self, n: int, seed: int = 0, *, member: int = 0, block: int | None = None
@@ -172,8 +179,7 @@ def load(
         which = f"best checkpoint: {best['scalar']} = {best['value']:.4g}"
     else:
         state, complaints = checkpoint.load_newest(where)
-    learner = build_learner(
-        stored.run.learner,
+    learner = stored.run.learner.learner(
         stored.data,
         batch_size=stored.resolved["batch_size"],
         seed=seeds_of(stored.run),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -13,19 +14,15 @@ from typing_extensions import override
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.description import DataInfo
 from saddlepoint.errors import BadInput
-from saddlepoint.learners.description import Variational
-from saddlepoint.learners.interface import (
-    RECALIBRATION_SAMPLES,
-    Learner,
-    Losses,
-    Phase,
-    Term,
-    evaluating,
-    latent_blocks,
-)
-from saddlepoint.networks.batch_norm import reestimate
-from saddlepoint.networks.build import build_backbone, build_generator
+from saddlepoint.games.moment import Moment
+from saddlepoint.learners.latent import LatentLearner
+from saddlepoint.learners.learner import Phase, evaluating
+from saddlepoint.learners.losses import Losses, Term
+from saddlepoint.learners.variational.description import Variational
+from saddlepoint.networks.mixing import mixing_layers
+from saddlepoint.networks.network import Site
 from saddlepoint.networks.precision import widened
+from saddlepoint.networks.virtual_batch_norm import needs_reference
 from saddlepoint.optimisers import Optimiser
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import value_at
@@ -56,16 +53,20 @@ class Autoencoder(nn.Module):
 
     def __init__(self, description: Variational, shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.encoder, features = build_backbone(description.encoder, shape)
-        self.posterior = nn.Linear(features, 2 * description.latent)
-        self.decoder = build_generator(description.decoder, description.latent, shape, "linear")
+        site = Site(shape, inputs=description.latent)
+        backbone = description.encoder.as_backbone(replace(site, place="learner.encoder"))
+        _refuse_what_critics_have("encoder", backbone.module, backbone.discrimination is not None)
+        self.encoder = backbone.module
+        self.posterior = nn.Linear(backbone.features, 2 * description.latent)
+        self.decoder = description.decoder.as_generator(replace(site, place="learner.decoder"))
+        _refuse_what_critics_have("decoder", self.decoder)
         # the Bernoulli likelihood has no such number to learn
         self.log_scale = nn.Parameter(
             torch.zeros(()), requires_grad=description.likelihood == "gaussian"
         )
 
 
-class VariationalLearner(Learner):
+class VariationalLearner(LatentLearner):
     """One phase: minimise reconstruction + β · KL, which for β = 1 is the negative ELBO.
 
     ELBO = E_q(z|x) log p(x|z) − KL(q(z|x) ‖ p(z)), in nats per example, with one sample of z by
@@ -86,20 +87,11 @@ class VariationalLearner(Learner):
                 "the Bernoulli likelihood needs images, and these data are vectors: use "
                 "likelihood 'gaussian'."
             )
-        for option, network in (("encoder", description.encoder), ("decoder", description.decoder)):
-            if network.norm == "virtual":
-                raise BadInput(
-                    "virtual batch norm normalises by a reference batch, which only adversarial "
-                    f"learners keep: set --learner.{option}.norm to batch or none."
-                )
-            if network.minibatch != "none":
-                raise BadInput(
-                    f"minibatch '{network.minibatch}' is for critics, and an autoencoder has none: "
-                    f"set --learner.{option}.minibatch none."
-                )
         if members is not None:
             raise BadInput("several seeds in one program are for adversarial learners so far.")
         self.autoencoder = Autoencoder(description, data.shape)
+        self.mixing = tuple(mixing_layers(self.autoencoder.modules()))
+        self.phases = (Phase("elbo", ("autoencoder",), self.elbo_loss),)
 
     @property
     @override
@@ -110,16 +102,6 @@ class VariationalLearner(Learner):
     @override
     def optimisers(self) -> Mapping[str, Optimiser]:
         return {"autoencoder": self.description.optimiser}
-
-    @override
-    def phases(self, progress: float, number: int = 0) -> Sequence[Phase]:
-        beta = value_at(self.description.beta, progress)
-
-        def loss(batch: Batch | None, streams: Streams) -> Losses:
-            assert batch is not None
-            return self._loss(batch, streams, beta)
-
-        return (Phase("elbo", ("autoencoder",), loss),)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance (batch, latent) of q(z|x), in float32."""
@@ -134,7 +116,10 @@ class VariationalLearner(Learner):
             return bernoulli_log_likelihood(output, (x + 1) / 2)
         return gaussian_log_likelihood(output, self.autoencoder.log_scale, x)
 
-    def _loss(self, batch: Batch, streams: Streams, beta: float) -> Losses:
+    def elbo_loss(self, batch: Batch | None, streams: Streams, moment: Moment) -> Losses:
+        """The two terms of the negative bound."""
+        assert batch is not None
+        beta = value_at(self.description.beta, moment.progress)
         mean, log_variance = self.posterior(batch.x)
         noise = streams.normal(tuple(mean.shape), "posterior")
         z = mean + noise * (log_variance / 2).exp()
@@ -146,25 +131,44 @@ class VariationalLearner(Learner):
             watched["noise_std"] = self.autoencoder.log_scale.detach().exp()
         return Losses({"reconstruction": reconstruction, "kl": kl}, watched)
 
+    @property
     @override
-    @torch.no_grad()
-    def sample(self, n: int, seed: int, condition: Tensor | None = None, first: int = 0) -> Tensor:
-        """The decoder's mean at latents from the prior, as is usual for pictures."""
-        decoder = self.autoencoder.decoder
-        with evaluating(decoder):
-            return torch.cat([self._mean(z)[:kept] for z, kept in self._blocks(n, seed, first)])
+    def columns(self) -> tuple[str, ...]:
+        return tuple(f"z{index}" for index in range(self.description.latent))
 
-    def _mean(self, z: Tensor) -> Tensor:
-        """The mean of p(x|z), on the scale of the data."""
-        output = self.autoencoder.decoder(z)
+    @property
+    @override
+    def decoder(self) -> nn.Module:
+        return self.autoencoder.decoder
+
+    @torch.no_grad()
+    def encode(self, x: Tensor) -> Tensor:
+        """The posterior means (n, latent) of the examples (n, *shape)."""
+        with evaluating(self.autoencoder):
+            return self.posterior(x)[0]
+
+    @override
+    def decode_block(self, z: Tensor, label: Tensor | None) -> Tensor:
+        """The mean of p(x|z), on the scale of the data, as is usual for pictures."""
+        decoder = self.autoencoder.decoder
+        output = decoder(z) if label is None else decoder(z, label)
         return 2 * output.sigmoid() - 1 if self.description.likelihood == "bernoulli" else output
 
-    @override
-    def recalibrate(self, seed: int) -> None:
-        blocks = self._blocks(RECALIBRATION_SAMPLES, seed)
-        reestimate(self.autoencoder.decoder, (z for z, _ in blocks))
 
-    def _blocks(self, n: int, seed: int, first: int = 0) -> list[tuple[Tensor, int]]:
-        device = next(self.autoencoder.parameters()).device
-        blocks = latent_blocks(n, self.description.latent, seed, first)
-        return [(z.to(device), kept) for z, kept in blocks]
+def _refuse_what_critics_have(option: str, network: nn.Module, discriminates: bool = False) -> None:
+    """Refuse layers that only a critic's batches give a meaning.
+
+    Raises:
+        BadInput: There is one.
+    """
+    if needs_reference(network):
+        raise BadInput(
+            "virtual batch norm normalises by a reference batch, which only adversarial "
+            f"learners keep: set --learner.{option}.norm to batch or none."
+        )
+    told = [name for name in mixing_layers(network.modules()) if name.startswith("minibatch")]
+    if told or discriminates:
+        raise BadInput(
+            f"{(told or ['minibatch discrimination'])[0]} is for critics, and an autoencoder has "
+            f"none: set --learner.{option}.minibatch none."
+        )

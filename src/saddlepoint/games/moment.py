@@ -1,0 +1,27 @@
+"""When a loss is asked for (torch-free)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The place of one update in its run, as far as a loss may depend on it.
+
+    Attributes:
+        progress: Share of the run's horizon that has passed, in [0, 1].
+        stage_progress: Share of the present stage that has passed; of one stage, ``progress``.
+        number: Steps before this one.
+        update: Updates of the same phase before this one; where it makes one a step, ``number``.
+        examples: Training examples (of one member) that were drawn before this update's batch.
+        whole_graph: Keep the dependence on the players that do not move, too: consensus
+            differentiates through it. Else a learner may cut it to save work.
+    """
+
+    progress: float = 0.0
+    stage_progress: float = 0.0
+    number: int = 0
+    update: int = 0
+    examples: int = 0
+    whole_graph: bool = False

@@ -1,0 +1,135 @@
+"""Costs: what the generator minimises (torch-free on import)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+from typing_extensions import override
+
+from saddlepoint.description import Part, one_of
+from saddlepoint.games.turn import Turn
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from saddlepoint.games.objectives import Objective
+
+
+class Cost(Part):
+    """The generator's cost; one at a time.
+
+    Attributes:
+        equation: The cost, as a reader would write it.
+        cures: The trouble it is a remedy for.
+        paper: Where it comes from.
+    """
+
+    equation: ClassVar[str]
+    cures: ClassVar[str]
+    paper: ClassVar[str]
+
+    @abstractmethod
+    def sees_real(self, objective: Objective) -> bool:
+        """Whether the generator's turn needs a batch of real examples."""
+
+    @abstractmethod
+    def values(self, turn: Turn) -> Tensor:
+        """The cost of each critic input ([members,] batch), or of the batch ([members,] 1)."""
+
+
+class GameCost(Cost):
+    """The generator's own cost in the game that is played."""
+
+    equation = "as the objective says"
+    cures = "nothing: the game itself"
+    paper = "Goodfellow et al., Generative Adversarial Nets, 2014"
+
+    kind: Literal["game"] = "game"
+
+    @override
+    def sees_real(self, objective: Objective) -> bool:
+        return objective.generator_sees_real
+
+    @override
+    def values(self, turn: Turn) -> Tensor:
+        assert turn.objective is not None
+        if turn.real is not None:
+            return turn.objective.generator(turn.real_score, turn.fake_score)
+        # A game whose generator ignores the real score gets the fake one in its place.
+        assert turn.critic is not None
+        assert turn.fake is not None
+        score = turn.critic(turn.fake)
+        return turn.objective.generator(score, score)
+
+
+class FeatureMatching(Cost):
+    """Squared distance between the batch means of the critic's features f, the reals detached."""
+
+    equation = "‖E f(x) − E f(G(z))‖²"
+    cures = "an overtrained critic"
+    paper = "Salimans et al., Improved Techniques for Training GANs, 2016, section 3.1"
+
+    kind: Literal["feature_matching"] = "feature_matching"
+
+    @override
+    def sees_real(self, objective: Objective) -> bool:
+        return True
+
+    @override
+    def values(self, turn: Turn) -> Tensor:
+        import torch
+
+        assert turn.judge is not None
+        assert turn.real is not None
+        assert turn.fake is not None
+        with torch.no_grad():
+            target = turn.judge(turn.real).features.mean(-2)
+        distance = (target - turn.judge(turn.fake).features.mean(-2)).square().sum(-1)
+        return distance.unsqueeze(-1)
+
+
+class Unrolled(Cost):
+    """The game's cost against the critic of some steps ahead.
+
+    The critic's steps are plain gradient steps on this turn's batch; the gradient passes through
+    them. The critic itself does not move.
+    """
+
+    equation = "g(G, D_K), where D_{k+1} = D_k − η ∇f(G, D_k)"
+    cures = "mode collapse, cycling"
+    paper = "Metz et al., Unrolled Generative Adversarial Networks, 2017"
+
+    kind: Literal["unrolled"] = "unrolled"
+    steps: int = Field(5, ge=1, description="Critic steps that the generator looks ahead through.")
+    rate: float = Field(1e-3, gt=0, description="Step size of these steps.")
+
+    @override
+    def sees_real(self, objective: Objective) -> bool:
+        return True
+
+    @override
+    def values(self, turn: Turn) -> Tensor:
+        import torch
+
+        judge, objective, real, fake = turn.judge, turn.objective, turn.real, turn.fake
+        assert judge is not None
+        assert objective is not None
+        assert real is not None
+        assert fake is not None
+        ahead = judge.parameters()
+        for _ in range(self.steps):
+            scores = judge(real, ahead).score, judge(fake, ahead).score
+            # mean over the batch, sum over members: as a critic's term is reduced
+            cost = objective.critic(*scores).mean(-1).sum()
+            gradients = torch.autograd.grad(cost, list(ahead.values()), create_graph=True)
+            ahead = {
+                name: value - self.rate * gradient
+                for (name, value), gradient in zip(ahead.items(), gradients, strict=True)
+            }
+        return objective.generator(judge(real, ahead).score, judge(fake, ahead).score)
+
+
+COSTS: list[type[Cost]] = [GameCost, FeatureMatching, Unrolled]
+AnyCost = Annotated[Cost, one_of(COSTS)]

@@ -1,0 +1,94 @@
+"""The description of a generator against a critic (torch-free on import)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+from typing_extensions import override
+
+from saddlepoint.data.description import DataInfo
+from saddlepoint.games.constraints import AnyConstraint
+from saddlepoint.games.description import ObjectiveName
+from saddlepoint.games.regularisers import AnyRegulariser
+from saddlepoint.learners.adversarial.auxiliaries import AnyAuxiliary
+from saddlepoint.learners.adversarial.costs import AnyCost, GameCost
+from saddlepoint.learners.adversarial.lenses import AnyLens
+from saddlepoint.learners.adversarial.priors import AnyPrior, Normal
+from saddlepoint.learners.family import Family
+from saddlepoint.networks.dcgan import Dcgan
+from saddlepoint.networks.kinds import AnyNetwork
+from saddlepoint.optimisers import Adam, AnyOptimiser
+
+if TYPE_CHECKING:
+    from saddlepoint.learners.learner import Learner
+
+
+class Adversarial(Family):
+    """A generator against a critic."""
+
+    kind: Literal["adversarial"] = "adversarial"
+    latent: int = Field(100, gt=0, description="Length of the latent vector.")
+    prior: AnyPrior = Field(Normal(), description="What latents are drawn from.")
+    standardise: bool = Field(
+        False,
+        description="Play on vectors of mean 0 and deviation 1; samples are scaled back.",
+    )
+    objective: ObjectiveName = Field("non_saturating", description="The game that is played.")
+    real_target: float = Field(
+        1.0, description="One-sided label smoothing: the target of real examples, 0.9 for example."
+    )
+    cost: AnyCost = Field(GameCost(), description="What the generator minimises.")
+    critic_steps: int = Field(1, gt=0, description="Critic updates before each generator update.")
+    critic_regularisers: tuple[AnyRegulariser, ...] = Field(
+        (), description="Penalties that join the critic's loss."
+    )
+    generator_regularisers: tuple[AnyRegulariser, ...] = Field(
+        (), description="Penalties that join the generator's loss."
+    )
+    constraints: tuple[AnyConstraint, ...] = Field(
+        (), description="What the critic's weights must satisfy."
+    )
+    lenses: tuple[AnyLens, ...] = Field(
+        (), description="What the critic sees of examples, real and fake, in this order."
+    )
+    auxiliaries: tuple[AnyAuxiliary, ...] = Field((), description="Further terms of the losses.")
+    generator: AnyNetwork = Dcgan()
+    critic: AnyNetwork = Dcgan()
+    generator_optimiser: AnyOptimiser = Adam()
+    critic_optimiser: AnyOptimiser = Adam()
+
+    @property
+    def pack(self) -> int:
+        """Examples that the critic sees as one."""
+        size = 1
+        for lens in self.lenses:
+            size *= lens.examples
+        return size
+
+    @model_validator(mode="after")
+    def _penalties_have_what_they_see(self) -> Self:
+        for penalty in self.generator_regularisers:
+            if not penalty.sees <= {"parameters"}:
+                raise ValueError(
+                    f"generator_regularisers: '{penalty.kind}' looks at the critic's examples, and "
+                    "a generator's penalty at its parameters alone: put it among the "
+                    "critic_regularisers."
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _outside_comes_first(self) -> Self:
+        inside = [lens.kind for lens in self.lenses if lens.inside]
+        if not all(lens.inside for lens in self.lenses[len(self.lenses) - len(inside) :]):
+            raise ValueError(
+                f"lenses: '{inside[0]}' is part of the critic, so nothing that changes the "
+                "critic's inputs can come after it: put it last."
+            )
+        return self
+
+    @override
+    def build(self, data: DataInfo, batch_size: int, members: int | None) -> Learner:
+        from saddlepoint.learners.adversarial.learner import AdversarialLearner
+
+        return AdversarialLearner(self, data, batch_size, members)

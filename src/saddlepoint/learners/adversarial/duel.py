@@ -1,0 +1,318 @@
+"""A generator, its critic and the parts of their game: the two turns of one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import cache
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from saddlepoint.errors import BadInput
+from saddlepoint.games.moment import Moment
+from saddlepoint.games.objectives import OBJECTIVES, smoothed
+from saddlepoint.games.regularisers import Regulariser
+from saddlepoint.games.turn import Turn
+from saddlepoint.learners.adversarial.auxiliaries import Player
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.learners.adversarial.lenses import Look
+from saddlepoint.learners.losses import Losses, Term
+from saddlepoint.learners.memories import Memories
+from saddlepoint.networks.critic import Critic, CriticOutput
+from saddlepoint.networks.network import Site
+from saddlepoint.networks.packing import pack, unpack
+from saddlepoint.networks.virtual_batch_norm import WithReference, with_reference
+from saddlepoint.randomness import Streams
+from saddlepoint.schedules import value_at
+
+# how to get rid of what mixes a critic's examples
+REMEDIES = {
+    "batch norm": "--learner.critic.norm virtual (or none)",
+    "minibatch discrimination": "--learner.critic.minibatch none",
+    "minibatch standard deviation": "--learner.critic.minibatch none",
+}
+
+
+class Duel(nn.Module):
+    """Two players and what they play with; a GAN has one duel, a pyramid one a level.
+
+    Real and fake examples pass through a critic that mixes the examples of a batch (batch norm,
+    minibatch layers) in separate batches. Each turn draws latents of its own.
+
+    Virtual batch norm (Salimans et al. 2016) has reference batches of the training batch's size:
+    the generator's latents come with its initial weights; the critic's examples are the reals of
+    its first turn, as it sees them then (with their instance noise, in packs).
+
+    Args:
+        description: The players and their game.
+        site: Where the generator stands; its batch is that of one update.
+
+    Attributes:
+        sides: What each player moves: its network, with the modules of its auxiliaries.
+    """
+
+    def __init__(self, description: Adversarial, site: Site) -> None:
+        super().__init__()
+        self.description, self.members, self.batch = description, site.members, site.batch
+        self.objective = OBJECTIVES[description.objective]
+        if description.real_target != 1.0:
+            self.objective = smoothed(self.objective, description.real_target)
+        self.pack = description.pack
+        if site.batch % self.pack:
+            raise BadInput(
+                f"a batch of {site.batch} cannot be cut into packs of {self.pack}: use a "
+                "--batch-size that it divides."
+            )
+        self.columns = description.prior.columns(description.latent)
+        site = replace(site, inputs=len(self.columns))
+        generator = description.generator.as_generator(replace(site, place="learner.generator"))
+        self.generator = with_reference(generator, site, (site.inputs,))
+        seen = replace(
+            site,
+            shape=(site.shape[0] * self.pack, *site.shape[1:]),
+            batch=site.batch // self.pack,
+            inputs=site.inputs * self.pack,
+            place="learner.critic",
+        )
+        self.critic = Critic(description.critic.as_backbone(seen), seen)
+        self._batch_axis = 0 if site.members is None else 1
+        for constraint in description.constraints:
+            constraint.apply(self.critic)
+        penalties = description.critic_regularisers
+        if self.critic.mixing and any("gradient" in p.sees for p in penalties):
+            what = " and ".join(self.critic.mixing)
+            remedies = " and ".join(REMEDIES[layer] for layer in self.critic.mixing)
+            raise BadInput(
+                f"a gradient penalty needs each example's own gradient, and this critic's {what} "
+                f"{'mix' if ' and ' in what else 'mixes'} the examples of a batch: set {remedies}."
+            )
+        self.critic_memories = Memories(penalties, self.critic)
+        self.generator_memories = Memories(description.generator_regularisers, self.generator)
+        self.lens_memories = Memories(description.lenses, self.critic)
+        self.auxiliary_memories = Memories(description.auxiliaries, self.critic)
+        modules = {
+            name: part.module(seen, self.critic.features)
+            for name, part in self.auxiliary_memories.parts.items()
+        }
+        self.auxiliaries = nn.ModuleDict({n: m for n, m in modules.items() if m is not None})
+        if isinstance(self.generator, WithReference):  # last, so that no weight depends on it
+            (reference,) = self.generator.reference
+            self.generator.offer(description.prior.of(torch.randn_like(reference)))
+        self.sides = {
+            "critic": self._side("critic", self.critic),
+            "generator": self._side("generator", self.generator),
+        }
+
+    def _side(self, player: Player, network: nn.Module) -> nn.Module:
+        parts = self.auxiliary_memories.parts
+        own = {n: m for n, m in self.auxiliaries.items() if parts[n].owner == player}
+        return nn.ModuleDict({player: network, **own}) if own else network
+
+    @property
+    def generator_sees_real(self) -> bool:
+        """Whether the generator's turn needs a batch of real examples."""
+        return self.description.cost.sees_real(self.objective)
+
+    def latents(self, streams: Streams) -> Tensor:
+        """A batch of latents from the prior."""
+        weight = next(self.generator.parameters())
+        normal = streams.normal((self.batch, len(self.columns)), "latents").to(weight.dtype)
+        return self.description.prior.of(normal)
+
+    def seen(self, x: Tensor, streams: Streams, moment: Moment, which: str) -> Tensor:
+        """The critic's input: what is seen of ``x`` through the lenses outside the critic."""
+        for _, lens, memory in self.lens_memories:
+            if not lens.inside:
+                x = lens.see(x, Look(which, streams, moment, self.members, memory))
+        return x
+
+    def scores(self, judge: Judgement, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of both batches: in one pass, unless the critic would mix them."""
+        if self.critic.mixes_examples:
+            return judge(real).score, judge(fake).score
+        scores = judge(torch.cat([real, fake], dim=self._batch_axis)).score
+        sizes = [real.shape[self._batch_axis], fake.shape[self._batch_axis]]
+        real_score, fake_score = scores.split(sizes, -1)
+        return real_score, fake_score
+
+    def critic_turn(self, real: Tensor, streams: Streams, moment: Moment) -> Losses:
+        """The critic's cost of the game, its penalties and the auxiliaries that join it."""
+        with nullcontext() if moment.whole_graph else torch.no_grad():
+            latents = self.latents(streams)
+            fake = self.seen(self.generator(latents), streams, moment, "fake")
+            real = self.seen(real, streams, moment, "real")
+            self.critic.offer(real)
+        judge = Judgement(self, streams, moment)
+        scored = cache(lambda: self.scores(judge, real, fake))
+        real_score, fake_score = scored()
+        term = Term(self.objective.critic(real_score, fake_score))
+        watched = {
+            "critic/loss": term.each.detach(),
+            "critic/score_real": real_score.detach().mean(-1),
+            "critic/score_fake": fake_score.detach().mean(-1),
+        }
+        for constraint in self.description.constraints:
+            for name, scalar in constraint.watch(self.critic).items():
+                watched[f"critic/{name}"] = scalar.expand_as(watched["critic/loss"])
+        turn = self._turn(self.critic, judge, fake.detach(), real, scored)
+        turn = replace(turn, latents=latents.detach())
+        terms = {"adversarial": term}
+        self._penalise("critic", self.critic_memories, turn, terms, watched)
+        self._help("critic", turn, terms, watched)
+        self._look_back(turn)
+        return Losses(terms, watched)
+
+    def generator_turn(self, real: Tensor | None, streams: Streams, moment: Moment) -> Losses:
+        """The generator's cost, its penalties and the auxiliaries that join it.
+
+        Args:
+            real: Real examples, where ``generator_sees_real``.
+            streams: Random numbers by purpose.
+            moment: When this is.
+        """
+        latents = self.latents(streams)
+        fake = self.seen(self.generator(latents), streams, moment, "fake")
+        judge = Judgement(self, streams, moment)
+        scored = None
+        if real is not None:
+            shown = self.seen(real, streams, moment, "real")
+            scored = cache(lambda: self.scores(judge, shown, fake))
+            real = shown
+        turn = self._turn(self.generator, judge, fake, real, scored)
+        turn = replace(turn, latents=latents)
+        term = Term(self.description.cost.values(turn))
+        terms = {"adversarial": term}
+        watched = {"generator/loss": term.each.detach()}
+        self._penalise("generator", self.generator_memories, turn, terms, watched)
+        self._help("generator", turn, terms, watched)
+        return Losses(terms, watched)
+
+    def prepare_critic(self) -> None:
+        """Commit what the parts of the critic's turn remember of it."""
+        self.critic_memories.remember()
+        self.lens_memories.remember()
+        self.auxiliary_memories.remember()
+
+    def prepare_generator(self) -> None:
+        """Commit what the parts of the generator's turn remember of it."""
+        self.generator_memories.remember()
+        self.auxiliary_memories.remember()
+
+    def project(self) -> None:
+        """Hold the critic's weights to their constraints, after its update."""
+        for constraint in self.description.constraints:
+            constraint.project(self.critic)
+
+    def _turn(
+        self,
+        mover: nn.Module,
+        judge: Judgement,
+        fake: Tensor,
+        real: Tensor | None,
+        scored: Callable[[], tuple[Tensor, Tensor]] | None,
+    ) -> Turn:
+        return Turn(
+            streams=judge.streams,
+            parameters=dict(mover.named_parameters()),
+            critic=lambda x: judge(x).score,
+            mixes_examples=self.critic.mixes_examples,
+            real=real,
+            fake=fake,
+            scored=scored,
+            judge=judge,
+            objective=self.objective,
+            moment=judge.moment,
+            members=self.members,
+        )
+
+    def _penalise(
+        self,
+        player: str,
+        memories: Memories[Regulariser],
+        turn: Turn,
+        terms: dict[str, Term],
+        watched: dict[str, Tensor],
+    ) -> None:
+        """Add the player's penalties that are due to the terms of its loss."""
+        due: dict[str, tuple[Regulariser, Turn]] = {}
+        for name, penalty, memory in memories:
+            own = replace(turn, memory=memory)
+            memories.saw(name, own)
+            if penalty.due(turn.moment.number):
+                due[name] = (penalty, own)
+        values: dict[str, Tensor] = {}
+        for names in _alike(due):
+            kind = type(due[names[0]][0])
+            values |= zip(names, kind.together([due[name] for name in names]), strict=True)
+        for name, (penalty, _) in due.items():
+            weight = penalty.effective_weight(turn.moment.progress)
+            terms[name] = Term(values[name], weight=weight)
+            watched[f"{player}/{name}"] = terms[name].each.detach()
+
+    def _help(
+        self, player: Player, turn: Turn, terms: dict[str, Term], watched: dict[str, Tensor]
+    ) -> None:
+        """Add the auxiliaries that join the player's turn to the terms of its loss."""
+        modules = dict(self.auxiliaries.items())
+        for name, part, memory in self.auxiliary_memories:
+            own = replace(turn, memory=memory)
+            self.auxiliary_memories.saw(name, own)
+            if player in part.joins:
+                values = part.values(own, modules.get(name))
+                terms[name] = Term(values, weight=value_at(part.weight, turn.moment.progress))
+                watched[f"{player}/{name}"] = terms[name].each.detach()
+
+    def _look_back(self, turn: Turn) -> None:
+        """Let the lenses see the critic's turn, for what they remember."""
+        for name, _, memory in self.lens_memories:
+            self.lens_memories.saw(name, replace(turn, memory=memory))
+
+
+class Judgement:
+    """The critic in one turn: with the lenses that lie inside of it, each with its one draw."""
+
+    def __init__(self, duel: Duel, streams: Streams, moment: Moment) -> None:
+        self._duel, self.streams, self.moment = duel, streams, moment
+        self._inside = [each for each in duel.lens_memories if each[1].inside]
+
+    def __call__(self, x: Tensor, at: Mapping[str, Tensor] | None = None) -> CriticOutput:
+        """What the critic says of its inputs ``x``, at other parameters if ``at`` has any."""
+        critic = self._duel.critic
+        if self._inside:
+            x = self._through(x)
+        if at is None:
+            return critic(x)
+        return functional_call(critic, dict(at), (x,))
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The critic's present parameters by name."""
+        return dict(self._duel.critic.named_parameters())
+
+    def _through(self, x: Tensor) -> Tensor:
+        """``x`` seen through the inside lenses, batch by batch, so that all meet one draw."""
+        members, size = self._duel.members, self._duel.pack
+        axis = 0 if members is None else 1
+        each = unpack(x, size, members) if size > 1 else x
+        parts = []
+        for part in each.split(self._duel.batch, axis):
+            for _, lens, memory in self._inside:
+                look = Look("both", self.streams, self.moment, members, memory)
+                part = lens.see(part, look)
+            parts.append(part)
+        seen = torch.cat(parts, axis)
+        return pack(seen, size, members) if size > 1 else seen
+
+
+Kind = TypeVar("Kind")
+
+
+def _alike(due: Mapping[str, tuple[Kind, Turn]]) -> Sequence[list[str]]:
+    """The names of the penalties, those of one kind together."""
+    groups: dict[type, list[str]] = {}
+    for name, (penalty, _) in due.items():
+        groups.setdefault(type(penalty), []).append(name)
+    return list(groups.values())

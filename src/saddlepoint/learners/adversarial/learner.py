@@ -1,0 +1,120 @@
+"""A generator against a critic (Goodfellow et al. 2014), with what later papers added to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from saddlepoint.data.batch import Batch
+from saddlepoint.data.description import DataInfo
+from saddlepoint.games.moment import Moment
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.learners.adversarial.duel import Duel
+from saddlepoint.learners.latent import LatentLearner
+from saddlepoint.learners.learner import Phase
+from saddlepoint.learners.losses import Losses
+from saddlepoint.networks.network import Output, Site
+from saddlepoint.optimisers import Optimiser
+from saddlepoint.randomness import Streams
+
+
+class AdversarialLearner(LatentLearner):
+    """Two phases a step: the critic's, ``critic_steps`` times, then the generator's."""
+
+    headline = ("critic/loss", "generator/loss", "critic/score_real", "critic/score_fake")
+    averaged = ("generator",)
+
+    def __init__(
+        self,
+        description: Adversarial,
+        data: DataInfo,
+        batch_size: int,
+        members: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.description, self.members = description, members
+        output: Output = "tanh" if data.images else "linear"
+        site = Site(data.shape, members=members, batch=batch_size, output=output)
+        self.duel = Duel(description, site)
+        self.mixing = tuple(self.duel.critic.mixing)
+        standardise = description.standardise and not data.images
+        self._scale = data.scale if standardise else 1.0
+        self._centre = torch.tensor(data.centre) if standardise else None
+        self.phases = (
+            Phase(
+                "critic",
+                ("critic",),
+                self.critic_loss,
+                repeats=description.critic_steps,
+                prepare=self.duel.prepare_critic,
+                project=self.duel.project,
+            ),
+            Phase(
+                "generator",
+                ("generator",),
+                self.generator_loss,
+                prepare=self.duel.prepare_generator,
+                needs_data=self.duel.generator_sees_real,
+            ),
+        )
+
+    @property
+    def generator(self) -> nn.Module:
+        """From latents to examples."""
+        return self.duel.generator
+
+    @property
+    def critic(self) -> nn.Module:
+        """From what is seen of examples to scores."""
+        return self.duel.critic
+
+    @property
+    @override
+    def players(self) -> Mapping[str, nn.Module]:
+        return self.duel.sides
+
+    @property
+    @override
+    def optimisers(self) -> Mapping[str, Optimiser]:
+        return {
+            "critic": self.description.critic_optimiser,
+            "generator": self.description.generator_optimiser,
+        }
+
+    def critic_loss(self, batch: Batch | None, streams: Streams, moment: Moment) -> Losses:
+        """The critic's turn."""
+        assert batch is not None
+        return self.duel.critic_turn(self.standardised(batch.x), streams, moment)
+
+    def generator_loss(self, batch: Batch | None, streams: Streams, moment: Moment) -> Losses:
+        """The generator's turn."""
+        real = None if batch is None else self.standardised(batch.x)
+        return self.duel.generator_turn(real, streams, moment)
+
+    def standardised(self, x: Tensor) -> Tensor:
+        """Vectors of mean 0 and deviation 1, if that is asked; the generator lives among them."""
+        return x if self._centre is None else (x - self._centre.to(x)) / self._scale
+
+    @property
+    @override
+    def columns(self) -> tuple[str, ...]:
+        return self.duel.columns
+
+    @property
+    @override
+    def decoder(self) -> nn.Module:
+        return self.duel.generator
+
+    @override
+    def from_normal(self, normal: Tensor) -> Tensor:
+        return self.description.prior.of(normal)
+
+    @override
+    def decode_block(self, z: Tensor, label: Tensor | None) -> Tensor:
+        samples = self.duel.generator(z) if label is None else self.duel.generator(z, label)
+        if self._centre is None:
+            return samples
+        return samples * self._scale + self._centre.to(samples)

@@ -1,0 +1,115 @@
+"""Lenses: what the critic sees of an example (torch-free on import).
+
+Lenses are looked through in order, by real and generated examples, in both turns. What lies
+*outside* the critic changes its inputs: penalties differentiate at the noisy, packed input. What
+lies *inside* is part of the critic's function: penalties differentiate through it, and the i-th
+example of every batch of a turn meets the same draw.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+from typing_extensions import override
+
+from saddlepoint.description import one_of
+from saddlepoint.games.moment import Moment
+from saddlepoint.games.turn import Remembering
+from saddlepoint.randomness import Streams
+from saddlepoint.schedules import NonNegative, value_at
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look through a lens.
+
+    Attributes:
+        which: ``real`` or ``fake``; ``both`` through a lens inside the critic.
+        streams: Random numbers by purpose.
+        moment: When this is.
+        members: Number of members, None without a member axis.
+        memory: What the lens keeps between turns.
+    """
+
+    which: str
+    streams: Streams
+    moment: Moment
+    members: int | None = None
+    memory: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Lens(Remembering):
+    """A change of what the critic sees.
+
+    Attributes:
+        equation: What becomes of an example x, as a reader would write it.
+        cures: The trouble it is a remedy for.
+        paper: Where it comes from.
+        inside: Whether it is a part of the critic's function. Then ``see`` is given single images
+            or vectors, never packs, and keeps their shape.
+    """
+
+    equation: ClassVar[str]
+    cures: ClassVar[str]
+    paper: ClassVar[str]
+    inside: ClassVar[bool] = False
+
+    @property
+    def examples(self) -> int:
+        """How many examples become one."""
+        return 1
+
+    @abstractmethod
+    def see(self, x: Tensor, look: Look) -> Tensor:
+        """What is seen of ``x``, ([members,] batch, *shape)."""
+
+
+class InstanceNoise(Lens):
+    """Independent normal noise on every number, drawn anew for each look."""
+
+    equation = "x + σn, n ~ N(0, 1)"
+    cures = "supports that do not overlap"
+    paper = "Sønderby et al. 2017, Arjovsky and Bottou 2017"
+
+    kind: Literal["instance_noise"] = "instance_noise"
+    std: NonNegative = Field(0.1, description="Standard deviation; a schedule anneals it.")
+
+    @override
+    def see(self, x: Tensor, look: Look) -> Tensor:
+        std = value_at(self.std, look.moment.progress)
+        if not std:
+            return x
+        shape = tuple(x.shape[0 if look.members is None else 1 :])
+        return x + std * look.streams.normal(shape, "instance noise", look.which).to(x.dtype)
+
+
+class Pack(Lens):
+    """Several consecutive examples side by side in the channels, judged as one."""
+
+    equation = "(x₁, …, xₘ)"
+    cures = "mode collapse"
+    paper = "Lin et al., PacGAN, 2018"
+
+    kind: Literal["pack"] = "pack"
+    size: int = Field(2, ge=1, description="Examples that the critic sees as one.")
+
+    @property
+    @override
+    def examples(self) -> int:
+        return self.size
+
+    @override
+    def see(self, x: Tensor, look: Look) -> Tensor:
+        from saddlepoint.networks.packing import pack
+
+        return pack(x, self.size, look.members) if self.size > 1 else x
+
+
+LENSES: list[type[Lens]] = [InstanceNoise, Pack]
+AnyLens = Annotated[Lens, one_of(LENSES)]

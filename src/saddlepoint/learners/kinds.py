@@ -1,0 +1,13 @@
+"""The model families that a run can name (torch-free on import)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from saddlepoint.description import one_of
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.learners.family import Family
+from saddlepoint.learners.variational.description import Variational
+
+FAMILIES: list[type[Family]] = [Adversarial, Variational]
+AnyFamily = Annotated[Family, one_of(FAMILIES)]

@@ -1,0 +1,122 @@
+"""Learners that draw an example by decoding a latent vector."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from saddlepoint.errors import BadInput
+from saddlepoint.learners.learner import Learner, evaluating
+from saddlepoint.networks.batch_norm import reestimate
+from saddlepoint.randomness import derive
+
+LATENT_BLOCK = 64
+RECALIBRATION_SAMPLES = 1024
+
+
+def latent_blocks(n: int, width: int, seed: int, first: int = 0) -> Iterator[Tensor]:
+    """Standard normal latents (64, width) for at least ``n`` samples, in blocks of fixed size.
+
+    Every block is drawn from a seed of its own and always whole, so that the first m of n
+    samples do not depend on n, not even in rounding; ``first`` samples, a multiple of the block,
+    are passed over. Drawn on the CPU: the same on all devices.
+    """
+    assert first % LATENT_BLOCK == 0, f"samples begin with a whole block, not at {first}"
+    for block, _ in enumerate(range(0, n, LATENT_BLOCK), first // LATENT_BLOCK):
+        generator = torch.Generator().manual_seed(derive(seed, "sample", block))
+        yield torch.randn(LATENT_BLOCK, width, generator=generator)
+
+
+class LatentLearner(Learner):
+    """A learner whose ``sample(n, seed, label)`` is ``decode(latents(n, seed), label)``.
+
+    Latents are one flat (n, d), whose columns ``columns`` names. Where there is a way back, a
+    learner also has ``encode``.
+    """
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """What each of the d numbers of a latent vector is called."""
+
+    @property
+    @abstractmethod
+    def decoder(self) -> nn.Module:
+        """The network that ``decode`` runs, and whose running statistics it uses."""
+
+    @abstractmethod
+    def decode_block(self, z: Tensor, label: Tensor | None) -> Tensor:
+        """Examples of one whole block: ([members,] 64, d) to ([members,] 64, *shape)."""
+
+    def from_normal(self, normal: Tensor) -> Tensor:
+        """Standard normal numbers (64, d) turned into draws of the prior."""
+        return normal
+
+    def latents(self, n: int, seed: int, first: int = 0) -> Tensor:
+        """The latents (n, d) of ``sample(n, seed, first=first)``, on the CPU."""
+        blocks = latent_blocks(n, len(self.columns), seed, first)
+        return torch.cat([self.from_normal(block) for block in blocks])[:n]
+
+    @torch.no_grad()
+    def decode(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        """Examples (n, *shape) of the latents (n, d), with members (members, n, *shape).
+
+        Computed in whole blocks of 64, the last one filled up with zeros, so that an example does
+        not depend on how many others are asked for.
+
+        Args:
+            z: Latents, (n, d).
+            label: (n,) labels; only for a learner that knows them.
+
+        Raises:
+            BadInput: The latents have another length, or labels were given and the learner knows
+                none.
+        """
+        if z.dim() != 2 or z.shape[1] != len(self.columns):
+            raise BadInput(
+                f"latents of shape {tuple(z.shape)}: (n, {len(self.columns)}) are needed."
+            )
+        self._check_label(label, len(z))
+        weight = next(self.decoder.parameters())
+        axis = 0 if self.members is None else 1
+        blocks = []
+        with evaluating(self.decoder):
+            for start in range(0, len(z), LATENT_BLOCK):
+                part = z[start : start + LATENT_BLOCK]
+                whole = nn.functional.pad(part, (0, 0, 0, LATENT_BLOCK - len(part))).to(weight)
+                told = None
+                if label is not None:
+                    told = label[start : start + LATENT_BLOCK]
+                    told = nn.functional.pad(told, (0, LATENT_BLOCK - len(told))).to(weight.device)
+                decoded = self.decode_block(self._for_all(whole), told)
+                blocks.append(decoded.narrow(axis, 0, len(part)))
+        return torch.cat(blocks, dim=axis)
+
+    @override
+    def sample(self, n: int, seed: int, label: Tensor | None = None, first: int = 0) -> Tensor:
+        return self.decode(self.latents(n, seed, first), label)
+
+    @override
+    def recalibrate(self, seed: int) -> None:
+        blocks = latent_blocks(RECALIBRATION_SAMPLES, len(self.columns), seed)
+        weight = next(self.decoder.parameters())
+        inputs = (self._for_all(self.from_normal(block).to(weight)) for block in blocks)
+        reestimate(self.decoder, inputs)
+
+    def _for_all(self, z: Tensor) -> Tensor:
+        """The same latents for every member."""
+        return z if self.members is None else z.expand(self.members, *z.shape)
+
+    def _check_label(self, label: Tensor | None, n: int) -> None:
+        if label is None:
+            return
+        if not self.classes:
+            raise BadInput("this learner was trained without labels, so it takes none.")
+        if tuple(label.shape) != (n,) or label.is_floating_point():
+            raise BadInput(f"labels of shape {tuple(label.shape)}: {n} whole numbers are needed.")
+        if n and not 0 <= int(label.min()) <= int(label.max()) < self.classes:
+            raise BadInput(f"labels go from 0 to {self.classes - 1}.")

@@ -1,0 +1,140 @@
+"""What every model family offers to training, sampling and reporting."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from saddlepoint.data.batch import Batch
+from saddlepoint.games.moment import Moment
+from saddlepoint.learners.losses import Losses
+from saddlepoint.optimisers import Optimiser
+from saddlepoint.randomness import Streams
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One turn of a training step.
+
+    Attributes:
+        name: Shown in diagnostics and messages; random streams are told apart by it.
+        moves: Names of the players that are updated; only they receive gradient.
+        loss: From a batch (None if the phase needs no data), random streams and the moment to
+            losses.
+        repeats: Updates in a row, each on a fresh batch.
+        every: The phase takes part in every so many-th step.
+        during: The share of the run in which it plays, from and up to. Where phases begin and
+            end, a stage does.
+        prepare: Called once an update, after the loss and before the optimiser's step (memories
+            of regularisers).
+        project: Called after each update (weight clipping, for example).
+        needs_data: False if ``loss`` reads no batch; then none is drawn.
+    """
+
+    name: str
+    moves: tuple[str, ...]
+    loss: Callable[[Batch | None, Streams, Moment], Losses]
+    repeats: int = 1
+    every: int = 1
+    during: tuple[float, float] = (0.0, 1.0)
+    prepare: Callable[[], None] = _nothing
+    project: Callable[[], None] = _nothing
+    needs_data: bool = True
+
+    def plays(self, number: int, progress: float) -> bool:
+        """Whether it takes part in step ``number`` (from 0), at ``progress`` in [0, 1]."""
+        first, end = self.during
+        over = first < progress == end == 1  # the horizon is reached or passed
+        return number % self.every == 0 and (first <= progress < end or over)
+
+
+class Learner(nn.Module, ABC):
+    """A model family's players and the phases in which they learn.
+
+    It knows nothing of devices, precision, checkpoints, processes or logs. Its ``state_dict``
+    holds everything that must survive a restart.
+
+    Attributes:
+        headline: Diagnostics shown live, in order.
+        averaged: Players whose averaged weights ``sample`` should use.
+        phases: The turns of a step, in order; the same ones throughout the run.
+        members: Number of independent models trained side by side; None for one.
+        classes: Number of labels that ``sample`` takes; 0 if it takes none.
+        mixing: What lets an example's loss depend on the others in its batch, in words; empty if
+            nothing.
+    """
+
+    headline: tuple[str, ...]
+    averaged: tuple[str, ...]
+    phases: tuple[Phase, ...]
+    members: int | None = None
+    classes: int = 0
+    mixing: tuple[str, ...] = ()
+
+    @property
+    @abstractmethod
+    def players(self) -> Mapping[str, nn.Module]:
+        """Players by name; together they hold every parameter, each once."""
+
+    @property
+    @abstractmethod
+    def optimisers(self) -> Mapping[str, Optimiser]:
+        """The description of each player's optimiser."""
+
+    @abstractmethod
+    def sample(self, n: int, seed: int, label: Tensor | None = None, first: int = 0) -> Tensor:
+        """``n`` examples (n, *shape); the first m of them are what ``sample(m, seed)`` gives.
+
+        With ``first``, a multiple of 64, they are those from that one on: ``sample(first + n)``
+        without its first ones, which are not computed. A learner of several members returns
+        (members, n, *shape).
+
+        Raises:
+            BadInput: A label was given, and the learner knows none.
+        """
+
+    @abstractmethod
+    def recalibrate(self, seed: int) -> None:
+        """Re-estimate running statistics used by ``sample``, for weights that were averaged."""
+
+    def enter(self, stage: int) -> None:
+        """Called once when stage ``stage`` (from 0, never for the first) begins.
+
+        Stages begin where phases begin or end; a learner with one stage is never told.
+        """
+        return
+
+    def forward(
+        self, phase: Phase, batch: Batch | None, streams: Streams, moment: Moment | None = None
+    ) -> Losses:
+        """The losses of ``phase``.
+
+        Going through ``forward`` lets ``torch.func.functional_call`` evaluate a phase on other
+        parameters than the module's own, which lookahead dynamics need.
+
+        Args:
+            phase: One of ``phases``.
+            batch: The batch, or None if the phase needs no data.
+            streams: Random numbers by purpose.
+            moment: When this is; by default the start of the run.
+        """
+        return phase.loss(batch, streams, moment or Moment())
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put ``module`` into evaluation mode and back as it was."""
+    was_training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(was_training)

@@ -1,0 +1,1 @@
+"""Autoencoders trained by the evidence lower bound."""

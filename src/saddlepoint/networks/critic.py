@@ -1,0 +1,79 @@
+"""A critic: a backbone, what it is told of the other examples, and the head that scores."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from saddlepoint.networks.members import linear
+from saddlepoint.networks.minibatch import MinibatchStd
+from saddlepoint.networks.mixing import mixing_layers
+from saddlepoint.networks.network import Backbone, Site
+from saddlepoint.networks.precision import widened
+from saddlepoint.networks.shells import refuse_label
+from saddlepoint.networks.virtual_batch_norm import WithReference, with_reference
+
+
+class CriticOutput(NamedTuple):
+    """What a critic says of a batch.
+
+    Attributes:
+        score: (batch,), at least float32.
+        features: (batch, features), without minibatch discrimination.
+        logits: (batch, classes) of a head that tells classes apart; None without one.
+    """
+
+    score: Tensor
+    features: Tensor
+    logits: Tensor | None = None
+
+
+class Critic(nn.Module):
+    """Scores examples by a backbone and a linear head.
+
+    With virtual batch norm it needs a reference batch before its first use (``offer``), which
+    minibatch discrimination does not see.
+
+    Args:
+        backbone: The features and what stands behind them.
+        site: Where it stands; its batch is also the size of a reference batch.
+
+    Attributes:
+        mixing: What lets an example's score depend on the others in its batch; empty if nothing.
+        mixes_examples: True if anything does.
+
+    Raises:
+        BadInput: The size of the batch does not fit a layer.
+    """
+
+    def __init__(self, backbone: Backbone, site: Site) -> None:
+        super().__init__()
+        self.backbone = with_reference(backbone.module, site, site.shape)
+        self.discrimination = backbone.discrimination
+        self.features = backbone.features
+        told = getattr(self.discrimination, "outputs", backbone.features)
+        self.head = linear(told, 1, site.members)
+        if backbone.initialise is not None:
+            self.head.apply(backbone.initialise)
+        self.mixing = mixing_layers(self.modules())
+        self.mixes_examples = bool(self.mixing)
+        for module in self.modules():
+            if isinstance(module, MinibatchStd):
+                module.check(site.batch)
+
+    def offer(self, x: Tensor) -> None:
+        """Make ``x`` the reference batch of virtual batch norm, if there is none yet."""
+        if isinstance(self.backbone, WithReference):
+            self.backbone.offer(x)
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> CriticOutput:
+        """Score the examples ``x``; a label is refused, since no head here reads one.
+
+        Raises:
+            BadInput: There is a label.
+        """
+        refuse_label(label)
+        features = self.backbone(x)
+        told = features if self.discrimination is None else self.discrimination(features)
+        return CriticOutput(widened(self.head(told).squeeze(-1)), features)

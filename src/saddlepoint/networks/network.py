@@ -1,0 +1,156 @@
+"""What every network offers, and the place where it stands (torch-free)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NoReturn
+
+from saddlepoint.description import Part
+from saddlepoint.errors import BadInput
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Output = Literal["tanh", "linear"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a network stands; it grows by fields, never by arguments.
+
+    Attributes:
+        shape: Shape of an example: (channels, height, width) or (dimensions,).
+        inputs: Length of the vector that a generator starts from.
+        classes: Number of labels that it is told, 0 for none.
+        given: Shape of an image that it is conditioned on; None without one.
+        members: Hold the weights of so many independent networks; None for one.
+        batch: Examples per batch.
+        output: ``tanh`` keeps a generator's result in (−1, 1); ``linear`` leaves it as it is.
+        place: Its place in the description of a run, for messages: ``learner.critic``.
+    """
+
+    shape: tuple[int, ...]
+    inputs: int = 0
+    classes: int = 0
+    given: tuple[int, ...] | None = None
+    members: int | None = None
+    batch: int = 64
+    output: Output = "linear"
+    place: str = "network"
+
+    @property
+    def leading(self) -> tuple[int, ...]:
+        """The axes in front of the batch: (members,), or none."""
+        return () if self.members is None else (self.members,)
+
+
+class Backbone(NamedTuple):
+    """A feature extractor and what a critic needs to stand on it.
+
+    Attributes:
+        module: From (batch, *shape) to (batch, features).
+        features: Their number.
+        discrimination: From (batch, features) to (batch, its ``outputs``): what a critic is told
+            of the other examples of the batch behind the features; None if nothing.
+        initialise: How a head on the features starts; None: PyTorch's way.
+    """
+
+    module: nn.Module
+    features: int
+    discrimination: nn.Module | None = None
+    initialise: Callable[[nn.Module], Any] | None = None
+
+
+class Network(Part):
+    """A network by its description: a kind implements the roles that it can play.
+
+    Attributes:
+        takes: What it can work on: ``vectors``, ``images``, ``labels``, ``given``.
+        stacks_members: Whether it can hold the weights of several independent networks.
+        least_side: Smallest height and width of images.
+    """
+
+    takes: ClassVar[frozenset[str]] = frozenset({"images"})
+    stacks_members: ClassVar[bool] = False
+    least_side: ClassVar[int] = 1
+
+    def generator(self, site: Site) -> nn.Module:
+        """A module from latents (batch, inputs) to examples (batch, *shape)."""
+        self._no("generator")
+
+    def backbone(self, site: Site) -> Backbone:
+        """A feature extractor for examples (batch, *shape)."""
+        self._no("backbone")
+
+    def as_generator(self, site: Site) -> nn.Module:
+        """The generator at ``site``, once it is known to fit there.
+
+        Raises:
+            BadInput: The network cannot stand there.
+        """
+        self.check(site)
+        return self.generator(site)
+
+    def as_backbone(self, site: Site) -> Backbone:
+        """The backbone at ``site``, once it is known to fit there.
+
+        Raises:
+            BadInput: The network cannot stand there.
+        """
+        self.check(site)
+        return self.backbone(site)
+
+    def narrower(self) -> dict[str, str]:
+        """Options that halve what the network costs, with their words; empty if there are none."""
+        return {}
+
+    def check(self, site: Site) -> None:
+        """Refuse a site that the network's declared capabilities do not cover.
+
+        Raises:
+            BadInput: The network cannot stand there.
+        """
+        if site.members is not None and not self.stacks_members:
+            raise BadInput(
+                "several seeds in one program need fully connected networks, and "
+                f"'{self.kind}' is not: leave --seeds at 1 and start one run a seed."
+            )
+        form = "images" if len(site.shape) == 3 else "vectors"
+        if form not in self.takes:
+            shown = f"vectors of {site.shape[0]} numbers" if form == "vectors" else form
+            other = "a recipe for vectors, or the network 'mlp'" if form == "vectors" else "another"
+            needs = "images" if form == "vectors" else "vectors"
+            raise BadInput(
+                f"the network '{self.kind}' needs {needs}, and these data are {shown}: choose "
+                f"{other}."
+            )
+        if form == "images" and min(site.shape[1:]) < self.least_side:
+            _, height, width = site.shape
+            raise BadInput(
+                f"the network '{self.kind}' needs images of at least "
+                f"{self.least_side}×{self.least_side} pixels, and these are {height}×{width}: "
+                f"enlarge them (--data.size {self.least_side} or more for a folder)."
+            )
+        for what, asked in (("labels", site.classes > 0), ("given", site.given is not None)):
+            if asked and what not in self.takes:
+                said = "labels" if what == "labels" else "an image that it is given"
+                raise BadInput(
+                    f"the network '{self.kind}' cannot take {said}: choose one that can."
+                )
+
+    def _no(self, role: str) -> NoReturn:
+        raise BadInput(f"the network '{self.kind}' is no {role}: choose another kind for it.")
+
+
+def refuse_minibatch(minibatch: str, site: Site) -> None:
+    """Refuse what only critics are told, in the description of a generator at ``site``.
+
+    Raises:
+        BadInput: It asks for a minibatch layer.
+    """
+    if minibatch != "none":
+        raise BadInput(
+            f"minibatch '{minibatch}' is for critics, and a generator makes each example by "
+            f"itself: set --{site.place}.minibatch none."
+        )

@@ -1,0 +1,69 @@
+"""The outer forms of generators: what stands around the layers that a network chooses."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from saddlepoint.errors import BadInput
+from saddlepoint.networks.precision import widened
+
+
+def finished(layers: list[nn.Module], output: str) -> nn.Sequential:
+    """The layers in order, with the non-linearity that the output asks for behind them."""
+    return nn.Sequential(*layers, *([nn.Tanh()] if output == "tanh" else []))
+
+
+def refuse_label(label: Tensor | None) -> None:
+    """Refuse a label where a network was made without classes.
+
+    Raises:
+        BadInput: There is one.
+    """
+    if label is not None:
+        raise BadInput("this network was made without classes, so it takes no label.")
+
+
+class FlatGenerator(nn.Module):
+    """(batch, inputs) to (batch, *shape) by layers of vectors; members lead both."""
+
+    def __init__(self, layers: nn.Sequential, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.layers, self.shape = layers, shape
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        """Map latents to examples, at least in float32."""
+        refuse_label(label)
+        return widened(self.layers(z)).unflatten(-1, self.shape)
+
+
+class MapGenerator(nn.Module):
+    """(batch, inputs) to (batch, channels, height, width) by layers of maps.
+
+    The projection is a matrix product whose output is laid out as (row, column, channel), so that
+    viewing it as a channels-last map costs nothing.
+
+    Args:
+        project: From the inputs to height · width · channels numbers.
+        inner: Height and width of the first map.
+        layers: From that map to the image.
+    """
+
+    def __init__(self, project: nn.Linear, inner: tuple[int, int], layers: nn.Sequential) -> None:
+        super().__init__()
+        self.project, self.inner, self.layers = project, inner, layers
+        self.start = project.out_features // (inner[0] * inner[1])
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        """Map latents to images, at least in float32."""
+        refuse_label(label)
+        h, w = self.inner
+        maps = self.project(z).view(-1, h, w, self.start).permute(0, 3, 1, 2)
+        return widened(self.layers(maps))
+
+
+class FlattenRows(nn.Module):
+    """(batch, channels, h, w) to (batch, h·w·channels): free when the maps are channels-last."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """The numbers of each map, pixel by pixel."""
+        return maps.permute(0, 2, 3, 1).flatten(1)

@@ -1,0 +1,82 @@
+"""Everything of a job that must survive a restart, as named tensors and plain facts, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from saddlepoint.errors import BadInput
+from saddlepoint.training import checkpoint
+from saddlepoint.training.restoring import flatten_optimiser, restore_optimiser
+
+if TYPE_CHECKING:
+    from saddlepoint.training.job import Job
+
+
+def of(job: Job) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors, named ``part/name``, and the facts."""
+    tensors: dict[str, Tensor] = {}
+    groups = {}
+    parts: dict[str, Mapping[str, Tensor]] = {
+        "learner": job.learner.state_dict(),
+        "average": job.average.state_dict(),
+    }
+    for name, optimiser in job.stepper.optimisers.items():
+        parts[f"optimiser/{name}"], groups[name] = flatten_optimiser(optimiser)
+    parts["meters"], counts = job.stepper.meters.state()
+    parts["dynamics"] = job.stepper.memory
+    for part, values in parts.items():
+        tensors |= {f"{part}/{key}": value for key, value in values.items()}
+    facts = {
+        "cursor": job.stepper.batches.cursor,
+        "horizon": job.horizon,
+        "stage": job.stepper.stages.entered,
+        "stages": job.stepper.stages.starts,
+        "seconds": job.seconds,
+        "scalars": job.scalars,
+        "meter_counts": counts,
+        "optimiser_groups": groups,
+        "data": job.data.info.fingerprint,
+        "validation": None if job.validator is None else job.validator.state(),
+    }
+    return tensors, facts
+
+
+def restore(job: Job, saved: checkpoint.Checkpoint) -> None:
+    """Put back what ``of`` gave.
+
+    Raises:
+        BadInput: The checkpoint belongs to another description.
+    """
+
+    def part(name: str) -> dict[str, Tensor]:
+        start = f"{name}/"
+        return {
+            key.removeprefix(start): value
+            for key, value in saved.tensors.items()
+            if key.startswith(start)
+        }
+
+    facts = saved.facts
+    device = job.policy.device
+    try:
+        job.learner.load_state_dict(part("learner"))
+        job.average.load_state_dict(part("average"))
+        for name, optimiser in job.stepper.optimisers.items():
+            groups = facts["optimiser_groups"][name]
+            restore_optimiser(optimiser, part(f"optimiser/{name}"), groups)
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise BadInput(checkpoint.foreign(job.folder, saved.step, error)) from error
+    sums = {name: value.to(device) for name, value in part("meters").items()}
+    job.stepper.meters.restore(sums, facts["meter_counts"])
+    job.stepper.memory.update({k: v.to(device) for k, v in part("dynamics").items()})
+    job.stepper.batches.cursor = facts["cursor"]
+    job.stepper.stages.entered = facts["stage"]
+    job.horizon = facts["horizon"]
+    job.seconds = facts["seconds"]
+    job.scalars = facts["scalars"]
+    if job.validator is not None and facts.get("validation") is not None:
+        job.validator.restore(facts["validation"])
+    job.done = saved.step

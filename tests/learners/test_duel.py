@@ -29,7 +29,7 @@ SMALL = {"generator": Mlp(hidden=(9,)), "critic": Mlp(hidden=(7,), activation="t
 
 
 class Shift(Lens):
-    """A shift of each example by its own draw, inside the critic; it remembers the critic's turns."""
+    """A shift of each example by its own draw, inside the critic; it counts the critic's turns."""
 
     equation = "x + δ"
     cures = "nothing"
@@ -124,7 +124,7 @@ def test_a_lens_inside_is_part_of_the_critic_with_one_draw(shift: type[Shift], p
 
 
 def test_a_lens_inside_comes_last(shift: type[Shift]) -> None:
-    with pytest.raises(ValidationError, match="'shift' is part of the critic.*put it last"):
+    with pytest.raises(ValidationError, match=r"'shift' is part of the critic.*put it last"):
         build(lenses=(shift(), Pack(size=2)))
     assert not {lens.word() for lens in LENSES if not lens.inside} & {"shift"}
 

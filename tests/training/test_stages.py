@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 
 import saddlepoint as sp
-from kit.crash import Killed, crashed
+from kit.crash import crashed
 from kit.tiny import same_bits, tensors, tiny
 from saddlepoint.learners.adversarial.learner import AdversarialLearner
 from saddlepoint.learners.learner import Phase
+from saddlepoint.learners.losses import Losses
 from saddlepoint.training.stages import Stages
 
 
 def phase(*during: float, every: int = 1) -> Phase:
-    return Phase("p", (), lambda *_: None, during=during or (0.0, 1.0), every=every)  # type: ignore
+    return Phase("p", (), lambda *_: Losses({}), during=during or (0.0, 1.0), every=every)
 
 
 def test_stages_begin_where_phases_begin_or_end() -> None:
@@ -93,7 +94,6 @@ def test_a_stage_is_entered_once_also_across_a_restart(
     assert any((early[name] != late[name]).any() for name in critic)
     for killed_at in (3, 9):  # before the border and behind it
         staged.clear()
-        with pytest.raises(Killed):
-            crashed(run, killed_at, tmp_path / f"{killed_at}", monkeypatch)
+        crashed(run, killed_at, tmp_path / f"{killed_at}", monkeypatch)
         sp.resume(tmp_path / f"{killed_at}", quiet=True)
         assert same_bits(late, tensors(tmp_path / f"{killed_at}", 12))

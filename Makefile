@@ -37,7 +37,7 @@ lint: $(VENV)/.developer
 
 # Writes the tables of docs/games.md and docs/evaluation.md from the registries.
 docs: $(VENV)/.installed
-	$(BIN)/python -c "import pathlib; from saddlepoint.games.tables import filled; \
+	$(BIN)/python -c "import pathlib; from saddlepoint.learners.adversarial.tables import filled; \
 	  page = pathlib.Path('docs/games.md'); page.write_text(filled(page.read_text()))"
 	$(BIN)/python -c "import pathlib; from saddlepoint.evaluation.tables import filled; \
 	  page = pathlib.Path('docs/evaluation.md'); page.write_text(filled(page.read_text()))"

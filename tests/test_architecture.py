@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,9 +17,9 @@ SOURCE = ROOT / "src" / "saddlepoint"
 ORDER = [
     "version",
     "errors",
+    "description",
     "ledger",
     "outputs",
-    "description",
     "schedules",
     "randomness",
     "optimisers",
@@ -185,3 +186,15 @@ def test_everything_promised_at_the_top_is_there() -> None:
         assert getattr(saddlepoint, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'trane'"):
         _ = saddlepoint.trane
+
+
+def test_the_folders_are_the_rooms_of_the_documentation() -> None:
+    """The table in docs/architecture.md lists the rooms, in the order that imports obey."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.split("## Rooms, in the order in which data flows")[1].split("##")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    listed = [name for cell in cells for name in re.findall(r"`([\w./]+)`", cell)]
+    assert [name.removesuffix(".py").rstrip("/") for name in listed] == ORDER
+    there = {path.name + "/" for path in SOURCE.iterdir() if (path / "__init__.py").exists()}
+    there |= {path.name for path in SOURCE.glob("*.py")} - {"__init__.py"}
+    assert set(listed) == there

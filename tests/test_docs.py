@@ -10,7 +10,7 @@ import pytest
 from saddlepoint.evaluation import tables
 from saddlepoint.evaluation.scores import SCORES
 from saddlepoint.games.objectives import OBJECTIVES
-from saddlepoint.games.tables import TABLES, filled
+from saddlepoint.learners.adversarial.tables import TABLES, filled
 from saddlepoint.recipes import RECIPES
 
 DOCS = Path(__file__).parents[1] / "docs"

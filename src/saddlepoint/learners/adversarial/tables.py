@@ -9,6 +9,9 @@ from saddlepoint.games.constraints import CONSTRAINTS
 from saddlepoint.games.dynamics import DYNAMICS
 from saddlepoint.games.objectives import OBJECTIVES
 from saddlepoint.games.regularisers import REGULARISERS
+from saddlepoint.learners.adversarial.auxiliaries import AUXILIARIES
+from saddlepoint.learners.adversarial.costs import COSTS
+from saddlepoint.learners.adversarial.lenses import LENSES
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -41,13 +44,33 @@ def objectives() -> str:
 def regularisers() -> str:
     """One row per penalty."""
     rows = ((_code(r.word()), r.equation, r.cures, _first(r), r.paper) for r in REGULARISERS)
-    return _table(("`kind`", "penalty", "cures", "what it is", "paper"), rows)
+    return _table(
+        ("`--learner.critic-regularisers`", "penalty", "cures", "what it is", "paper"), rows
+    )
 
 
 def constraints() -> str:
     """One row per constraint."""
     rows = ((_code(c.word()), c.equation, c.cures, c.paper) for c in CONSTRAINTS)
-    return _table(("`kind`", "constraint", "cures", "paper"), rows)
+    return _table(("`--learner.constraints`", "constraint", "cures", "paper"), rows)
+
+
+def costs() -> str:
+    """One row per cost of the generator."""
+    rows = ((_code(c.word()), c.equation, c.cures, c.paper) for c in COSTS)
+    return _table(("`--learner.cost`", "cost", "cures", "paper"), rows)
+
+
+def lenses() -> str:
+    """One row per lens."""
+    rows = ((_code(e.word()), e.equation, _first(e), e.cures, e.paper) for e in LENSES)
+    return _table(("`--learner.lenses`", "what is seen", "what it is", "cures", "paper"), rows)
+
+
+def auxiliaries() -> str:
+    """One row per auxiliary term."""
+    rows = ((_code(a.word()), a.equation, _first(a), a.cures, a.paper) for a in AUXILIARIES)
+    return _table(("`--learner.auxiliaries`", "term", "what it is", "cures", "paper"), rows)
 
 
 def dynamics() -> str:
@@ -61,6 +84,9 @@ TABLES = {
     "objectives": objectives,
     "regularisers": regularisers,
     "constraints": constraints,
+    "costs": costs,
+    "lenses": lenses,
+    "auxiliaries": auxiliaries,
     "dynamics": dynamics,
 }
 

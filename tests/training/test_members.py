@@ -133,6 +133,15 @@ def test_members_resume_to_the_same_bits(tmp_path: Path) -> None:
     assert same_bits(tensors(tmp_path / "whole", 12), tensors(tmp_path / "part", 12))
 
 
+def test_members_on_images_with_reference_batches_train_and_resume(tmp_path: Path) -> None:
+    """Their reference batch has five axes: members, examples, channels, height and width."""
+    run = tiny("gan", generator={"norm": "virtual"}, critic={"norm": "virtual"}).replace(seeds=2)
+    sp.train(run, tmp_path / "whole", quiet=True)
+    sp.train(run.replace(training=run.training.replace(steps=4)), tmp_path / "part", quiet=True)
+    sp.resume(tmp_path / "part", steps=12, quiet=True)
+    assert same_bits(tensors(tmp_path / "whole", 12), tensors(tmp_path / "part", 12))
+
+
 def test_networks_without_members_are_refused(tmp_path: Path) -> None:
     with pytest.raises(sp.BadInput, match="need fully connected networks"):
         sp.train(tiny("dcgan").replace(seeds=2), tmp_path / "run", quiet=True)

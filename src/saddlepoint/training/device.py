@@ -37,7 +37,9 @@ class Policy:
         and costs nothing elsewhere.
         """
         module.to(device=self.device)
-        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for tensor in (*module.parameters(), *module.buffers()):
+            if tensor.dim() == 4:  # several members' images have an axis more, and no convolution
+                tensor.data = tensor.data.to(memory_format=torch.channels_last)
 
 
 def choose(device: str, precision: str) -> Policy:

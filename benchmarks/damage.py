@@ -31,7 +31,6 @@ from torch import Tensor
 from saddlepoint import pictures, recipes
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.describing import describe_data
-from saddlepoint.data.opening import open_data
 from saddlepoint.evaluation.layout import number
 from saddlepoint.evaluation.progress import telling
 from saddlepoint.evaluation.rows import Row
@@ -172,7 +171,7 @@ def main() -> None:
         parser.error("name either DATA or --run RUN.")
     torch.set_num_threads(asked.threads)
     began = time.perf_counter()
-    opened = open_own_data(asked.run) if asked.run else open_data(describe_data(asked.data))
+    opened = open_own_data(asked.run) if asked.run else describe_data(asked.data).open()
     reference, x, labels = sides_of(opened, asked.n)
     n = len(reference.real)
     assert reference.train is not None

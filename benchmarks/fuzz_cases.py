@@ -157,7 +157,7 @@ def _value(rng: Random, option: str) -> str:
 @functools.cache
 def _all_options() -> list[str]:
     from saddlepoint import flags
-    from saddlepoint.data.description import Folder
+    from saddlepoint.data.folder import Folder
     from saddlepoint.recipes import RECIPES
 
     names: dict[str, None] = {}

@@ -18,7 +18,6 @@ import torch
 
 from saddlepoint import recipes
 from saddlepoint.data.members import MemberLoader
-from saddlepoint.data.opening import open_data
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.training.averaging import Average
 from saddlepoint.training.device import choose, processor
@@ -40,7 +39,7 @@ class Contestant:
         learner = run.learner.replace(
             generator=Mlp(**hidden), critic=Mlp(**hidden, activation="leaky_relu")
         )
-        data = open_data(run.data)
+        data = run.data.open()
         built = learner.learner(data.info, batch_size=BATCH, seed=seed)
         policy.place(built)
         if isinstance(seed, tuple):

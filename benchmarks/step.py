@@ -27,7 +27,6 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from saddlepoint import recipes
-from saddlepoint.data.opening import open_data
 from saddlepoint.training.averaging import Average
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.step import Batches, Stepper
@@ -61,7 +60,7 @@ class Ours:
 
     def __init__(self, case: Case, images: np.ndarray, policy: Policy) -> None:
         run = recipes.RECIPES[case.recipe](images, seed=1)
-        data = open_data(run.data)
+        data = run.data.open()
         self.learner = run.learner.learner(data.info, batch_size=BATCH, seed=1)
         policy.place(self.learner)
         self.learner.train()

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from saddlepoint import pictures
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.exporting import write_samples
 from saddlepoint.outputs import write_aside
 
@@ -37,7 +37,7 @@ def described(side: int) -> DataInfo:
     return DataInfo(
         name="noise",
         shape=(3, side, side),
-        images=True,
+        form="images",
         counts={"train": 2},
         fingerprint="0" * 64,
     )

@@ -18,7 +18,7 @@ import saddlepoint as sp
 from kit.tiny import tiny
 from saddlepoint import exporting, outputs, pictures
 from saddlepoint.cli import main
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput, Interrupted, RunStopped
 from saddlepoint.exporting import check_form, check_target, fits, write_samples
 from saddlepoint.outputs import LEDGER
@@ -26,7 +26,11 @@ from saddlepoint.outputs import LEDGER
 
 def info(*shape: int) -> DataInfo:
     return DataInfo(
-        name="x", shape=shape, images=len(shape) == 3, counts={"train": 9}, fingerprint="0" * 64
+        name="x",
+        shape=shape,
+        form="images" if len(shape) == 3 else "vectors",
+        counts={"train": 9},
+        fingerprint="0" * 64,
     )
 
 

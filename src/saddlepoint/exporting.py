@@ -21,7 +21,7 @@ from typing import IO, Protocol
 import numpy as np
 
 from saddlepoint import pictures
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput, Interrupted
 from saddlepoint.outputs import (
     OutputFolder,

@@ -21,7 +21,8 @@ from tyro.conf import AvoidSubcommands
 
 from saddlepoint import flags
 from saddlepoint.data.describing import describe_data
-from saddlepoint.data.description import BUILT_IN, Folder
+from saddlepoint.data.folder import Folder
+from saddlepoint.data.kinds import built_in
 from saddlepoint.description import Description, explain
 from saddlepoint.errors import BadInput, did_you_mean_place
 from saddlepoint.games.dynamics import DYNAMICS
@@ -140,7 +141,8 @@ def _choices(model: type[Description], field: str) -> tuple[str, ...]:
 COMMON = (
     Short(
         "data",
-        f"built-in data ({', '.join(BUILT_IN)}), a folder or .zip of images, an .npz or .npy file",
+        f"built-in data ({', '.join(built_in())}), a folder or .zip of images, an .npz or .npy "
+        "file",
         metavar="NAME|PATH",
         default="the recipe's",
     ),

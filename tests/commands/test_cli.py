@@ -13,7 +13,7 @@ import saddlepoint as sp
 from kit.refusal import fails
 from kit.tiny import command, tiny
 from saddlepoint.cli import main
-from saddlepoint.data.description import Folder
+from saddlepoint.data.folder import Folder
 from saddlepoint.options import described, start_of
 from saddlepoint.recipes import RECIPES
 

@@ -241,9 +241,8 @@ def test_members_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _built(run: Run, seed: int | tuple[int, ...] = 0) -> None:
-    from saddlepoint.data.opening import open_data
 
-    run.learner.learner(open_data(run.data).info, batch_size=16, seed=seed)
+    run.learner.learner(run.data.open().info, batch_size=16, seed=seed)
 
 
 def test_what_training_needs_beside_the_weights_counts(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from saddlepoint.data.array import Array
 from saddlepoint.data.describing import describe_data
-from saddlepoint.data.description import Array, Split
-from saddlepoint.data.opening import array_to_npz, open_data
+from saddlepoint.data.source import Split
 from saddlepoint.data.splitting import divide
 from saddlepoint.errors import BadInput
 
@@ -17,7 +17,7 @@ ALL = Split(validation=0, test=0)
 def opened(values, labels=None, **options):
     description = Array(split=ALL, **options)
     description._values, description._labels = values, labels
-    return open_data(description)
+    return description.open()
 
 
 def everything(data):
@@ -167,7 +167,7 @@ def test_changing_the_array_afterwards_changes_nothing():
 
 
 def test_labels_come_as_a_pair_and_negative_ones_are_unknown():
-    data = open_data(describe_data((images(20, 8, 8), np.arange(20) % 4)))
+    data = describe_data((images(20, 8, 8), np.arange(20) % 4)).open()
     assert data.info.classes == ("0", "1", "2", "3")
     _, label = everything(opened(images(4, 8, 8), np.array([2.0, 0.0, 1.0, 1.0])))
     assert label.tolist() == [2, 0, 1, 1]
@@ -204,23 +204,23 @@ def test_npz_and_npy_files(tmp_path):
     np.savez(tmp_path / "d.npz", x_train=values, y_train=labels, x_test=values, y=labels[:2])
     np.save(tmp_path / "e.npy", values)
     results = [
-        everything(open_data(Array(path=tmp_path / name, key=key, split=ALL)))
+        everything(Array(path=tmp_path / name, key=key, split=ALL).open())
         for name, key in [("a.npz", None), ("b.npz", None), ("c.npz", None), ("d.npz", "x_train")]
     ]
     for x, label in results:
         assert torch.equal(x, results[0][0])
         assert label.tolist() == labels.tolist()
-    data = open_data(Array(path=tmp_path / "e.npy", split=ALL))
+    data = Array(path=tmp_path / "e.npy", split=ALL).open()
     assert torch.equal(everything(data)[0], results[0][0])
     assert everything(data)[1] is None
     assert data.info.name == "e"
     np.savez(tmp_path / "f.npz", one=values, other=values, y=labels)
     with pytest.raises(BadInput, match=r"one, other, y, and none is called x.*key='one'"):
-        open_data(Array(path=tmp_path / "f.npz"))
+        Array(path=tmp_path / "f.npz").open()
     with pytest.raises(BadInput, match=r"no array 'face', only faces, y\. Did you mean 'faces'"):
-        open_data(Array(path=tmp_path / "c.npz", key="face"))
+        Array(path=tmp_path / "c.npz", key="face").open()
     with pytest.raises(BadInput, match=r"one array without a name"):
-        open_data(Array(path=tmp_path / "e.npy", key="x"))
+        Array(path=tmp_path / "e.npy", key="x").open()
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_an_official_test_set_in_a_file_stays_one(tmp_path, names):
     train, test = np.full((20, 9, 9), 100, np.uint8), np.full((5, 9, 9), 200, np.uint8)
     labels = np.arange(20)[:, None] % 3, np.arange(5)[:, None] % 4
     np.savez(tmp_path / "a.npz", **dict(zip(names, (train, test, *labels), strict=True)), z=train)
-    data = open_data(Array(path=tmp_path / "a.npz"))
+    data = Array(path=tmp_path / "a.npz").open()
     assert data.info.counts == {"train": 18, "validation": 2, "test": 5}
     assert data.info.classes == ("0", "1", "2", "3")
     assert data.info.notes[:2] == (
@@ -245,21 +245,21 @@ def test_an_official_test_set_in_a_file_stays_one(tmp_path, names):
     for split, level in (("train", 100), ("validation", 100), ("test", 200)):
         assert (((data.take(split, 99, CPU).x + 1) * 127.5).round() == level).all()
     assert sorted(data.take("test", 9, CPU).label.tolist()) == [0, 0, 1, 2, 3]
-    alone = open_data(Array(path=tmp_path / "a.npz", key=names[0]))
+    alone = Array(path=tmp_path / "a.npz", key=names[0]).open()
     assert sum(alone.info.counts.values()) == 20
-    cut = open_data(Array(path=tmp_path / "a.npz", limit=10))
+    cut = Array(path=tmp_path / "a.npz", limit=10).open()
     assert cut.info.counts == {"train": 7, "validation": 1, "test": 2}
 
 
 def test_one_range_is_found_over_training_and_test(tmp_path):
     train, test = np.full((20, 9, 9), 0.5), np.full((5, 9, 9), -0.5)
     np.savez(tmp_path / "a.npz", x_train=train, x_test=test)
-    data = open_data(Array(path=tmp_path / "a.npz"))
+    data = Array(path=tmp_path / "a.npz").open()
     assert data.info.guessed_range == "-1..1"
     assert (data.take("train", 1, CPU).x == 0.5).all()
-    stated = open_data(Array(path=tmp_path / "a.npz", value_range="-1..1"))
+    stated = Array(path=tmp_path / "a.npz", value_range="-1..1").open()
     assert stated.info.guessed_range is None
-    assert open_data(describe_data(images(9, 8, 8))).info.guessed_range is None
+    assert describe_data(images(9, 8, 8)).open().info.guessed_range is None
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_one_range_is_found_over_training_and_test(tmp_path):
 def test_test_sets_that_do_not_fit_are_refused(tmp_path, arrays, sentence):
     np.savez(tmp_path / "a.npz", x_train=np.zeros((20, 9, 9)), **arrays)
     with pytest.raises(BadInput, match=sentence):
-        open_data(Array(path=tmp_path / "a.npz"))
+        Array(path=tmp_path / "a.npz").open()
 
 
 class Trap:
@@ -303,10 +303,10 @@ def test_nothing_is_ever_unpickled(tmp_path):
     (tmp_path / "c.npy").write_bytes(trap.dumps())
     for name in ("a.npz", "b.npy", "c.npy"):
         with pytest.raises(BadInput, match="never unpickled"):
-            open_data(Array(path=tmp_path / name))
+            Array(path=tmp_path / name).open()
     assert not (tmp_path / "sprung").exists()
     with pytest.raises(BadInput, match="object values, which cannot be stored safely"):
-        array_to_npz(describe_data(trap), tmp_path / "kept.npz")
+        describe_data(trap).stored(tmp_path / "kept.npz")
     assert not (tmp_path / "kept.npz").exists()
 
 
@@ -320,9 +320,9 @@ def test_damaged_and_missing_files_are_named(tmp_path):
     (tmp_path / "empty.npy").write_bytes(b"")
     for name in ("cut.npz", "bent.npz", "empty.npy"):
         with pytest.raises(BadInput, match=f"{name}.*cannot be read"):
-            open_data(Array(path=tmp_path / name))
+            Array(path=tmp_path / name).open()
     with pytest.raises(BadInput, match="is not a file"):
-        open_data(Array(path=tmp_path / "none.npz"))
+        Array(path=tmp_path / "none.npz").open()
 
 
 def test_an_array_in_memory_is_stored_and_read_back_the_same(tmp_path):
@@ -330,17 +330,17 @@ def test_an_array_in_memory_is_stored_and_read_back_the_same(tmp_path):
         description = Array(split=ALL)
         description._values, description._labels = values, np.arange(6) % 2
         path = tmp_path / "deep" / "data.npz"
-        stored = array_to_npz(description, path)
+        stored = description.stored(path)
         assert stored.path == path
-        one, other = open_data(description), open_data(stored)
+        one, other = description.open(), stored.open()
         assert one.info.fingerprint == other.info.fingerprint
         assert torch.equal(everything(one)[0], everything(other)[0])
         assert [file.name for file in path.parent.iterdir()] == ["data.npz"]
     with pytest.raises(BadInput, match="nothing in memory"):
-        array_to_npz(Array(path=path), tmp_path / "x.npz")
+        Array(path=path).stored(tmp_path / "x.npz")
 
 
 def test_text_under_an_array_name_is_not_called_python_objects_alone(tmp_path):
     (tmp_path / "words.npz").write_text("not an image")
     with pytest.raises(BadInput, match="is damaged, no array file, or holds"):
-        open_data(describe_data(tmp_path / "words.npz"))
+        describe_data(tmp_path / "words.npz").open()

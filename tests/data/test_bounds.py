@@ -16,19 +16,11 @@ from PIL import Image
 from pydantic import ValidationError
 
 from saddlepoint.data import bounds, official
+from saddlepoint.data.array import Array
 from saddlepoint.data.describing import describe_data
-from saddlepoint.data.description import (
-    Array,
-    Cifar10,
-    Digits,
-    Folder,
-    Grid,
-    Mnist,
-    Ring,
-    Spirals,
-    StackedFashionMnist,
-)
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.folder import Folder
+from saddlepoint.data.published import Cifar10, Digits, Mnist, StackedFashionMnist
+from saddlepoint.data.toys import Grid, Ring, Spirals
 from saddlepoint.description import explain
 from saddlepoint.errors import BadInput
 
@@ -87,29 +79,29 @@ def test_sizes_that_can_be_are_kept(folder):
 
 
 def test_channels_count_too(folder, monkeypatch):
-    monkeypatch.setattr("saddlepoint.data.folder.render_with_facts", None)
+    monkeypatch.setattr("saddlepoint.data.folder_opening.render_with_facts", None)
     for memory in (0, 10**6):
-        told = refused(open_data, Folder(path=folder, size=12_000, memory_gib=memory))
+        told = refused(Folder(path=folder, size=12_000, memory_gib=memory).open)
         assert "12,000×12,000×3 has 432,000,000 values" in told
 
 
 def test_images_beyond_the_memory_are_refused_before_decoding(folder, monkeypatch):
     monkeypatch.setattr(bounds, "physical_memory", lambda: 2**30)
-    monkeypatch.setattr("saddlepoint.data.folder.render_with_facts", None)
-    told = refused(open_data, Folder(path=folder, size=8192, memory_gib=100))
+    monkeypatch.setattr("saddlepoint.data.folder_opening.render_with_facts", None)
+    told = refused(Folder(path=folder, size=8192, memory_gib=100).open)
     assert "the 6 decoded images need 1.1 GiB of memory, and this machine has 1.0 GiB" in told
     assert "lower memory_gib" in told
 
 
 def test_batches_beyond_the_memory_are_refused(folder, monkeypatch):
     monkeypatch.setattr(bounds, "physical_memory", lambda: 2**20)
-    data = open_data(Folder(path=folder, size=512, memory_gib=0))
+    data = Folder(path=folder, size=512, memory_gib=0).open()
     told = refused(data.loader, "train", 4, seed=0, device=CPU)
     assert told == (
         "one batch of 4 examples of 3×512×512 needs 12.0 MiB of memory, and this machine has 1.0 "
         "MiB: lower the batch size or the size of the examples."
     )
-    loader = open_data(Digits()).loader("train", 4, seed=0, device=CPU)
+    loader = Digits().open().loader("train", 4, seed=0, device=CPU)
     loader.close()
 
 
@@ -138,7 +130,7 @@ def test_toys_beyond_reason_are_refused(kind, settings):
 
 
 def test_points_beyond_float32_are_refused():
-    assert "reaches beyond float32" in refused(open_data, Ring(radius=1e300))
+    assert "reaches beyond float32" in refused(Ring(radius=1e300).open)
 
 
 def test_a_pipe_among_the_pictures_does_not_hang(folder):
@@ -146,7 +138,7 @@ def test_a_pipe_among_the_pictures_does_not_hang(folder):
     for memory in (0, 1):
         done = []
         thread = threading.Thread(
-            target=lambda m=memory, d=done: d.append(open_data(Folder(path=folder, memory_gib=m))),
+            target=lambda m=memory, d=done: d.append(Folder(path=folder, memory_gib=m).open()),
             daemon=True,
         )
         thread.start()
@@ -193,7 +185,7 @@ def test_headers_that_lie_are_refused_without_room_for_them(tmp_path, text, vers
     for name in ("a.npy", "b.npz"):
         tracemalloc.start()
         try:
-            assert name in refused(open_data, Array(path=tmp_path / name))
+            assert name in refused(Array(path=tmp_path / name).open)
             assert tracemalloc.get_traced_memory()[1] < 2**24
         finally:
             tracemalloc.stop()
@@ -209,7 +201,7 @@ def test_every_flipped_bit_of_a_header_is_a_sentence_or_an_array(tmp_path):
         bent[bit // 8] ^= 1 << bit % 8
         path.write_bytes(bytes(bent))
         try:
-            open_data(Array(path=path))
+            Array(path=path).open()
         except BadInput as error:
             refusals.append(str(error))
     assert all("a.npy" in told and "\n" not in told for told in refusals)
@@ -219,11 +211,11 @@ def test_every_flipped_bit_of_a_header_is_a_sentence_or_an_array(tmp_path):
 def test_what_a_header_promises_and_what_is_there_are_both_told(tmp_path):
     values = np.zeros((20, 9, 9), dtype=np.float32)
     (tmp_path / "a.npy").write_bytes(npy(values)[:-40])
-    told = refused(open_data, Array(path=tmp_path / "a.npy"))
+    told = refused(Array(path=tmp_path / "a.npy").open)
     assert "promises 20 × 9 × 9 of type float32, 6,480 bytes, and 6,440 are there" in told
     with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
         archive.writestr("x.npy", npy(values)[:-40])
-    told = refused(open_data, Array(path=tmp_path / "b.npz"))
+    told = refused(Array(path=tmp_path / "b.npz").open)
     assert "'x' in" in told
     assert "6,440 are there" in told
 
@@ -231,7 +223,7 @@ def test_what_a_header_promises_and_what_is_there_are_both_told(tmp_path):
 def test_an_array_beyond_the_memory_is_refused_before_room_is_made(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "a.npz", x=np.zeros((3000, 32, 32), dtype=np.uint8))
     monkeypatch.setattr(bounds, "physical_memory", lambda: 2**20)
-    told = refused(open_data, Array(path=tmp_path / "a.npz"))
+    told = refused(Array(path=tmp_path / "a.npz").open)
     assert "needs 2.9 MiB of memory, and this machine has 1.0 MiB" in told
 
 
@@ -239,13 +231,13 @@ def test_packed_files_that_swell_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(official, "_MOST_BYTES", 10**6)
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         (tmp_path / f"{name}-ubyte.gz").write_bytes(gzip.compress(bytes(5 * 10**6)))
-    told = refused(open_data, Mnist(root=tmp_path, download=False))
+    told = refused(Mnist(root=tmp_path, download=False).open)
     assert "unpacks to more than 1,000,000 bytes" in told
     with tarfile.open(tmp_path / "cifar-10-binary.tar.gz", "w:gz") as archive:
         entry = tarfile.TarInfo("data_batch_1.bin")
         entry.size = 5 * 10**6
         archive.addfile(entry, io.BytesIO(bytes(entry.size)))
-    told = refused(open_data, Cifar10(root=tmp_path, download=False))
+    told = refused(Cifar10(root=tmp_path, download=False).open)
     assert "data_batch_1.bin with 5,000,000 bytes" in told
 
 

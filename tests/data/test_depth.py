@@ -13,10 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
-from saddlepoint.data.description import Folder, Split
 from saddlepoint.data.fitting import Rendering
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.folder import Folder
 from saddlepoint.data.pictures import UndecodableError, read_header, render
+from saddlepoint.data.source import Split
 from saddlepoint.errors import BadInput
 
 CPU = torch.device("cpu")
@@ -38,7 +38,7 @@ def rendering(channels=1, bits=16, side=16):
 
 
 def opened(root, **settings):
-    return open_data(Folder(path=root, split=ALL, **settings))
+    return Folder(path=root, split=ALL, **settings).open()
 
 
 def said(root, **settings):
@@ -117,10 +117,10 @@ def test_bits_without_sixteen_bit_images_are_said_to_do_nothing(tmp_path):
 
 def test_bits_are_part_of_a_streamed_run(tmp_path):
     root = fill(tmp_path / "a", deep(4000))
-    one = open_data(Folder(path=root, memory_gib=0), keep=tmp_path / "run")
+    one = Folder(path=root, memory_gib=0).open(keep=tmp_path / "run")
     assert one.info.fingerprint != opened(root, memory_gib=0, bits=12).info.fingerprint
     with pytest.raises(BadInput, match="began with bits = 16"):
-        open_data(Folder(path=root, memory_gib=0, bits=12), keep=tmp_path / "run")
+        Folder(path=root, memory_gib=0, bits=12).open(keep=tmp_path / "run")
 
 
 def deep_png(values):
@@ -291,9 +291,8 @@ def test_damaged_tiff_writes_nothing_to_the_screen(tmp_path):
     for number in (2, 3):
         (tmp_path / f"{number}.tif").write_bytes(good)
     program = (
-        "import sys\nfrom saddlepoint.data.description import Folder\n"
-        "from saddlepoint.data.opening import open_data\n"
-        "print(*open_data(Folder(path=sys.argv[1])).info.notes)"
+        "import sys\nfrom saddlepoint.data.folder import Folder\n"
+        "print(*Folder(path=sys.argv[1]).open().info.notes)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True

@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, Tenso
 import saddlepoint
 from saddlepoint.data import bounds
 from saddlepoint.data.describing import describe_data
-from saddlepoint.data.description import Digits, Folder, Split
-from saddlepoint.data.opening import array_to_npz, open_data
+from saddlepoint.data.folder import Folder
+from saddlepoint.data.published import Digits
+from saddlepoint.data.source import Split
 from saddlepoint.data.splitting import divide
 from saddlepoint.errors import BadInput
 from saddlepoint.run.description import Run
@@ -25,7 +26,7 @@ ALL = Split(validation=0, test=0)
 
 
 def opened(value, **settings):
-    return open_data(describe_data(value, split=ALL, **settings))
+    return describe_data(value, split=ALL, **settings).open()
 
 
 def everything(data):
@@ -59,7 +60,7 @@ class Made(Dataset):
 
 def refused(value, **settings):
     with pytest.raises(BadInput) as caught:
-        open_data(describe_data(value, **settings))
+        describe_data(value, **settings).open()
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -309,7 +310,7 @@ def test_describing_needs_no_torch():
 def test_what_is_in_memory_survives_changes_of_the_description():
     values = noise(20, 9, 9)
     described = describe_data((values, np.arange(20) % 2))
-    before = open_data(described).info
+    before = described.open().info
     for kept in (
         described.replace(flip=True),
         described.model_copy(),
@@ -320,25 +321,25 @@ def test_what_is_in_memory_survives_changes_of_the_description():
         describe_data(described),
         describe_data(described, flip=False),
     ):
-        assert open_data(kept).info == before
-    assert open_data(described.replace(limit=5)).info.counts["train"] == 3
-    assert open_data(describe_data(pictures()).replace(flip=True)).info.notes[0].startswith("6 ima")
+        assert kept.open().info == before
+    assert described.replace(limit=5).open().info.counts["train"] == 3
+    assert describe_data(pictures()).replace(flip=True).open().info.notes[0].startswith("6 ima")
 
 
 def test_a_path_takes_the_place_of_what_is_in_memory(tmp_path):
     np.save(tmp_path / "a.npy", noise(30, 9, 9))
     described = describe_data(noise(20, 9, 9)).replace(path=tmp_path / "a.npy")
-    assert sum(open_data(described).info.counts.values()) == 30
+    assert sum(described.open().info.counts.values()) == 30
 
 
 def test_notes_are_stored_with_the_data(tmp_path):
     described = describe_data((pictures(9), np.arange(9) % 2), limit=8, split=ALL)
-    stored = array_to_npz(described, tmp_path / "data.npz")
-    one, other = open_data(described), open_data(stored)
+    stored = described.stored(tmp_path / "data.npz")
+    one, other = described.open(), stored.open()
     assert other.info == one.info.replace(name="data")
     assert "8 of 9 examples were kept" in one.info.notes[0]
     assert torch.equal(everything(one)[0], everything(other)[0])
-    plain = array_to_npz(describe_data(noise(9, 9, 9)), tmp_path / "b.npz")
+    plain = describe_data(noise(9, 9, 9)).stored(tmp_path / "b.npz")
     with np.load(plain.path) as content:
         assert content.files == ["x"]
 

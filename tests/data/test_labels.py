@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from saddlepoint.data.description import Folder, Split
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.folder import Folder
+from saddlepoint.data.source import Split
 from saddlepoint.errors import BadInput
 
 CPU = torch.device("cpu")
@@ -24,7 +24,7 @@ def fill(root, *places):
 
 
 def opened(root, **settings):
-    return open_data(Folder(path=root, split=ALL, **settings))
+    return Folder(path=root, split=ALL, **settings).open()
 
 
 @pytest.mark.parametrize("memory", [0, 1])
@@ -110,9 +110,9 @@ def test_sub_folders_are_mentioned_where_labels_are_not_taken(tmp_path):
 def test_another_level_is_another_run(tmp_path):
     root = fill(tmp_path / "a", "train/cat", "train/dog", "val/cat", "val/dog")
     settings = {"path": root, "memory_gib": 0, "labels": True}
-    open_data(Folder(**settings), keep=tmp_path / "run")
+    Folder(**settings).open(keep=tmp_path / "run")
     with pytest.raises(BadInput, match="began with label_level = 1"):
-        open_data(Folder(**settings, label_level=2), keep=tmp_path / "run")
+        Folder(**settings, label_level=2).open(keep=tmp_path / "run")
 
 
 def test_what_is_passed_over_is_counted_and_refused_if_strict(tmp_path):

@@ -8,21 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
-from saddlepoint.data import folder as folder_module
+from saddlepoint.data import folder_opening as folder_module
+from saddlepoint.data.array import Array
 from saddlepoint.data.describing import describe_data
-from saddlepoint.data.description import (
-    BUILT_IN,
-    Array,
-    Cifar10,
-    Digits,
-    FashionMnist,
-    Folder,
-    Ring,
-    Split,
-    StackedFashionMnist,
-)
+from saddlepoint.data.folder import Folder
+from saddlepoint.data.kinds import built_in
 from saddlepoint.data.limiting import chosen, chosen_apart, shares
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.published import Cifar10, Digits, FashionMnist, StackedFashionMnist
+from saddlepoint.data.source import Split
+from saddlepoint.data.toys import Ring
 from saddlepoint.errors import BadInput
 
 CPU = torch.device("cpu")
@@ -50,7 +44,7 @@ def fashion(tmp_path):
 
 
 def test_every_source_takes_a_limit():
-    for name, kind in BUILT_IN.items():
+    for name, kind in built_in().items():
         assert describe_data(name, limit=7).limit == 7, kind
     assert "limit" in Folder.model_fields
     assert "limit" in Array.model_fields
@@ -81,25 +75,25 @@ def test_shares_are_whole_and_add_up():
 
 
 def test_digits_are_cut_and_it_is_said():
-    whole, cut = open_data(Digits()), open_data(Digits(limit=100))
+    whole, cut = Digits().open(), Digits(limit=100).open()
     assert sum(cut.info.counts.values()) == 100
     assert cut.info.notes == ("100 of 1,797 examples were kept: a fixed random choice, seed 0.",)
     known = {x.numpy().tobytes() for x in everything(whole)}
     assert all(x.numpy().tobytes() in known for x in everything(cut))
-    assert torch.equal(everything(open_data(Digits(limit=100))), everything(cut))
-    other = open_data(Digits(limit=100, split=Split(seed=1)))
+    assert torch.equal(everything(Digits(limit=100).open()), everything(cut))
+    other = Digits(limit=100, split=Split(seed=1)).open()
     assert "seed 1" in other.info.notes[0]
-    seen = {data.info.fingerprint for data in (whole, cut, other, open_data(Digits(limit=101)))}
+    seen = {data.info.fingerprint for data in (whole, cut, other, Digits(limit=101).open())}
     assert len(seen) == 4
 
 
 def test_a_limit_that_keeps_everything_changes_no_bit():
     for limit in (1797, 10**6):
-        assert open_data(Digits(limit=limit)).info == open_data(Digits()).info
+        assert Digits(limit=limit).open().info == Digits().open().info
 
 
 def test_the_official_test_set_keeps_its_share(fashion):
-    data = open_data(FashionMnist(root=fashion, download=False, limit=70))
+    data = FashionMnist(root=fashion, download=False, limit=70).open()
     assert data.info.counts == {"train": 54, "validation": 6, "test": 10}
     assert data.info.notes[-1] == (
         "70 of 700 examples were kept: a fixed random choice, seed 0; of the official test set "
@@ -113,8 +107,8 @@ def test_the_official_test_set_keeps_its_share(fashion):
 
 def test_stacked_images_are_cut_in_proportion(fashion):
     settings = {"root": fashion, "download": False, "train": 600, "validation": 200, "test": 100}
-    whole = open_data(StackedFashionMnist(**settings))
-    cut = open_data(StackedFashionMnist(**settings, limit=90))
+    whole = StackedFashionMnist(**settings).open()
+    cut = StackedFashionMnist(**settings, limit=90).open()
     assert cut.info.counts == {"train": 60, "validation": 20, "test": 10}
     for split in ("train", "validation", "test"):
         n = cut.info.counts[split]
@@ -123,15 +117,15 @@ def test_stacked_images_are_cut_in_proportion(fashion):
     assert "90 of 900 examples were kept" in cut.info.notes[-1]
     assert "test 10 of 100" in cut.info.notes[-1]
     with pytest.raises(BadInput, match=r"limit = 3 leaves 2 for train, 1 for validation, 0 for te"):
-        open_data(StackedFashionMnist(**settings, limit=3))
-    assert open_data(StackedFashionMnist(**settings, limit=900)).info == whole.info
+        StackedFashionMnist(**settings, limit=3).open()
+    assert StackedFashionMnist(**settings, limit=900).open().info == whole.info
 
 
 def test_vectors_and_arrays_are_cut(tmp_path):
-    assert sum(open_data(Ring(limit=100)).info.counts.values()) == 100
+    assert sum(Ring(limit=100).open().info.counts.values()) == 100
     values = np.random.default_rng(0).random((60, 9, 9))
     np.savez(tmp_path / "a.npz", x=values, y=np.arange(60))
-    data = open_data(describe_data(tmp_path / "a.npz", limit=20, split=Split(test=0)))
+    data = describe_data(tmp_path / "a.npz", limit=20, split=Split(test=0)).open()
     assert data.info.counts == {"train": 18, "validation": 2, "test": 0}
     batch = data.take("train", 20, CPU)
     # The labels go with their examples.
@@ -139,9 +133,9 @@ def test_vectors_and_arrays_are_cut(tmp_path):
     assert torch.allclose(batch.x[:, 0], expected, atol=1e-6)
     assert (
         data.info.fingerprint
-        == open_data(
-            describe_data((values, np.arange(60)), limit=20, split=Split(test=0))
-        ).info.fingerprint
+        == describe_data((values, np.arange(60)), limit=20, split=Split(test=0))
+        .open()
+        .info.fingerprint
     )
 
 
@@ -164,43 +158,43 @@ def test_files_are_chosen_before_any_is_opened(folder, monkeypatch, memory):
         "render_with_facts",
         lambda source, how: seen.append(source) or real(source, how),
     )
-    data = open_data(Folder(path=folder, limit=10, memory_gib=memory))
+    data = Folder(path=folder, limit=10, memory_gib=memory).open()
     assert len(seen) == 10
     assert sum(data.info.counts.values()) == 10
     assert "10 of 40 examples were kept: a fixed random choice, seed 0." in data.info.notes
-    assert data.info.fingerprint != open_data(Folder(path=folder)).info.fingerprint
-    whole = open_data(Folder(path=folder, memory_gib=memory))
-    assert open_data(Folder(path=folder, memory_gib=memory, limit=40)).info == whole.info
+    assert data.info.fingerprint != Folder(path=folder).open().info.fingerprint
+    whole = Folder(path=folder, memory_gib=memory).open()
+    assert Folder(path=folder, memory_gib=memory, limit=40).open().info == whole.info
 
 
 def test_damaged_files_among_the_chosen_are_skipped(folder):
     names = sorted(path.name for path in folder.iterdir())
     first = names[chosen(40, 10, 0)[0]]
     (folder / first).write_bytes(b"no picture")
-    data = open_data(Folder(path=folder, limit=10))
+    data = Folder(path=folder, limit=10).open()
     assert sum(data.info.counts.values()) == 9
     assert f"1 of 10 files could not be decoded and were left out: {first}" in str(data.info.notes)
 
 
 def test_a_streamed_choice_survives_new_files_and_old_manifests(folder, tmp_path):
     settings = {"path": folder, "memory_gib": 0, "limit": 10}
-    first = open_data(Folder(**settings), keep=tmp_path / "run")
+    first = Folder(**settings).open(keep=tmp_path / "run")
     Image.fromarray(np.zeros((16, 16), np.uint8)).save(folder / "new.png")
-    again = open_data(Folder(**settings), keep=tmp_path / "run")
+    again = Folder(**settings).open(keep=tmp_path / "run")
     assert again.info == first.info
     with pytest.raises(BadInput, match=r"began with limit = 10 .*not 11"):
-        open_data(Folder(**settings | {"limit": 11}), keep=tmp_path / "run")
+        Folder(**settings | {"limit": 11}).open(keep=tmp_path / "run")
     with pytest.raises(BadInput, match=r"began with limit = 10 .*not None"):
-        open_data(Folder(**settings | {"limit": None}), keep=tmp_path / "run")
+        Folder(**settings | {"limit": None}).open(keep=tmp_path / "run")
 
 
 def test_limits_that_leave_too_little_are_a_sentence(fashion, folder):
     with pytest.raises(BadInput, match=r"at least 2 are needed: .*raise the limit"):
-        open_data(Digits(limit=1))
+        Digits(limit=1).open()
     with pytest.raises(BadInput, match="at least 2 are needed"):
-        open_data(Folder(path=folder, limit=1))
+        Folder(path=folder, limit=1).open()
     with pytest.raises(BadInput, match="limit = 2 leaves 0 of 100 examples of the official test"):
-        open_data(FashionMnist(root=fashion, download=False, limit=2))
+        FashionMnist(root=fashion, download=False, limit=2).open()
     for bad in (0, -3, "many"):
         with pytest.raises(BadInput, match="limit"):
             describe_data("cifar10", limit=bad)

@@ -14,9 +14,9 @@ import torch
 
 from kit.idx_files import NAMES, idx, idx_contents, write
 from saddlepoint.data import official
-from saddlepoint.data.description import Cifar10, FashionMnist, Mnist, Split
 from saddlepoint.data.fetching import Remote, cache_folder
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.published import Cifar10, FashionMnist, Mnist
+from saddlepoint.data.source import Split
 from saddlepoint.errors import BadInput
 
 CPU = torch.device("cpu")
@@ -36,7 +36,7 @@ def test_idx_files_in_a_given_folder(tmp_path, unpacked):
             name.removesuffix(".gz"): gzip.decompress(content) for name, content in contents.items()
         }
     write(tmp_path, contents)
-    data = open_data(FashionMnist(root=tmp_path, split=Split(validation=0.25)))
+    data = FashionMnist(root=tmp_path, split=Split(validation=0.25)).open()
     assert data.info.counts == {"train": 15, "validation": 5, "test": 6}
     assert data.info.shape == (1, 28, 28)
     assert data.info.classes[9] == "Ankle boot"
@@ -50,7 +50,7 @@ def test_idx_files_in_a_given_folder(tmp_path, unpacked):
 def test_the_cache_folder_is_searched_and_can_be_moved(cache):
     write(cache / "mnist", idx_contents()[1])
     assert cache_folder("mnist") == cache / "mnist"
-    assert open_data(Mnist(download=False)).info.name == "mnist"
+    assert Mnist(download=False).open().info.name == "mnist"
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ def test_damaged_idx_files_are_named(tmp_path, number, change, sentence):
     contents[NAMES[number]] = change(contents[NAMES[number]])
     write(tmp_path, contents)
     with pytest.raises(BadInput, match=sentence):
-        open_data(Mnist(root=tmp_path))
+        Mnist(root=tmp_path).open()
 
 
 def test_missing_files_without_download_say_where_to_put_them(tmp_path):
     with pytest.raises(BadInput) as caught:
-        open_data(Mnist(root=tmp_path, download=False))
+        Mnist(root=tmp_path, download=False).open()
     for part in (NAMES[0], str(tmp_path), official.IDX_FILES["mnist"][0].url):
         assert part in str(caught.value)
 
@@ -113,11 +113,11 @@ def test_cifar_from_its_binary_archive_or_folder(tmp_path):
         tmp_path / "other" / "cifar-10-batches-bin",
         {name: records.tobytes() for name, records in parts.items()},
     )
-    data = open_data(Cifar10(root=tmp_path))
+    data = Cifar10(root=tmp_path).open()
     assert data.info.shape == (3, 32, 32)
     assert data.info.counts == {"train": 18, "validation": 2, "test": 4}
     assert data.info.classes[0] == "airplane"
-    assert data.info.fingerprint == open_data(Cifar10(root=tmp_path / "other")).info.fingerprint
+    assert data.info.fingerprint == Cifar10(root=tmp_path / "other").open().info.fingerprint
     test = data.take("test", 4, CPU)
     by_label = {int(record[0]): record[1:] for record in parts["test_batch.bin"]}
     for label, x in zip(test.label.tolist(), test.x, strict=True):
@@ -132,17 +132,17 @@ def test_damaged_cifar_archives_are_named(tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BadInput, match="is damaged"):
-        open_data(Cifar10(root=tmp_path))
+        Cifar10(root=tmp_path).open()
     write_tar(path, {**parts, "data_batch_2.bin": np.zeros(3000, np.uint8)})
     with pytest.raises(BadInput, match=r"data_batch_2\.bin.*3,000 bytes"):
-        open_data(Cifar10(root=tmp_path))
+        Cifar10(root=tmp_path).open()
     write_tar(path, {**parts, "data_batch_3.bin": np.full(3073, 10, np.uint8)})
     with pytest.raises(BadInput, match=r"data_batch_3\.bin.*label 10"):
-        open_data(Cifar10(root=tmp_path))
+        Cifar10(root=tmp_path).open()
     del parts["test_batch.bin"]
     write_tar(path, parts)
     with pytest.raises(BadInput, match=r"does not hold test_batch\.bin"):
-        open_data(Cifar10(root=tmp_path))
+        Cifar10(root=tmp_path).open()
 
 
 def test_the_pickled_cifar_archive_is_not_read(tmp_path):
@@ -152,7 +152,7 @@ def test_the_pickled_cifar_archive_is_not_read(tmp_path):
         member.size = len(content)
         archive.addfile(member, io.BytesIO(content))
     with pytest.raises(BadInput, match=r"cifar-10-binary\.tar\.gz, which is not in"):
-        open_data(Cifar10(root=tmp_path, download=False))
+        Cifar10(root=tmp_path, download=False).open()
 
 
 @pytest.fixture
@@ -199,15 +199,15 @@ def served_mnist(server, monkeypatch):
 
 
 def test_missing_files_are_fetched_once_and_kept(cache, served_mnist):
-    first = open_data(Mnist())
+    first = Mnist().open()
     assert sorted(path.name for path in (cache / "mnist").iterdir()) == sorted(NAMES)
     assert served_mnist[1] == NAMES
-    assert open_data(Mnist(download=False)).info.fingerprint == first.info.fingerprint
+    assert Mnist(download=False).open().info.fingerprint == first.info.fingerprint
     assert served_mnist[1] == NAMES
 
 
 def test_a_given_root_receives_the_files(tmp_path, cache, served_mnist):
-    open_data(Mnist(root=tmp_path / "mine"))
+    Mnist(root=tmp_path / "mine").open()
     assert (tmp_path / "mine" / NAMES[0]).exists()
     assert not cache.exists()
 
@@ -217,7 +217,7 @@ def test_a_wrong_checksum_leaves_nothing_behind(cache, served_mnist):
     content, length = answers[NAMES[0]]
     answers[NAMES[0]] = (content[:-1] + bytes([content[-1] ^ 1]), length)
     with pytest.raises(BadInput, match=f"{NAMES[0]}.*is not the official file.*put it in"):
-        open_data(Mnist())
+        Mnist().open()
     assert list((cache / "mnist").iterdir()) == []
 
 
@@ -226,7 +226,7 @@ def test_a_file_cut_off_leaves_nothing_behind(cache, served_mnist):
     content, length = answers[NAMES[0]]
     answers[NAMES[0]] = (content[:100], length)
     with pytest.raises(BadInput, match=rf"broke off after 100 of {length:,} bytes"):
-        open_data(Mnist())
+        Mnist().open()
     assert list((cache / "mnist").iterdir()) == []
 
 
@@ -234,11 +234,11 @@ def test_no_such_file_and_no_network_say_what_to_do(cache, served_mnist, monkeyp
     answers, _ = served_mnist
     del answers[NAMES[1]]
     with pytest.raises(BadInput, match=rf"{NAMES[1]}, which could not be fetched.*404"):
-        open_data(Mnist())
+        Mnist().open()
     dead = tuple(Remote(name, f"http://127.0.0.1:9/{name}", "0" * 32) for name in NAMES)
     monkeypatch.setitem(official.IDX_FILES, "mnist", dead)
     with pytest.raises(BadInput) as caught:
-        open_data(Mnist(root=cache / "other"))
+        Mnist(root=cache / "other").open()
     for part in (NAMES[0], "http://127.0.0.1:9/", str(cache / "other")):
         assert part in str(caught.value)
 
@@ -250,7 +250,7 @@ FASHION = official.KNOWN_FOLDERS["fashion-mnist"][0]
     not (FASHION / NAMES[0]).exists(), reason="the package dataset-fashion-mnist is not installed"
 )
 def test_the_real_fashion_mnist():
-    data = open_data(FashionMnist(download=False))
+    data = FashionMnist(download=False).open()
     assert data.info.counts == {"train": 54_000, "validation": 6_000, "test": 10_000}
     test = data.take("test", 10_000, CPU)
     assert torch.bincount(test.label).tolist() == [1000] * 10

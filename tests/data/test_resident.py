@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from saddlepoint.data.description import Digits, Split
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.published import Digits
 from saddlepoint.data.resident import Examples, ResidentDataset
+from saddlepoint.data.source import Split
 from saddlepoint.errors import BadInput
 
 CPU = torch.device("cpu")
@@ -35,7 +35,7 @@ def index_of(batch):
 def test_digits_are_what_scikit_learn_has():
     from sklearn.datasets import load_digits
 
-    data = open_data(Digits(split=Split(validation=0, test=0)))
+    data = Digits(split=Split(validation=0, test=0)).open()
     assert data.info.shape == (1, 8, 8)
     assert data.info.classes == tuple("0123456789")
     assert data.info.counts == {"train": 1797, "validation": 0, "test": 0}

@@ -16,8 +16,8 @@ from saddlepoint.data import official
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.describing import describe_data
-from saddlepoint.data.description import FashionMnist, Split, StackedFashionMnist
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.published import FashionMnist, StackedFashionMnist
+from saddlepoint.data.source import Split
 from saddlepoint.data.stacked import drawn
 
 CPU = torch.device("cpu")
@@ -39,7 +39,7 @@ def described(root: Path, **changes: object) -> StackedFashionMnist:
 
 def base_of(root: Path) -> dict[str, Batch]:
     """Each split of the grey data; all of their images differ."""
-    data = open_data(FashionMnist(root=root, split=SPLIT, download=False))
+    data = FashionMnist(root=root, split=SPLIT, download=False).open()
     found = {split: data.take(split, 1000, CPU) for split in SPLITS}
     images = torch.cat([batch.x for batch in found.values()])
     assert len(images.flatten(1).unique(dim=0)) == len(images) == 110
@@ -58,7 +58,7 @@ def every(data: Dataset, split: str) -> Batch:
 
 
 def test_every_channel_is_an_image_of_the_same_split_and_the_label_names_them(root: Path) -> None:
-    data, base = open_data(described(root)), base_of(root)
+    data, base = described(root).open(), base_of(root)
     assert data.info.shape == (3, 28, 28)
     assert data.info.counts == {"train": 300, "validation": 50, "test": 60}
     assert len(data.info.classes) == 1000
@@ -97,19 +97,19 @@ def test_what_an_index_holds_depends_on_the_seed_alone() -> None:
 
 
 def test_the_fingerprint_names_the_data_the_draws_and_the_split(root: Path, tmp_path: Path) -> None:
-    first = open_data(described(root))
-    again = open_data(described(root))
+    first = described(root).open()
+    again = described(root).open()
     assert first.info == again.info
     assert torch.equal(every(first, "test").x, every(again, "test").x)
     changes = [{"seed": 1}, {"train": 301}, {"split": Split(validation=0.25, seed=4)}]
     write(tmp_path, idx_contents(train=80, test=30, seed=1)[1])
-    others = [open_data(described(root, **change)).info.fingerprint for change in changes]
-    others.append(open_data(described(tmp_path)).info.fingerprint)
+    others = [described(root, **change).open().info.fingerprint for change in changes]
+    others.append(described(tmp_path).open().info.fingerprint)
     assert len({first.info.fingerprint, *others}) == 5
 
 
 def test_batches_visit_each_stacked_image_once_an_epoch(root: Path) -> None:
-    data = open_data(described(root))
+    data = described(root).open()
     loader = data.loader("train", 50, seed=7, device=CPU)
     assert loader.batches_per_epoch == 6
     batches = [loader.batch(cursor) for cursor in range(6)]
@@ -128,8 +128,8 @@ def test_batches_visit_each_stacked_image_once_an_epoch(root: Path) -> None:
 
 
 def test_flips_mirror_training_images_whole(root: Path) -> None:
-    plain = open_data(described(root)).loader("train", 300, seed=7, device=CPU).batch(0)
-    data = open_data(described(root, flip=True))
+    plain = described(root).open().loader("train", 300, seed=7, device=CPU).batch(0)
+    data = described(root, flip=True).open()
     flipped = data.loader("train", 300, seed=7, device=CPU).batch(0)
     same = (flipped.x == plain.x).flatten(1).all(1)
     mirrored = (flipped.x == plain.x.flip(3)).flatten(1).all(1)
@@ -137,15 +137,15 @@ def test_flips_mirror_training_images_whole(root: Path) -> None:
     assert 0.4 < same.float().mean() < 0.6
     assert torch.equal(flipped.label, plain.label)
     test = data.loader("test", 60, seed=7, device=CPU).batch(0)
-    plain = open_data(described(root)).loader("test", 60, seed=7, device=CPU).batch(0)
+    plain = described(root).open().loader("test", 60, seed=7, device=CPU).batch(0)
     assert torch.equal(test.x, plain.x)
 
 
 def test_empty_splits_are_empty_or_refused(root: Path) -> None:
-    data = open_data(described(root, validation=0, split=Split(validation=0)))
+    data = described(root, validation=0, split=Split(validation=0)).open()
     assert len(every(data, "validation")) == 0
     with pytest.raises(sp.BadInput, match="drawn from the validation split of Fashion-MNIST"):
-        open_data(described(root, split=Split(validation=0)))
+        described(root, split=Split(validation=0)).open()
     with pytest.raises(sp.BadInput, match=r"has no split 'tset'.*test"):
         data.take("tset", 1, CPU)
     with pytest.raises(sp.BadInput, match="should not be negative"):
@@ -165,9 +165,9 @@ def test_it_is_built_in_and_trains_and_resumes(root: Path, tmp_path: Path) -> No
     reason="the package dataset-fashion-mnist is not installed",
 )
 def test_the_thousand_modes_of_the_real_data_are_equally_frequent() -> None:
-    data = open_data(StackedFashionMnist(download=False))
+    data = StackedFashionMnist(download=False).open()
     assert data.info.counts == {"train": 60_000, "validation": 26_000, "test": 26_000}
-    base = open_data(FashionMnist(download=False))
+    base = FashionMnist(download=False).open()
     for split in ("train", "test"):
         share = torch.bincount(base.take(split, 60_000, CPU).label, minlength=10).double().numpy()
         share /= share.sum()

@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from saddlepoint.data.description import Folder, Split
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.folder import Folder
+from saddlepoint.data.source import Split
 from saddlepoint.errors import BadInput
 
 CPU = torch.device("cpu")
@@ -39,7 +39,7 @@ def description(folder, stream=True, **options):
 
 
 def opened(folder, keep=None, stream=True, **options):
-    return open_data(description(folder, stream, **options), keep=keep)
+    return description(folder, stream, **options).open(keep=keep)
 
 
 def same(one, other):

@@ -11,9 +11,7 @@ from PIL import Image
 
 from saddlepoint.data import pictures
 from saddlepoint.data.describing import describe_data
-from saddlepoint.data.description import Folder
-from saddlepoint.data.natural_shape import natural_shape
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.folder import Folder
 from saddlepoint.data.survey import survey
 from saddlepoint.errors import BadInput
 
@@ -70,7 +68,7 @@ def test_a_survey_needs_no_torch():
 @pytest.mark.parametrize("name", ["digits", "ring", "grid", "swiss-roll", "spirals", "two-lines"])
 def test_natural_shapes_of_built_in_data(name):
     described = describe_data(name)
-    assert natural_shape(described) == open_data(described).info.shape
+    assert described.natural_shape() == described.open().info.shape
 
 
 @pytest.mark.parametrize(
@@ -83,7 +81,7 @@ def test_natural_shapes_of_built_in_data(name):
     ],
 )
 def test_natural_shapes_need_no_files(name, shape, tmp_path):
-    assert natural_shape(describe_data(name, root=tmp_path, download=False)) == shape
+    assert describe_data(name, root=tmp_path, download=False).natural_shape() == shape
 
 
 def test_natural_shapes_of_folders_and_arrays(tmp_path):
@@ -104,7 +102,7 @@ def test_natural_shapes_of_folders_and_arrays(tmp_path):
         ([Image.new("RGB", (20 + i, 20)) for i in range(4)], {"size": 16}),
     ):
         described = describe_data(source, **settings)
-        assert natural_shape(described) == open_data(described).info.shape
+        assert described.natural_shape() == described.open().info.shape
     (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-9])
     with pytest.raises(BadInput, match="are there"):
-        natural_shape(describe_data(tmp_path / "a.npy"))
+        describe_data(tmp_path / "a.npy").natural_shape()

@@ -4,17 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from saddlepoint.data.description import (
-    Digits,
-    Grid,
-    Ring,
-    Spirals,
-    Split,
-    SwissRoll,
-    TwoLines,
-)
-from saddlepoint.data.opening import open_data
-from saddlepoint.data.toys import draw, log_density, modes
+from saddlepoint.data.published import Digits
+from saddlepoint.data.source import Split
+from saddlepoint.data.toys import Grid, Ring, Spirals, SwissRoll, TwoLines
 from saddlepoint.errors import BadInput
 
 CPU = torch.device("cpu")
@@ -22,7 +14,7 @@ TOYS = [Ring, Grid, SwissRoll, Spirals, TwoLines]
 
 
 def test_ring_modes_are_distinct_and_on_the_circle():
-    centres = modes(Ring(modes=8, radius=2.0))
+    centres = Ring(modes=8, radius=2.0).centres()
     assert centres.shape == (8, 2)
     assert np.allclose(np.hypot(*centres.T), 2)
     gaps = np.linalg.norm(centres - np.roll(centres, 1, axis=0), axis=1)
@@ -31,7 +23,7 @@ def test_ring_modes_are_distinct_and_on_the_circle():
 
 
 def test_grid_modes_are_distinct_and_centred():
-    centres = modes(Grid(side=4, spacing=3.0))
+    centres = Grid(side=4, spacing=3.0).centres()
     assert len({tuple(point) for point in centres}) == 16
     assert np.allclose(centres.mean(axis=0), 0)
     assert np.allclose(np.unique(centres), [-4.5, -1.5, 1.5, 4.5])
@@ -39,8 +31,8 @@ def test_grid_modes_are_distinct_and_centred():
 
 @pytest.mark.parametrize("toy", [SwissRoll(), Spirals(), TwoLines(), Digits()])
 def test_what_is_no_mixture_has_neither_modes_nor_a_density(toy):
-    assert modes(toy) is None
-    assert log_density(toy, np.zeros((3, 2))) is None
+    assert toy.mixture() is None
+    assert toy.log_density(np.zeros((3, 2))) is None
 
 
 @pytest.mark.parametrize(
@@ -50,7 +42,7 @@ def test_density_integrates_to_one(toy):
     step = toy.std / 4
     ticks = np.arange(-2.5, 2.5, step)
     points = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
-    density = log_density(toy, points)
+    density = toy.log_density(points)
     assert density.dtype == np.float64
     assert np.isclose(np.exp(density).sum() * step**2, 1, atol=1e-6)
 
@@ -60,15 +52,15 @@ def test_density_at_one_gaussian_is_the_formula_far_out_too():
     points = np.array([[1.0, 0.0], [1.01, 0.0], [101.0, 0.0]])
     constant = np.log(2 * np.pi * 0.01**2)
     expected = np.array([0, -0.5, -0.5 * 100**2 / 0.01**2]) - constant
-    assert np.allclose(log_density(toy, points), expected)
+    assert np.allclose(toy.log_density(points), expected)
     with pytest.raises(BadInput, match=r"\(N, 2\).*\(3,\)"):
-        log_density(toy, np.zeros(3))
+        toy.log_density(np.zeros(3))
 
 
 @pytest.mark.parametrize("toy", [Ring(examples=40_000, std=0.1), Grid(examples=40_000)])
 def test_mixtures_have_equal_weights_right_centres_and_spread(toy):
-    points, labels = draw(toy)
-    centres = modes(toy)
+    points, labels = toy.draw()
+    centres = toy.centres()
     counts = np.bincount(labels, minlength=len(centres))
     mean = 40_000 / len(centres)
     assert np.abs(counts - mean).max() < 5 * np.sqrt(mean)
@@ -80,17 +72,17 @@ def test_mixtures_have_equal_weights_right_centres_and_spread(toy):
 
 
 def test_curves_lie_where_they_should():
-    points, labels = draw(TwoLines(examples=5000, distance=2.0))
+    points, labels = TwoLines(examples=5000, distance=2.0).draw()
     assert set(np.unique(points[:, 0])) == {0.0, 2.0}
     assert np.array_equal(labels, (points[:, 0] == 2).astype(int))
     assert points[:, 1].min() >= 0
     assert points[:, 1].max() <= 1
     assert abs(points[:, 1].mean() - 0.5) < 0.02
-    points, labels = draw(Spirals(examples=3000, arms=3, turns=1.5, std=0))
+    points, labels = Spirals(examples=3000, arms=3, turns=1.5, std=0).draw()
     radius, angle = np.hypot(*points.T), np.arctan2(points[:, 1], points[:, 0])
     expected = 2 * np.pi * (1.5 * radius + labels / 3)
     assert np.allclose(np.cos(angle - expected), 1, atol=1e-3)
-    points, labels = draw(SwissRoll(examples=3000, std=0))
+    points, labels = SwissRoll(examples=3000, std=0).draw()
     assert labels is None
     angle = np.hypot(*points.T) * 4.5 * np.pi
     assert np.allclose(np.cos(angle - np.arctan2(points[:, 1], points[:, 0])), 1, atol=1e-3)
@@ -99,7 +91,7 @@ def test_curves_lie_where_they_should():
 
 @pytest.mark.parametrize("toy", TOYS)
 def test_toys_depend_on_their_seed_alone(toy):
-    one, two, other = (open_data(toy(examples=200, seed=seed)) for seed in (5, 5, 6))
+    one, two, other = (toy(examples=200, seed=seed).open() for seed in (5, 5, 6))
     assert one.info.fingerprint == two.info.fingerprint != other.info.fingerprint
     assert one.info.shape == (2,)
     assert not one.info.images
@@ -112,4 +104,4 @@ def test_toys_depend_on_their_seed_alone(toy):
 
 def test_a_single_point_cannot_be_trained_on():
     with pytest.raises(BadInput, match="at least 2 are needed"):
-        open_data(Ring(examples=1, split=Split(validation=0, test=0)))
+        Ring(examples=1, split=Split(validation=0, test=0)).open()

@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from saddlepoint.data.describing import describe_data
-from saddlepoint.data.description import Folder, Split
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.folder import Folder
+from saddlepoint.data.source import Split
 from saddlepoint.data.tree import open_tree
 from saddlepoint.errors import BadInput
 
@@ -57,8 +57,8 @@ def batches(data):
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_an_archive_gives_what_its_folder_gives(folder, stream, method):
     settings = {"labels": True, "memory_gib": 0 if stream else 1}
-    one = open_data(Folder(path=folder, **settings))
-    other = open_data(describe_data(zipped(folder, method=method), **settings))
+    one = Folder(path=folder, **settings).open()
+    other = describe_data(zipped(folder, method=method), **settings).open()
     assert other.info == one.info.replace(name="pictures")
     assert any("1 of 25 files could not be decoded" in note for note in other.info.notes)
     assert "1 other file was passed over: 1 .txt." in other.info.notes
@@ -72,7 +72,7 @@ def test_hidden_and_foreign_entries_are_passed_over_in_silence(folder):
     path = zipped(folder, extra=[*extra, ("__MACOSX/._x.png", b"x"), ("a/Thumbs.db", b"x")])
     with zipfile.ZipFile(path, "a") as archive:
         archive.mkdir("empty.png")
-    assert open_data(Folder(path=path)).info.notes == open_data(Folder(path=folder)).info.notes
+    assert Folder(path=path).open().info.notes == Folder(path=folder).open().info.notes
 
 
 def test_names_in_an_archive_are_only_names(folder):
@@ -82,7 +82,7 @@ def test_names_in_an_archive_are_only_names(folder):
         for name in ("../../up.png", "/top.png", "c\\d\\back.png", "./e/./dot.png"):
             archive.writestr(zipfile.ZipInfo(name), picture)
     assert open_tree(path).files() == ["c/d/back.png", "e/dot.png", "top.png", "up.png"]
-    assert sum(open_data(Folder(path=path)).info.counts.values()) == 4
+    assert sum(Folder(path=path).open().info.counts.values()) == 4
     assert sorted(p.name for p in folder.parent.iterdir()) == ["odd.zip", "pictures"]
 
 
@@ -104,22 +104,22 @@ def test_many_threads_may_read_one_archive(folder):
 def test_a_streamed_archive_has_a_manifest(folder, tmp_path):
     path = zipped(folder)
     settings = {"memory_gib": 0, "labels": True, "size": 16}
-    first = open_data(Folder(path=path, **settings), keep=tmp_path / "run")
+    first = Folder(path=path, **settings).open(keep=tmp_path / "run")
     os.utime(path, ns=(1, 1))
     moved = path.rename(tmp_path / "elsewhere.zip")
-    again = open_data(Folder(path=moved, **settings), keep=tmp_path / "run")
+    again = Folder(path=moved, **settings).open(keep=tmp_path / "run")
     assert again.info.fingerprint == first.info.fingerprint
     # Packed anew, the content is the same; changed, it is not.
     zipped(folder, moved, zipfile.ZIP_STORED)
-    open_data(Folder(path=moved, **settings), keep=tmp_path / "run")
+    Folder(path=moved, **settings).open(keep=tmp_path / "run")
     (folder / "a" / "00.png").write_bytes((folder / "a" / "02.png").read_bytes())
     zipped(folder, moved)
     with pytest.raises(BadInput, match=r"a/00\.png changed since the run began"):
-        open_data(Folder(path=moved, **settings), keep=tmp_path / "run")
+        Folder(path=moved, **settings).open(keep=tmp_path / "run")
     (folder / "a" / "00.png").unlink()
     zipped(folder, moved)
     with pytest.raises(BadInput, match=r"a/00\.png is missing"):
-        open_data(Folder(path=moved, **settings), keep=tmp_path / "run")
+        Folder(path=moved, **settings).open(keep=tmp_path / "run")
 
 
 def test_a_damaged_entry_is_skipped_and_counted(folder):
@@ -131,10 +131,10 @@ def test_a_damaged_entry_is_skipped_and_counted(folder):
         content[archive.getinfo("a/04.png").header_offset + 100] ^= 0xFF
     path.write_bytes(bytes(content))
     for memory in (0, 1):
-        notes = open_data(Folder(path=path, memory_gib=memory)).info.notes
+        notes = Folder(path=path, memory_gib=memory).open().info.notes
         assert any("1 of 24 files could not be decoded" in n and "a/04.png" in n for n in notes)
     with pytest.raises(BadInput, match=r"a/04\.png.*leave strict off"):
-        open_data(Folder(path=path, strict=True))
+        Folder(path=path, strict=True).open()
 
 
 def flagged(path, **changes):
@@ -160,7 +160,7 @@ def test_what_cannot_or_must_not_be_unpacked_is_told(folder, changes, sentence):
     path = zipped(folder)
     flagged(path, **changes)
     with pytest.raises(BadInput, match=sentence) as caught:
-        open_data(Folder(path=path))
+        Folder(path=path).open()
     assert "\n" not in str(caught.value)
 
 
@@ -170,21 +170,21 @@ def test_broken_archives_are_one_sentence(folder, tmp_path):
     for content in (whole[:-40], whole[: len(whole) // 2], b"", b"no archive at all"):
         path.write_bytes(content)
         with pytest.raises(BadInput, match=r"pictures\.zip cannot be read as a \.zip archive"):
-            open_data(describe_data(path))
+            describe_data(path).open()
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("a.txt", "x")
     path.write_bytes(stream.getvalue())
     with pytest.raises(BadInput, match=r"holds no PNG.*passed over: 1 \.txt"):
-        open_data(describe_data(path))
+        describe_data(path).open()
 
 
 def test_an_archive_can_be_cut_and_labelled_by_level(folder):
     path = folder.parent / "top.zip"
     zipped(folder.parent, path)
-    data = open_data(Folder(path=path, labels=True, split=Split(validation=0, test=0)))
+    data = Folder(path=path, labels=True, split=Split(validation=0, test=0)).open()
     assert data.info.classes == ("pictures",)
     assert "--data.label-level 2" in str(data.info.notes)
-    data = open_data(Folder(path=path, labels=True, label_level=2, limit=10))
+    data = Folder(path=path, labels=True, label_level=2, limit=10).open()
     assert data.info.classes == ("a", "b")
     assert sum(data.info.counts.values()) in (9, 10)

@@ -14,7 +14,7 @@ from scipy import stats
 import saddlepoint as sp
 from kit.tiny import tiny
 from saddlepoint.cli import main
-from saddlepoint.data.description import Ring
+from saddlepoint.data.toys import Ring
 from saddlepoint.evaluation import compare as comparing
 from saddlepoint.evaluation.testing import compare_groups
 from saddlepoint.metrics.estimate import Estimate, difference, jackknife

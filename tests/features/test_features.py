@@ -14,8 +14,10 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from saddlepoint.data.description import Array, DataInfo, Digits, Ring
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.array import Array
+from saddlepoint.data.info import DataInfo
+from saddlepoint.data.published import Digits
+from saddlepoint.data.toys import Ring
 from saddlepoint.errors import BadInput
 from saddlepoint.features import opening
 from saddlepoint.features.batching import _switches, batch_size, float32_only, in_batches
@@ -36,7 +38,7 @@ def info(*shape: int, classes: int = 0) -> DataInfo:
     return DataInfo(
         name="data",
         shape=shape,
-        images=len(shape) == 3,
+        form="images" if len(shape) == 3 else "vectors",
         classes=tuple(map(str, range(classes))),
         counts={"train": 10, "validation": 1, "test": 1},
         fingerprint="0" * 64,
@@ -311,11 +313,11 @@ def images_of(shape, labels=None, n: int = 60):
     values = np.random.default_rng(0).integers(0, 256, (n, *shape), dtype=np.uint8)
     described = Array()
     described._values, described._labels = values, labels
-    return open_data(described)
+    return described.open()
 
 
 def test_auto_takes_vectors_as_they_are_even_with_labels() -> None:
-    space = open_features("auto", open_data(Ring(examples=200)))
+    space = open_features("auto", Ring(examples=200).open())
     assert (space.name, space.dimensions) == ("vectors", 2)
 
 
@@ -345,7 +347,7 @@ def test_auto_says_why_there_is_no_classifier(
     values = np.zeros((60, 8, 8, 1), dtype=np.uint8)
     described = Array(split=split)
     described._values, described._labels = values, np.arange(60) % classes
-    space = open_features("auto", open_data(described))
+    space = open_features("auto", described.open())
     assert space.name == "pixels"
     assert reason in space.note
 
@@ -355,7 +357,7 @@ def test_auto_takes_the_classifier_of_labelled_images(monkeypatch) -> None:
     monkeypatch.setattr(
         opening, "open_classifier", lambda dataset, **settings: asked.append(settings) or "it"
     )
-    data = open_data(Digits())
+    data = Digits().open()
     where = Path("somewhere")
     for word in ("auto", "classifier"):
         assert open_features(word, data, seed=3, folder=where) == "it"
@@ -363,7 +365,7 @@ def test_auto_takes_the_classifier_of_labelled_images(monkeypatch) -> None:
 
 
 def test_networks_of_images_refuse_vectors() -> None:
-    data = open_data(Ring(examples=100))
+    data = Ring(examples=100).open()
     for word in ("efficientnet-lite0", "inception"):
         with pytest.raises(BadInput, match="ring holds vectors: use pixels"):
             open_features(word, data)
@@ -371,5 +373,5 @@ def test_networks_of_images_refuse_vectors() -> None:
 
 
 def test_a_module_may_be_handed_over() -> None:
-    space = open_features(nn.Flatten(), open_data(Digits()))
+    space = open_features(nn.Flatten(), Digits().open())
     assert (space.name, space.dimensions) == ("features of Flatten", 64)

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from saddlepoint.data.description import Digits, Ring
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.published import Digits
+from saddlepoint.data.toys import Ring
 from saddlepoint.errors import BadInput
 from saddlepoint.features import inception
 from saddlepoint.features.inception import InceptionSpace, open_inception
@@ -144,7 +144,7 @@ def test_modules_are_imported_by_word(tmp_path: Path, monkeypatch) -> None:
         ]:
             with pytest.raises(BadInput, match=sentence):
                 import_module(word)
-        space = open_features("my_networks:Net", open_data(Digits()))
+        space = open_features("my_networks:Net", Digits().open())
         assert (space.name, space.dimensions) == ("features of my_networks:Net", 64)
     finally:
         sys.modules.pop("my_networks", None)
@@ -174,7 +174,7 @@ def exported(path: Path, batch: int | None, *shape: int) -> nn.Module:
 
 @pytest.mark.parametrize("batch", [None, 4])
 def test_an_onnx_file_gives_the_features_of_its_module(tmp_path: Path, batch: int | None) -> None:
-    data = open_data(Digits())
+    data = Digits().open()
     module = exported(tmp_path / "net.onnx", batch, 1, 8, 8)
     space = open_features(str(tmp_path / "net.onnx"), data)
     images = data.take("test", 71, CPU).x
@@ -183,21 +183,21 @@ def test_an_onnx_file_gives_the_features_of_its_module(tmp_path: Path, batch: in
     assert torch.allclose(space.of(images), expected, atol=1e-5)
     assert space.key is not None
     with pytest.raises(BadInput, match=r"the data are \(n, 2\): export it for these data"):
-        open_features(str(tmp_path / "net.onnx"), open_data(Ring(examples=100)))
+        open_features(str(tmp_path / "net.onnx"), Ring(examples=100).open())
 
 
 def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     (tmp_path / "net.onnx").write_bytes(b"not a network")
     with pytest.raises(BadInput, match="cannot be opened as an ONNX network"):
-        open_features(str(tmp_path / "net.onnx"), open_data(Digits()))
+        open_features(str(tmp_path / "net.onnx"), Digits().open())
 
 
 def test_without_onnxruntime_the_sentence_says_how_to_get_it(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     (tmp_path / "net.onnx").write_bytes(b"")
     with pytest.raises(BadInput, match=r'pip install "saddlepoint\[onnx\]"'):
-        open_features(str(tmp_path / "net.onnx"), open_data(Digits()))
+        open_features(str(tmp_path / "net.onnx"), Digits().open())
 
 
 class FakeSession:
@@ -225,7 +225,7 @@ def test_a_fixed_batch_is_filled_up(tmp_path: Path, monkeypatch) -> None:
     )
     monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
     (tmp_path / "net.onnx").write_bytes(b"one")
-    data = open_data(Digits())
+    data = Digits().open()
     space = open_features(str(tmp_path / "net.onnx"), data)
     images = data.take("test", 10, CPU).x
     expected = images.flatten(1).cumsum(1)[:, ::32]
@@ -275,7 +275,7 @@ def test_inception_gets_bytes_of_rgb_and_answers_with_features(monkeypatch) -> N
 def test_without_torch_fidelity_the_sentence_says_how_to_get_it(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
     with pytest.raises(BadInput, match=r'pip install "saddlepoint\[inception\]"'):
-        open_features("inception", open_data(Digits()))
+        open_features("inception", Digits().open())
 
     def broken(name: str):
         raise RuntimeError("operator torchvision::nms does not exist")

@@ -11,8 +11,8 @@ import torch
 
 from kit.idx_files import NAMES, idx, write
 from saddlepoint.data.dataset import Dataset
-from saddlepoint.data.description import FashionMnist, Split, StackedFashionMnist
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.published import FashionMnist, StackedFashionMnist
+from saddlepoint.data.source import Split
 from saddlepoint.errors import BadInput
 from saddlepoint.evaluation.progress import telling
 from saddlepoint.evaluation.scorer import Scorer, Settings
@@ -48,7 +48,7 @@ def stacked(root: Path) -> Dataset:
     described = StackedFashionMnist(
         root=root, split=SPLIT, download=False, train=3000, validation=2000, test=2000
     )
-    return open_data(described)
+    return described.open()
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def space(stacked: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Stacked
 def test_the_grey_data_are_those_that_are_stacked(root: Path, stacked: Dataset) -> None:
     grey = stacked.channels_of
     assert grey is not None
-    same = open_data(FashionMnist(root=root, split=SPLIT, download=False))
+    same = FashionMnist(root=root, split=SPLIT, download=False).open()
     assert grey.info.fingerprint == same.info.fingerprint
     assert same.channels_of is None
 
@@ -135,7 +135,7 @@ def test_fresh_real_examples_have_the_divergence_of_a_perfect_sampler(
     described = StackedFashionMnist(
         root=root, split=SPLIT, download=False, train=50, validation=50, test=6000
     )
-    stacked = open_data(described)
+    stacked = described.open()
     whole = stacked.take("test", 6000, CPU)
     assert whole.label is not None
     real, fresh = Side("real", whole.x[:2000]), Side("fresh", whole.x[2000:4000])

@@ -13,7 +13,6 @@ from torch.nn.functional import softplus
 import saddlepoint as sp
 from kit.double import BATCH, explicit, flat, stepper_of
 from kit.tiny import same_bits, tensors, tiny
-from saddlepoint.data.opening import open_data
 from saddlepoint.games.constraints import SpectralNorm, WeightClipping
 from saddlepoint.games.dynamics import Consensus, Extragradient, Optimistic, Simultaneous
 from saddlepoint.games.objectives import OBJECTIVES
@@ -317,7 +316,7 @@ def test_standardising_scales_the_data_in_and_the_samples_back(tmp_path: Path) -
     points = np.random.default_rng(0).normal([100.0, -30.0], 7.0, (500, 2)).astype(np.float32)
     stepper = stepper_of(standardise=True)
     learner = stepper.learner
-    data = open_data(sp.recipes.gan(points).data)
+    data = sp.recipes.gan(points).data.open()
     assert data.info.scale == pytest.approx(7.0, rel=0.1)
     assert data.info.centre == pytest.approx([100.0, -30.0], abs=1.5)
     learner._centre, learner._scale = torch.tensor(data.info.centre), data.info.scale

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from kit.tiny import tiny
 from saddlepoint.data.members import MemberLoader
-from saddlepoint.data.opening import open_data
 from saddlepoint.optimisers import Sgd
 from saddlepoint.training.device import Policy
 from saddlepoint.training.step import Batches, Stepper
@@ -40,7 +39,7 @@ def stepper_of(
     sgd = Sgd(learning_rate=0.05)
     settings = {"critic_optimiser": sgd, "generator_optimiser": sgd} | changes
     description = type(run.learner).model_validate({**dict(run.learner), **settings})
-    opened = open_data(run.data)
+    opened = run.data.open()
     learner = description.learner(opened.info, batch_size=BATCH, seed=seed).double()
     if isinstance(seed, tuple):
         loader: Any = MemberLoader(opened, "train", BATCH, seeds=seed, device=CPU)

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Loader
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 
 BATCH = 8
-POINTS = DataInfo(name="points", shape=(2,), images=False, counts={}, fingerprint="")
-IMAGES = DataInfo(name="pictures", shape=(1, 16, 16), images=True, counts={}, fingerprint="")
+POINTS = DataInfo(name="points", shape=(2,), form="vectors", counts={}, fingerprint="")
+IMAGES = DataInfo(name="pictures", shape=(1, 16, 16), form="images", counts={}, fingerprint="")
 
 
 class Drawn(Loader):

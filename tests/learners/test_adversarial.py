@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from kit.drawn import BATCH, IMAGES, POINTS, Drawn, spy
 from saddlepoint.data.batch import Batch
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.learner import AdversarialLearner
 from saddlepoint.learners.adversarial.priors import Normal, Uniform
@@ -266,7 +266,7 @@ def test_training_equals_the_loop_of_a_tutorial(objective, hidden):
 
 def test_the_generator_learns_to_match_a_mean():
     """A linear generator against a linear critic: the fakes' mean must come to the reals'."""
-    data = DataInfo(name="line", shape=(1,), images=False, counts={}, fingerprint="")
+    data = DataInfo(name="line", shape=(1,), form="vectors", counts={}, fingerprint="")
 
     class Around(Drawn):
         def batch(self, cursor: int) -> Batch:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from saddlepoint.data.batch import Batch
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.games.moment import Moment
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.priors import Uniform
@@ -22,8 +22,8 @@ from saddlepoint.randomness import Streams
 from saddlepoint.schedules import Piecewise
 
 BATCH = 6
-VECTORS = DataInfo(name="points", shape=(3,), images=False, counts={}, fingerprint="")
-IMAGES = DataInfo(name="pictures", shape=(2, 11, 8), images=True, counts={}, fingerprint="")
+VECTORS = DataInfo(name="points", shape=(3,), form="vectors", counts={}, fingerprint="")
+IMAGES = DataInfo(name="pictures", shape=(2, 11, 8), form="images", counts={}, fingerprint="")
 # leaky: among few rectified units, all can be off for two latents, whose samples are then equal
 MLP = Mlp(hidden=(7,), activation="leaky_relu")
 SMALL, BARE = Dcgan(width=2), Dcgan(width=2, norm="none")

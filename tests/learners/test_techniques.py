@@ -20,8 +20,7 @@ from kit.double import stepper_of as double_stepper_of
 from kit.drawn import BATCH, IMAGES, POINTS, Drawn, spy
 from kit.tiny import VIRTUAL, same_bits, tensors, tiny
 from saddlepoint.cli import main
-from saddlepoint.data.description import DataInfo
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.info import DataInfo
 from saddlepoint.games.constraints import SpectralNorm, WeightClipping
 from saddlepoint.games.dynamics import Consensus, Extragradient, Optimistic, Simultaneous
 from saddlepoint.games.regularisers import HistoricalAveraging, r1, r2, wgan_gp
@@ -328,7 +327,7 @@ def test_a_run_keeps_one_reference_in_its_checkpoints_and_its_samples(tmp_path: 
         assert np.array_equal(reference(model.learner.generator).numpy(), kept)
         reference(model.learner.generator).mul_(0.5)
         assert not torch.allclose(before, model.sample(70, seed=1)), "it is of no use"
-        data = open_data(tiny(name).data)
+        data = tiny(name).data.open()
         first = data.loader("train", 16, seed=0, device=CPU).batch(0).x
         assert np.array_equal(late["learner/duel.critic.backbone.reference0"], first.numpy())
 
@@ -520,7 +519,7 @@ def test_every_recipe_takes_them(name: str) -> None:
         for minibatch in ("discrimination", "std"):
             told = run.learner.critic.replace(minibatch=minibatch)
             variants.append(run.learner.replace(critic=told))
-    data = open_data(run.data)
+    data = run.data.open()
     for description in variants:
         learner = description.learner(data.info, batch_size=16, seed=0)
         loader = data.loader("train", 16, seed=0, device=CPU)
@@ -538,7 +537,7 @@ def test_members_have_references_of_their_own_and_resume(tmp_path: Path) -> None
     sp.resume(tmp_path / "part", steps=12, quiet=True)
     whole = tensors(tmp_path / "whole", 12)
     assert same_bits(whole, tensors(tmp_path / "part", 12))
-    data = open_data(run.data)
+    data = run.data.open()
     for player in ("generator", "critic.backbone"):
         kept = whole[f"learner/duel.{player}.reference0"]
         assert kept.shape[0] == 3

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_divergence
 
 from saddlepoint.data.batch import Batch
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
 from saddlepoint.learners.losses import Losses
@@ -25,8 +25,8 @@ from saddlepoint.networks.mlp import Mlp
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import Cosine
 
-VECTORS = DataInfo(name="points", shape=(3,), images=False, counts={}, fingerprint="")
-IMAGES = DataInfo(name="pictures", shape=(2, 8, 9), images=True, counts={}, fingerprint="")
+VECTORS = DataInfo(name="points", shape=(3,), form="vectors", counts={}, fingerprint="")
+IMAGES = DataInfo(name="pictures", shape=(2, 8, 9), form="images", counts={}, fingerprint="")
 LINEAR = Mlp(hidden=())
 
 

@@ -7,8 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from saddlepoint.data.description import Grid, Ring
-from saddlepoint.data.toys import modes
+from saddlepoint.data.toys import Grid, Ring
 from saddlepoint.metrics.modes import score_modes
 
 MIXTURES = [Ring(), Grid()]
@@ -17,14 +16,16 @@ mixtures = pytest.mark.parametrize("mixture", MIXTURES, ids=lambda m: m.kind)
 
 def perfect(mixture: Ring | Grid, n: int, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
-    centres = modes(mixture)
+    centres = mixture.centres()
     return centres[random.integers(len(centres), size=n)] + mixture.std * random.normal(size=(n, 2))
 
 
 @mixtures
 def test_a_perfect_sampler_has_the_derived_figures(mixture: Ring | Grid) -> None:
-    found = [score_modes(perfect(mixture, 2500, s), modes(mixture), mixture.std) for s in range(40)]
-    total = len(modes(mixture))
+    found = [
+        score_modes(perfect(mixture, 2500, s), mixture.centres(), mixture.std) for s in range(40)
+    ]
+    total = len(mixture.centres())
     assert all(each.found == each.total == total for each in found)
     quality = np.mean([each.high_quality for each in found])
     assert quality == pytest.approx(1 - math.exp(-4.5), abs=4 * 0.0021 / math.sqrt(40))
@@ -36,7 +37,7 @@ def test_a_perfect_sampler_has_the_derived_figures(mixture: Ring | Grid) -> None
 
 @mixtures
 def test_missing_modes_lower_the_count_and_raise_the_divergence(mixture: Ring | Grid) -> None:
-    centres = modes(mixture)
+    centres = mixture.centres()
     points = perfect(mixture, 4000, 0)
     kept = points[np.linalg.norm(points - centres[0], axis=1) > 6 * mixture.std]
     found = score_modes(kept, centres, mixture.std)
@@ -47,7 +48,7 @@ def test_missing_modes_lower_the_count_and_raise_the_divergence(mixture: Ring | 
 
 def test_spread_sees_collapse_within_a_mode_and_not_its_place() -> None:
     mixture = Ring()
-    centres = modes(mixture)
+    centres = mixture.centres()
     points = perfect(mixture, 4000, 1)
     nearest = np.linalg.norm(points[:, None] - centres, axis=2).argmin(1)
     narrow = centres[nearest] + 0.3 * (points - centres[nearest])
@@ -60,10 +61,10 @@ def test_spread_sees_collapse_within_a_mode_and_not_its_place() -> None:
 
 def test_far_points_and_empty_samples() -> None:
     mixture = Grid()
-    far = score_modes(np.full((10, 2), 50.0), modes(mixture), mixture.std)
+    far = score_modes(np.full((10, 2), 50.0), mixture.centres(), mixture.std)
     assert (far.found, far.high_quality, far.reverse_kl) == (0, 0.0, math.inf)
     assert math.isnan(far.spread)
-    assert score_modes(np.full((10, 2), np.nan), modes(mixture), mixture.std).found == 0
-    single = score_modes(modes(mixture)[:1], modes(mixture), mixture.std)
+    assert score_modes(np.full((10, 2), np.nan), mixture.centres(), mixture.std).found == 0
+    single = score_modes(mixture.centres()[:1], mixture.centres(), mixture.std)
     assert (single.found, single.high_quality) == (1, 1.0)
     assert single.reverse_kl == pytest.approx(math.log(25))

@@ -41,7 +41,7 @@ def fake_run(folder, *, end="finished", lines=60, frames=6, evil=""):
         "data": {
             "name": "digits",
             "shape": [1, 8, 8],
-            "images": True,
+            "form": "images",
             "classes": [str(digit) for digit in range(10)],
             "counts": {"train": 1437, "validation": 180, "test": 180},
             "fingerprint": "0f" * 32,
@@ -50,7 +50,7 @@ def fake_run(folder, *, end="finished", lines=60, frames=6, evil=""):
         "parameters": {"generator": 123_456, "critic": 56_789},
         "headline": ["critic/loss", "generator/loss"],
     }
-    run = {"format": 1, "given": given, "resolved": resolved}
+    run = {"format": 2, "given": given, "resolved": resolved}
     (folder / "run.json").write_text(json.dumps(run))
     random = np.random.default_rng(0)
     record = Record(folder)
@@ -253,8 +253,8 @@ def test_only_a_run_json_is_enough(tmp_path):
 @pytest.mark.parametrize(
     "run",
     [
-        {"format": 1, "given": None, "resolved": []},
-        {"format": 2, "given": {"training": 3, "data": "digits"}, "resolved": {"data": {}}},
+        {"format": 2, "given": None, "resolved": []},
+        {"format": "2", "given": {"training": 3, "data": "digits"}, "resolved": {"data": {}}},
         {
             "given": {"recipe": None, "training": {"steps": "many"}},
             "resolved": {

@@ -6,14 +6,13 @@ import pytest
 import torch
 
 from kit.tiny import tiny
-from saddlepoint.data.opening import open_data
 from saddlepoint.learners.learner import Learner
 from saddlepoint.training.averaging import Average
 
 
 def learner_of(name: str = "dcgan") -> Learner:
     run = tiny(name)
-    return run.learner.learner(open_data(run.data).info, batch_size=16, seed=0)
+    return run.learner.learner(run.data.open().info, batch_size=16, seed=0)
 
 
 def shift(learner: Learner, amount: float) -> None:

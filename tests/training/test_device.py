@@ -91,12 +91,11 @@ def test_precisions_agree_on_the_first_losses(tmp_path: Path) -> None:
 def test_image_networks_compute_channels_last_throughout() -> None:
     """No convolution of a step sees or makes rows: that would cost many times its price."""
 
-    from saddlepoint.data.opening import open_data
     from saddlepoint.training.step import Batches, Stepper
 
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 17, 3), dtype=np.uint8)
     run = tiny("dcgan", data=images)
-    data = open_data(run.data)
+    data = run.data.open()
     learner = run.learner.learner(data.info, batch_size=16, seed=0)
     policy = choose("cpu", "bfloat16")
     policy.place(learner)

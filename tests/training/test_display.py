@@ -21,7 +21,9 @@ import pytest
 
 import saddlepoint as sp
 from kit.tiny import tiny
-from saddlepoint.data.description import DataInfo, Digits, Folder, StackedFashionMnist
+from saddlepoint.data.folder import Folder
+from saddlepoint.data.info import DataInfo
+from saddlepoint.data.published import Digits, StackedFashionMnist
 from saddlepoint.errors import BadInput, Interrupted
 from saddlepoint.lab import side_by_side
 from saddlepoint.options import described, start_of
@@ -34,7 +36,7 @@ from saddlepoint.training.signals import Signals
 
 def info(train: int, validation: int, test: int, shape: tuple[int, ...] = (3, 64, 64)) -> DataInfo:
     counts = {"train": train, "validation": validation, "test": test}
-    return DataInfo(name="photos", shape=shape, images=True, counts=counts, fingerprint="0")
+    return DataInfo(name="photos", shape=shape, form="images", counts=counts, fingerprint="0")
 
 
 def long(run: Run, *, resumed: bool = False, done: int = 3, shape: tuple[int, ...]) -> str:

@@ -14,7 +14,6 @@ import saddlepoint as sp
 from kit.double import Doubled
 from kit.tiny import same_bits, tensors, tiny
 from saddlepoint.data.members import MemberLoader
-from saddlepoint.data.opening import open_data
 from saddlepoint.learners.learner import Learner
 from saddlepoint.randomness import Streams
 from saddlepoint.training.device import Policy
@@ -43,7 +42,7 @@ def trained(
     run = tiny("gan", **options)
     optimiser = optimiser or {"kind": "sgd", "learning_rate": 0.05}
     description = run.learner.replace(critic_optimiser=optimiser, generator_optimiser=optimiser)
-    data = open_data(run.data)
+    data = run.data.open()
     learner = description.learner(data.info, batch_size=16, seed=seed).double()
     if isinstance(seed, tuple):
         loader = MemberLoader(data, "train", 16, seeds=seed, device=CPU)
@@ -88,7 +87,7 @@ def test_members_draw_their_own_numbers_and_batches() -> None:
     for member, seed in enumerate(SEEDS):
         assert torch.equal(together[member], Streams(seed, "train", 7).normal((4, 2), "latents"))
     assert not torch.equal(together[0], together[1])
-    data = open_data(tiny("gan", data="ring").data)
+    data = tiny("gan", data="ring").data.open()
     stacked = MemberLoader(data, "train", 16, seeds=SEEDS, device=CPU).batch(5)
     for member, seed in enumerate(SEEDS):
         alone = data.loader("train", 16, seed=seed, device=CPU).batch(5)

@@ -19,10 +19,12 @@ import saddlepoint as sp
 from kit.crash import crashed
 from kit.tiny import same_bits, tensors, tiny
 from saddlepoint.cli import main
-from saddlepoint.data.description import Array, FashionMnist, Folder
+from saddlepoint.data.array import Array
+from saddlepoint.data.folder import Folder
+from saddlepoint.data.published import Digits, FashionMnist
 from saddlepoint.errors import BadInput, RunStopped
 from saddlepoint.training import folder as run_folder
-from saddlepoint.training.own_data import described_at, open_own_data
+from saddlepoint.training.own_data import open_own_data
 from saddlepoint.training.record import read_record
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (40, 8, 8, 3), dtype=np.uint8)
@@ -158,11 +160,11 @@ def test_an_array_in_memory_takes_the_place_of_one_that_was_lost(tmp_path: Path)
 def test_downloaded_sets_are_looked_for_and_not_fetched(tmp_path: Path) -> None:
     described = FashionMnist(root=tmp_path / "gone")
     (tmp_path / "files").mkdir()
-    there = described_at(described, tmp_path / "files", tmp_path / "run")
+    there = described.at(tmp_path / "files", tmp_path / "run")
     assert there == described.replace(root=tmp_path / "files")
     (tmp_path / "file").touch()
     with pytest.raises(BadInput, match="is no folder that holds its files"):
-        described_at(described, tmp_path / "file", tmp_path / "run")
+        described.at(tmp_path / "file", tmp_path / "run")
     sp.train(tiny("gan"), tmp_path / "run", quiet=True)
     whole = json.loads((tmp_path / "run/run.json").read_text())
     whole["given"]["data"] = described.model_dump(mode="json")
@@ -183,7 +185,7 @@ def test_a_place_of_another_kind_is_refused(tmp_path: Path) -> None:
         (tiny("gan").data, source, "digits, which is always at hand: leave out --data"),
     ]:
         with pytest.raises(BadInput, match=words):
-            described_at(described, data, run)
+            described.at(data, run)
 
 
 def test_the_command_takes_data_and_quotes_what_it_prints(
@@ -270,7 +272,7 @@ def test_a_start_that_fails_removes_what_it_made_and_nothing_else(
         (tmp_path / "run/mine.txt").write_text("put there meanwhile")
         raise BadInput("no")
 
-    monkeypatch.setattr("saddlepoint.training.trainer.open_data", fail)
+    monkeypatch.setattr(Digits, "open", fail)
     with pytest.raises(BadInput):
         sp.train(tiny("gan"), tmp_path / "run", quiet=True)
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]

@@ -207,11 +207,10 @@ def test_a_step_never_reads_from_the_device(optimiser: Any) -> None:
 def test_real_learners_never_read_from_the_device() -> None:
 
     from kit.tiny import VARIANTS, tiny
-    from saddlepoint.data.opening import open_data
 
     for name, options in VARIANTS:
         run = tiny(name, **options)
-        data = open_data(run.data)
+        data = run.data.open()
         learner = run.learner.learner(data.info, batch_size=16, seed=0)
         loader = data.loader("train", 16, seed=0, device=torch.device("cpu"))
         stepper = Stepper(learner, FLOAT32, Batches(loader, 16), seed=0)

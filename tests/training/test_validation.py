@@ -12,7 +12,6 @@ import torch
 import saddlepoint as sp
 from kit.crash import crashed
 from kit.tiny import same_bits, tensors, tiny
-from saddlepoint.data.opening import open_data
 from saddlepoint.features.opening import open_features
 from saddlepoint.metrics.kernel import kernel_distance
 from saddlepoint.options import described, start_of
@@ -31,7 +30,7 @@ def test_the_recorded_score_is_that_of_the_saved_model(tmp_path: Path) -> None:
     record = read_record(tmp_path / "run")
     by_step = dict(zip(record.steps, record.scalars["validation/kernel"], strict=True))
     assert [step for step, value in by_step.items() if value is not None] == [4, 8, 12]
-    data = open_data(run.data)
+    data = run.data.open()
     space = open_features("pixels", data)
     real = data.take("validation", 1000, torch.device("cpu")).x
     assert 40 <= len(real) < 1000
@@ -118,7 +117,7 @@ def test_every_seed_is_validated(tmp_path: Path) -> None:
 
 def test_samples_that_are_not_finite_are_the_worst() -> None:
     run = tiny("gan")
-    validator = Validator(Validation(score="kernel"), open_data(run.data))
+    validator = Validator(Validation(score="kernel"), run.data.open())
     bad = torch.full((validator.samples, 1, 8, 8), math.nan)
     assert validator.score(bad) == math.inf
     validator.note(math.inf)
@@ -127,7 +126,7 @@ def test_samples_that_are_not_finite_are_the_worst() -> None:
 
 @pytest.mark.parametrize("score", ["kernel", "frechet", "sliced"])
 def test_fresh_real_data_score_better_than_noise(score: str) -> None:
-    data = open_data(tiny("gan").data)
+    data = tiny("gan").data.open()
     validator = Validator(Validation(score=score), data)  # type: ignore[arg-type]
     real = data.take("test", validator.samples, torch.device("cpu")).x
     noise = torch.rand(real.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 
 from saddlepoint.data.batch import Batch
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 
 
 class Loader(ABC):

@@ -7,7 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from saddlepoint.data.description import BUILT_IN, Array, Folder
+from saddlepoint.data.array import Array
+from saddlepoint.data.folder import Folder
+from saddlepoint.data.kinds import built_in
 from saddlepoint.description import Description, explain, validated
 from saddlepoint.errors import BadInput, did_you_mean
 
@@ -42,8 +44,9 @@ def describe_data(value: Any, **settings: Any) -> Any:
 
 def _described_by_name(value: str | Path, settings: dict[str, Any]) -> Any:
     name = str(value)
-    if name in BUILT_IN:
-        return validated(BUILT_IN[name], settings)
+    known = built_in()
+    if name in known:
+        return validated(known[name], settings)
     if "path" in settings:
         raise BadInput(f"path = {settings['path']!r} beside the data {name}: give one of the two.")
     try:
@@ -60,9 +63,9 @@ def _described_by_name(value: str | Path, settings: dict[str, Any]) -> Any:
     if is_file:
         raise BadInput(
             f"{name} is a file that is neither .npz nor .npy nor .zip: give an array file, a "
-            f"folder or .zip of images, or one of {', '.join(BUILT_IN)}."
+            f"folder or .zip of images, or one of {', '.join(known)}."
         )
     raise BadInput(
         f"'{name}' is neither an existing path nor a built-in data set "
-        f"({', '.join(BUILT_IN)}).{did_you_mean(name, BUILT_IN)}"
+        f"({', '.join(known)}).{did_you_mean(name, known)}"
     )

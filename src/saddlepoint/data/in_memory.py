@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from saddlepoint.data.array import Array
 from saddlepoint.data.array_images import RANGES, check_kind, recognise_layout, recognise_range
 from saddlepoint.data.bounds import check_memory, in_bytes, physical_memory
-from saddlepoint.data.description import Array, Folder
+from saddlepoint.data.folder import Folder
 from saddlepoint.data.folder_notes import notes_on, setting
 from saddlepoint.data.items import (
     Items,

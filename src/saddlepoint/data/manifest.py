@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from saddlepoint.data.fitting import Rendering
-from saddlepoint.data.tree import Status, Tree
+from saddlepoint.data.tree import Status, Tree, open_tree
+from saddlepoint.data.working import in_order, threads_for_files
 from saddlepoint.errors import BadInput
 
 MANIFEST_NAME = "manifest.json"
@@ -155,6 +156,35 @@ def check_unchanged(
         raise BadInput(
             f"{tree.place(added[0])} was added since the run began ({len(added):,} new file(s)): "
             "move it away, or start a new run."
+        )
+
+
+def check_same_files(root: Path, run: Path) -> None:
+    """Hold every file of a folder that moved against its digest in the run's manifest.
+
+    Where a folder stayed in its place, size and time may vouch for a file; of a place that is
+    named anew they prove nothing.
+
+    Raises:
+        BadInput: Naming the first file that differs.
+    """
+    entries = [entry for entry in load_manifest(run / MANIFEST_NAME).entries if entry.sha256]
+    tree = open_tree(root)
+
+    def same(entry: Entry) -> bool:
+        try:
+            return tree.digest(entry.path) == entry.sha256
+        except OSError:
+            return False
+
+    checked = in_order(same, entries, threads_for_files(), "checking images")
+    wrong = [entry.path for entry, fits in zip(entries, checked, strict=True) if not fits]
+    if wrong:
+        what = "is another file" if wrong[0] in tree.files() else "is missing"
+        raise BadInput(
+            f"{root} does not hold the data of {run}: {tree.place(wrong[0])} {what} "
+            f"({len(wrong):,} of {len(entries):,} files differ). Give the folder that the run "
+            "began with, or start a new run."
         )
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from saddlepoint.data.description import Cifar10, Digits, FashionMnist, Mnist
 from saddlepoint.data.fetching import Remote, obtain
+from saddlepoint.data.published import Cifar10, Idx, Published
 from saddlepoint.data.reasons import reason_of
 from saddlepoint.data.resident import Examples, ResidentDataset, limited
 from saddlepoint.errors import BadInput
@@ -102,30 +102,23 @@ _MOST_BYTES = 2**28
 Bytes = NDArray[np.uint8]
 
 
-def open_digits(description: Digits) -> ResidentDataset:
+def digits_examples() -> Examples:
     """Scikit-learn's digits as (N, 8, 8, 1) uint8: levels 0..16 become round(255 v / 16)."""
     # Imported here: scikit-learn takes a second to import, and only digits need it.
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
     pixels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
-    examples = Examples(pixels, bunch.target.astype(np.int64), CLASSES["digits"])
-    return _opened(description, examples)
+    return Examples(pixels, bunch.target.astype(np.int64), CLASSES["digits"])
 
 
-def open_idx(description: FashionMnist | Mnist) -> ResidentDataset:
-    """Fashion-MNIST or MNIST from its four IDX files; errors as for ``idx_examples``."""
-    return _opened(description, idx_examples(description))
-
-
-def _opened(
-    description: Digits | FashionMnist | Mnist | Cifar10, examples: Examples
-) -> ResidentDataset:
+def opened(description: Published, examples: Examples) -> ResidentDataset:
+    """A data set of the examples that the description keeps."""
     kept = limited(examples, description)
     return ResidentDataset(description.kind, kept, description.split, description.flip)
 
 
-def idx_examples(description: FashionMnist | Mnist) -> Examples:
+def idx_examples(description: Idx) -> Examples:
     """The images and labels of the four IDX files, the official test set at the end.
 
     Raises:
@@ -203,7 +196,7 @@ def read_idx(path: Path) -> Bytes:
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
-def open_cifar10(description: Cifar10) -> ResidentDataset:
+def cifar10_examples(description: Cifar10) -> Examples:
     """CIFAR-10 from the official *binary* archive, or from its unpacked folder.
 
     The other official archive, for Python, is pickled and therefore never read.
@@ -224,13 +217,12 @@ def open_cifar10(description: Cifar10) -> ResidentDataset:
     records = np.concatenate(parts)
     # Stored as planes; here as (N, H, W, C).
     pixels = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-    examples = Examples(
+    return Examples(
         np.ascontiguousarray(pixels),
         records[:, 0].astype(np.int64),
         CLASSES["cifar10"],
         official_test=len(parts[-1]),
     )
-    return _opened(description, examples)
 
 
 def _folder_members(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:

@@ -14,10 +14,11 @@ from torch import Tensor
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.bounds import check_batch
 from saddlepoint.data.dataset import Dataset, Loader
-from saddlepoint.data.description import DataInfo, Split
+from saddlepoint.data.info import DataInfo
 from saddlepoint.data.limiting import chosen_apart, limit_note
 from saddlepoint.data.order import Order
 from saddlepoint.data.pixels import as_batch, mirrored, upload
+from saddlepoint.data.source import DataSource, Split
 from saddlepoint.data.splitting import SPLITS, Members, divide, members_of
 from saddlepoint.errors import BadInput
 
@@ -43,7 +44,7 @@ class Examples:
     guessed_range: str | None = None
 
 
-def limited(examples: Examples, description: Any) -> Examples:
+def limited(examples: Examples, description: DataSource) -> Examples:
     """Those of the examples that the source's limit keeps, and a note of it.
 
     Raises:
@@ -113,7 +114,7 @@ class ResidentDataset(Dataset):
         self.info = DataInfo(
             name=name,
             shape=(sides[2], sides[0], sides[1]) if images else (sides[0],),
-            images=images,
+            form="images" if images else "vectors",
             classes=examples.classes,
             counts={part: len(members) for part, members in self._members.items()},
             fingerprint=fingerprint(examples, self._members),

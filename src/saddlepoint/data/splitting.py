@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from saddlepoint.data.description import Split
+from saddlepoint.data.source import Split
 from saddlepoint.errors import BadInput, did_you_mean
 from saddlepoint.randomness import numpy_generator
 

@@ -18,11 +18,11 @@ from typing_extensions import override
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Dataset, Loader
-from saddlepoint.data.description import DataInfo, FashionMnist, StackedFashionMnist
+from saddlepoint.data.info import DataInfo
 from saddlepoint.data.limiting import shares
-from saddlepoint.data.official import idx_examples, open_idx
 from saddlepoint.data.order import Order
 from saddlepoint.data.pixels import as_batch, mirrored, upload
+from saddlepoint.data.published import StackedFashionMnist
 from saddlepoint.data.resident import Examples, fingerprint
 from saddlepoint.data.splitting import Members, divide, members_of
 from saddlepoint.errors import BadInput
@@ -30,22 +30,6 @@ from saddlepoint.randomness import numpy_generator
 
 CHANNELS = 3
 CLASSES = 10
-
-
-def open_stacked(description: StackedFashionMnist) -> StackedDataset:
-    """Fashion-MNIST, opened to be stacked.
-
-    Raises:
-        BadInput: A file is missing or damaged, or a split of Fashion-MNIST is empty.
-    """
-    return StackedDataset(description, idx_examples(_base(description)))
-
-
-def _base(description: StackedFashionMnist) -> FashionMnist:
-    """The grey data, with the same split."""
-    return FashionMnist(
-        root=description.root, download=description.download, split=description.split
-    )
 
 
 def drawn(seed: int, split: str, members: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -142,7 +126,7 @@ class StackedDataset(Dataset):
         self.info = DataInfo(
             name=name,
             shape=(CHANNELS, *values.shape[1:]),
-            images=True,
+            form="images",
             classes=tuple(f"{mode:03d}" for mode in range(CLASSES**CHANNELS)),
             counts=counts,
             fingerprint=digest.hexdigest(),
@@ -153,7 +137,7 @@ class StackedDataset(Dataset):
     @override
     def channels_of(self) -> Dataset:
         """Fashion-MNIST, of whose splits the channels of the same split are drawn."""
-        return open_idx(_base(self._description))
+        return self._description.grey().open()
 
     def loader(
         self,

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.bounds import check_batch
 from saddlepoint.data.dataset import Dataset, Loader
-from saddlepoint.data.description import DataInfo, Folder
 from saddlepoint.data.fitting import Rendering
+from saddlepoint.data.folder import Folder
+from saddlepoint.data.info import DataInfo
 from saddlepoint.data.manifest import Manifest
 from saddlepoint.data.order import Order
 from saddlepoint.data.pictures import UndecodableError, render
@@ -120,7 +121,7 @@ class StreamingDataset(Dataset):
         self.info = DataInfo(
             name=tree.name,
             shape=(size.channels, size.height, size.width),
-            images=True,
+            form="images",
             classes=manifest.classes,
             counts={part: len(members) for part, members in self._members.items()},
             fingerprint=digest.hexdigest(),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from saddlepoint.data.array_images import MIN_SIDE
 from saddlepoint.data.bounds import too_many_values
-from saddlepoint.data.description import Folder
 from saddlepoint.data.fitting import Rendering
+from saddlepoint.data.folder import Folder
 from saddlepoint.data.limiting import chosen
 from saddlepoint.data.listing import list_images
 from saddlepoint.data.pictures import Header, UndecodableError, read_header

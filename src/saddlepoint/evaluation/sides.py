@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from saddlepoint.data.dataset import Dataset
-from saddlepoint.data.description import DataInfo, Grid, Ring
+from saddlepoint.data.info import DataInfo
+from saddlepoint.data.mixture import Mixture
 from saddlepoint.data.splitting import LEAST_COMPARED
-from saddlepoint.data.toys import modes
 from saddlepoint.errors import BadInput
 from saddlepoint.randomness import derive
 from saddlepoint.training import folder
@@ -43,14 +41,6 @@ class Side:
 
     def __len__(self) -> int:
         return len(self.x)
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """Gaussians whose centres (modes, 2) and deviation are known."""
-
-    centres: NDArray[np.floating]
-    std: float
 
 
 @dataclass(frozen=True)
@@ -103,7 +93,7 @@ def of_run(where: Path, n: int | None, data: str | Path | None = None) -> Refere
         "data": info,
         "dataset": dataset,
         "train": Side(f"{info.name} (train)", train),
-        "mixture": mixture_of(folder.read(where).run.data),
+        "mixture": folder.read(where).run.data.mixture(),
     }
     if min(counts["test"], counts["validation"]) < LEAST:
         return _of_few(known, n)
@@ -194,15 +184,6 @@ def pool(dataset: Dataset, n: int) -> Tensor:
     whole = torch.cat(parts)
     order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(0))
     return whole[order]
-
-
-def mixture_of(described: Any) -> Mixture | None:
-    """The known modes of a toy."""
-    if not isinstance(described, Ring | Grid):
-        return None
-    centres = modes(described)
-    assert centres is not None
-    return Mixture(centres, described.std)
 
 
 def enough(asked: int, there: int, name: str) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from saddlepoint.data.array import Array
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.describing import describe_data
-from saddlepoint.data.description import Array, Folder
-from saddlepoint.data.opening import open_data
+from saddlepoint.data.folder import Folder
 from saddlepoint.data.survey import Survey, survey
 from saddlepoint.errors import BadInput
 from saddlepoint.evaluation.sides import (
@@ -19,7 +19,6 @@ from saddlepoint.evaluation.sides import (
     Side,
     drawn,
     enough,
-    mixture_of,
     pool,
 )
 from saddlepoint.run.description import NAME
@@ -142,7 +141,7 @@ def two_sides(
         real=Side(ours.info.name, examples[:n], ours.info.notes),
         control=Side(f"{ours.info.name} (others)", control),
         train=None,
-        mixture=mixture_of(first.described),
+        mixture=first.described.mixture(),
         where=where if len(control) else f"real: all of {ours.info.name}; too few for a control",
         notes=notes,
     )
@@ -169,7 +168,7 @@ def _given(source: Any, preparation: Preparation, real_side: bool = False) -> _G
         )
     if isinstance(described, Array) and preparation.value_range is not None:
         described = described.replace(value_range=preparation.value_range)
-    return _Given(_label(source), dataset=open_data(described), described=described)
+    return _Given(_label(source), dataset=described.open(), described=described)
 
 
 def _match(first: _Given, second: _Given, preparation: Preparation) -> tuple[str, ...]:
@@ -273,7 +272,8 @@ def _give(side: _Given, size: Size, channels: int, preparation: Preparation) -> 
 
 def _opened(side: _Given) -> Dataset:
     if side.dataset is None:
-        side.dataset = open_data(side.folder)
+        assert side.folder is not None
+        side.dataset = side.folder.open()
     return side.dataset
 
 

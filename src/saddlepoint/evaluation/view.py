@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from saddlepoint.evaluation.sides import Mixture, Side
+from saddlepoint.data.mixture import Mixture
+from saddlepoint.evaluation.sides import Side
 from saddlepoint.metrics import memorisation, precision_recall
 
 NEIGHBOURS = 1000  # samples whose nearest training example is looked for

@@ -13,7 +13,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from saddlepoint.data.dataset import Dataset
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.features import storing
 from saddlepoint.features.cache import default_folder

@@ -9,7 +9,7 @@ from typing import final
 from torch import Tensor
 from typing_extensions import override
 
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.features.batching import batch_size, in_batches
 from saddlepoint.features.interface import FeatureSpace, Progress
 from saddlepoint.features.resizing import resized, within

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.features.classifier import ClassifierSpace
 from saddlepoint.features.interface import FeatureSpace, Progress

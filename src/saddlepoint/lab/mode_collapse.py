@@ -22,9 +22,6 @@ import numpy as np
 import torch
 
 from saddlepoint import pictures
-from saddlepoint.data.description import Grid, Ring
-from saddlepoint.data.opening import open_data
-from saddlepoint.data.toys import modes
 from saddlepoint.errors import BadInput
 from saddlepoint.games.regularisers import r1, r2, wgan_gp
 from saddlepoint.lab.side_by_side import SPENT, Cell, train_cells
@@ -202,12 +199,10 @@ def _same_budget(out: Path, budget: dict[str, float]) -> None:
 
 def _score(cell: Cell) -> Scored:
     model = load(cell.where)
-    toy = cell.described.data
-    assert isinstance(toy, Ring | Grid)
-    centres = modes(toy)
-    assert centres is not None
+    toy = cell.described.data.mixture()
+    assert toy is not None
     scores = [
-        score_modes(model.sample(SAMPLES, seed=1, member=m).numpy(), centres, toy.std)
+        score_modes(model.sample(SAMPLES, seed=1, member=m).numpy(), toy.centres, toy.std)
         for m in range(cell.described.seeds)
     ]
     spent = read_json(cell.where / SPENT)["core_seconds"]
@@ -242,15 +237,15 @@ def _row(cell: Scored) -> str:
 
 def control(data: str, seeds: int) -> Scored:
     """A perfect sampler under the same protocol."""
-    described = (toy_ring if data == "ring" else toy_grid)(data).data
-    centres = modes(described)
-    assert centres is not None
+    toy = (toy_ring if data == "ring" else toy_grid)(data).data.mixture()
+    assert toy is not None
+    centres = toy.centres
     scores = []
     for seed in range(seeds):
         random = np.random.default_rng(seed)
         which = random.integers(len(centres), size=SAMPLES)
-        points = centres[which] + described.std * random.normal(size=(SAMPLES, 2))  # type: ignore[attr-defined]
-        scores.append(score_modes(points, centres, described.std))  # type: ignore[attr-defined]
+        points = centres[which] + toy.std * random.normal(size=(SAMPLES, 2))
+        scores.append(score_modes(points, centres, toy.std))
     return Scored("perfect sampler", data, 0, 0.0, scores)
 
 
@@ -281,7 +276,7 @@ def write_table(out: Path, cells: list[Scored], minutes: float) -> None:
     drawn = []
     for cell in cells:
         model = load(out / f"{cell.data}-{cell.method}")
-        real = open_data(model.run.data).take("test", SAMPLES, torch.device("cpu")).x.numpy()
+        real = model.run.data.open().take("test", SAMPLES, torch.device("cpu")).x.numpy()
         title = f"{cell.data}: {cell.method}"
         points = model.sample(SAMPLES, seed=1).numpy()
         drawn.append(pictures.scatter(points, real, title=title))

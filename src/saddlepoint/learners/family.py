@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.description import Part
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from saddlepoint.errors import BadInput
+from saddlepoint.run.description import FORMAT, NAME, check_format
 
 if TYPE_CHECKING:
     from saddlepoint.training.record import History
@@ -149,15 +150,16 @@ def gather(folder: Path) -> Summary:
     """Read a run directory.
 
     Raises:
-        BadInput: There is no readable ``run.json``.
+        BadInput: There is no readable ``run.json``, or it is of another format.
     """
     folder = Path(folder)
     run = _run_file(folder)
     problems = []
-    if run.get("format") != 1:
+    check_format(run, folder / NAME)
+    if run.get("format") != FORMAT:
         problems.append(
             f"run.json has the format {run.get('format', 'not recorded')}, and this version knows "
-            "1: something may be missing below."
+            f"{FORMAT}: something may be missing below."
         )
     given, resolved = at(run, "given"), at(run, "resolved")
     history, nulls, newest, problem = _record(folder)

@@ -125,7 +125,7 @@ def _key_figures(summary: Summary) -> list[tuple[str, object]]:
     done = f"{summary.step:,}" + (f" of {summary.target:,}" if summary.target is not None else "")
     seen = f"{summary.examples:,}" if summary.examples else None
     rates = [rate for rate in summary.rate if math.isfinite(rate)]
-    what = "Images" if at(summary.resolved, "data", "images") is not False else "Examples"
+    what = "Images" if at(summary.resolved, "data", "form") in (None, "images") else "Examples"
     pairs: list[tuple[str, object]] = [
         ("Steps", done),
         ("Examples seen", seen),

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from saddlepoint.data.description import AnySource, Digits
+from saddlepoint.data.kinds import AnySource
+from saddlepoint.data.published import Digits
 from saddlepoint.description import Description, validated
 from saddlepoint.errors import BadInput
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.kinds import AnyFamily
 from saddlepoint.run.training import Training
 
-FORMAT = 1
+FORMAT: Final = 2
 NAME = "run.json"
 MOST_SEEDS = 256
 EVALUATIONS = "evaluations"  # folder of a run directory
@@ -24,7 +25,7 @@ EVALUATIONS = "evaluations"  # folder of a run directory
 class Run(Description):
     """Everything that decides what a run computes."""
 
-    format: Literal[1] = Field(1, description="Version of this description's layout.")
+    format: Literal[2] = Field(FORMAT, description="Version of this description's layout.")
     recipe: str | None = Field(None, description="Name of the recipe that it came from.")
     seed: int = Field(0, ge=0, description="Seed of weights, order, latents and everything else.")
     seeds: int = Field(
@@ -48,10 +49,33 @@ def read_run(path: Path) -> Run:
     """Read a description from a ``run.json``: of a run directory, or one written by hand.
 
     Raises:
-        BadInput: No such file, no JSON, or not a description.
+        BadInput: No such file, no JSON, of another format, or not a description.
     """
     found = read_json(path)
+    check_format(found, path)
     return validated(Run, found.get("given", found))
+
+
+def check_format(found: dict[str, Any], path: Path) -> None:
+    """Refuse a ``run.json`` of another layout, whether of a run or written by hand.
+
+    Raises:
+        BadInput: It was written by an earlier or a later version.
+    """
+    given = found.get("given")
+    for part in (found, given if isinstance(given, dict) else {}):
+        written = part.get("format", FORMAT)
+        if not isinstance(written, int) or isinstance(written, bool) or written == FORMAT:
+            continue
+        if written < FORMAT:
+            raise BadInput(
+                f"{path} was written by an earlier version of saddlepoint (its format is "
+                f"{written}, and this version reads {FORMAT}): start the run anew."
+            )
+        raise BadInput(
+            f"{path} was written by a later version of saddlepoint (its format is {written}, and "
+            f"this version reads {FORMAT}): use that version."
+        )
 
 
 def read_json(path: Path) -> dict[str, Any]:

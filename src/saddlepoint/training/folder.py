@@ -15,11 +15,11 @@ import torch
 from pydantic import ConfigDict, Field, field_validator
 
 from saddlepoint.data.bounds import too_many_values
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.description import Description, validated
 from saddlepoint.errors import BadInput, RunStopped, command_line
 from saddlepoint.outputs import check_writable, is_empty
-from saddlepoint.run.description import FORMAT, NAME, Run, read_json
+from saddlepoint.run.description import FORMAT, NAME, Run, check_format, read_json
 from saddlepoint.training.checkpoint import replace_text
 from saddlepoint.version import VERSION
 
@@ -79,12 +79,13 @@ def read(folder: Path) -> Stored:
     """Read a run directory's description.
 
     Raises:
-        BadInput: It is no run directory, or its description is damaged.
+        BadInput: It is no run directory, or its description is damaged or of another format.
     """
     if not (folder / NAME).is_file():
         what = "does not exist" if not folder.exists() else f"holds no {NAME}"
         raise BadInput(f"{folder} is no run: it {what}. Start one with `saddlepoint train`.")
     found = read_json(folder / NAME)
+    check_format(found, folder / NAME)
     if "given" not in found or "resolved" not in found:
         raise BadInput(f"{folder / NAME} is a description without the record of a run.")
     try:

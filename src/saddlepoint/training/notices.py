@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from saddlepoint.data.description import DataInfo, DataSource, Folder, StackedFashionMnist
+from saddlepoint.data.info import DataInfo
+from saddlepoint.data.source import DataSource
 from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.networks.network import Network
 from saddlepoint.run.description import Run
@@ -37,7 +38,7 @@ def few_held_out(described: DataSource, info: DataInfo) -> str | None:
     held = f"{counts['test']} are held out for tests and {counts['validation']} for validation"
     more = " ".join(_larger_split(described, split, total) for split in short)
     left = total - sum(max(least, counts[split]) for split in ("test", "validation"))
-    enough = left >= 0.4 * total or isinstance(described, StackedFashionMnist)
+    enough = left >= 0.4 * total or described.counts_are_options
     advice = f"To hold out more: {more}." if enough else f"More {what} would help."
     return (
         f"of the {total:,} {what} of {info.name}, {held}: too few for `saddlepoint evaluate` to "
@@ -46,7 +47,7 @@ def few_held_out(described: DataSource, info: DataInfo) -> str | None:
 
 
 def _larger_split(described: DataSource, split: str, total: int) -> str:
-    if isinstance(described, StackedFashionMnist):
+    if described.counts_are_options:
         return f"--data.{split} {LEAST_COMPARED}"
     return f"--data.split.{split} {math.ceil(100 * LEAST_COMPARED / total) / 100:g}"
 
@@ -100,7 +101,7 @@ def _two_digits(number: float) -> int:
 
 def _cheaper(run: Run, info: DataInfo, batch_size: int) -> Iterator[str]:
     """Options that make a step cheaper, each with a value that halves something."""
-    if isinstance(run.data, Folder) and max(info.shape[1:]) >= LARGE_SIDE:
+    if run.data.resizes and max(info.shape[1:]) >= LARGE_SIDE:
         height, width = (max(8, side // 2) for side in info.shape[1:])
         size = f"{height}" if height == width else f"{height} {width}"
         yield f"smaller images (--data.size {size})"

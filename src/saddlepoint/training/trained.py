@@ -10,7 +10,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.learners.latent import LATENT_BLOCK
 from saddlepoint.learners.learner import Learner

@@ -11,18 +11,17 @@ from typing import Any
 
 import torch
 
+from saddlepoint.data.array import OWN_DATA
 from saddlepoint.data.bounds import check_batch
 from saddlepoint.data.dataset import Dataset
-from saddlepoint.data.description import Array, Folder
 from saddlepoint.data.manifest import MANIFEST_NAME
-from saddlepoint.data.opening import array_to_npz, open_data
 from saddlepoint.errors import BadInput, RunStopped, command_line, lacks_memory
 from saddlepoint.run.description import NAME, Run
 from saddlepoint.training import checkpoint, folder
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.job import Job
 from saddlepoint.training.memory import keeping_freed_memory
-from saddlepoint.training.own_data import OWN_DATA, moved, open_own_data, place_of
+from saddlepoint.training.own_data import open_own_data
 from saddlepoint.training.printing import html_table, text_table
 from saddlepoint.training.progress import display
 from saddlepoint.training.record import Record
@@ -76,8 +75,8 @@ def train(run: Run, out: str | Path | None = None, *, quiet: bool = False) -> Re
     folder.prepare(where)
     try:
         with _machine(run.training.threads, policy, run.seeds), folder.lock(where):
-            run = _settled(run, where)
-            data = open_data(run.data, keep=where)
+            run = run.replace(data=run.data.kept_at(where))
+            data = run.data.open(keep=where)
             size = _batch_size(run, data)
             job = Job(run, where, data, policy, size, horizon=run.training.steps)
             folder.write(where, run, _resolved(job, run.training.steps))
@@ -143,10 +142,10 @@ def _relocated(run: Run, data: Any, where: Path) -> tuple[Run, str]:
     """The run with the new place of its data, and a sentence about it."""
     if data is None:
         return run, ""
-    there = moved(run.data, data, where)
+    there = run.data.at(data, where).kept_at(where)
     if there == run.data:
         return run, ""
-    return run.replace(data=there), f"the data moved from {place_of(run.data)} to {place_of(there)}"
+    return run.replace(data=there), f"the data moved from {run.data.place} to {there.place}"
 
 
 def _restore(job: Job, where: Path) -> list[str]:
@@ -205,19 +204,6 @@ def _carry_out(
         shown.close()
         job.close()
     return Result(job.folder, job.done, job.scalars)
-
-
-def _settled(run: Run, where: Path) -> Run:
-    """The run with data that can be found again, from whatever folder it is resumed.
-
-    An array that was handed over in memory is stored in the run directory; paths become absolute.
-    """
-    data = run.data
-    if isinstance(data, Array) and data.path is None:
-        data = array_to_npz(data, where / OWN_DATA)
-    if isinstance(data, Array | Folder) and data.path is not None:
-        data = data.replace(path=data.path.expanduser().absolute())
-    return run.replace(data=data)
 
 
 def _batch_size(run: Run, data: Dataset) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 from typing_extensions import override
 
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.games.constraints import AnyConstraint
 from saddlepoint.games.description import ObjectiveName
 from saddlepoint.games.regularisers import AnyRegulariser

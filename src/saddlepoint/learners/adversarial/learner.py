@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from saddlepoint.data.batch import Batch
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.games.moment import Moment
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.duel import Duel

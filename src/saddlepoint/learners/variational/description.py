@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 from typing_extensions import override
 
-from saddlepoint.data.description import DataInfo
+from saddlepoint.data.info import DataInfo
 from saddlepoint.learners.family import Family
 from saddlepoint.networks.kinds import AnyNetwork
 from saddlepoint.networks.mlp import Mlp

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from saddlepoint.data.array import Array
 from saddlepoint.data.array_file import ArrayFile
 from saddlepoint.data.array_images import (
     as_pixels,
@@ -27,9 +28,9 @@ from saddlepoint.data.array_keys import (
     official_keys,
 )
 from saddlepoint.data.bounds import too_many_values
-from saddlepoint.data.description import MOST_CLASSES, Array
 from saddlepoint.data.items import to_numpy
 from saddlepoint.data.resident import Examples, ResidentDataset, limited
+from saddlepoint.data.source import MOST_CLASSES
 from saddlepoint.errors import BadInput
 
 
@@ -89,30 +90,49 @@ def open_array(description: Array) -> ResidentDataset:
     )
 
 
-def array_to_npz(description: Array, path: Path) -> Array:
-    """Store the in-memory values and labels of ``description`` at ``path``.
-
-    Returns:
-        A description with the same settings that reads the file.
+def promised_shape(description: Array) -> tuple[int, ...] | None:
+    """``open_array(description).info.shape`` from the header of the file; None if there is none.
 
     Raises:
-        BadInput: There is nothing in memory, or it is not made of numbers.
+        BadInput: The file is missing or damaged, or its shape ambiguous.
     """
-    if description._values is None:
-        raise BadInput(
-            "this array description holds nothing in memory: pass path=, or give the array itself "
-            "as the data."
-        )
-    arrays = {"x": to_numpy(description._values, "the array")}
-    if description._labels is not None:
-        arrays["y"] = to_numpy(description._labels, "the labels")
+    where = "the array"
+    if description._values is not None or description.path is None:
+        shape = getattr(description._values, "shape", None)
+        if shape is None:
+            return None
+    else:
+        file = ArrayFile(description.path)
+        key, where = None, str(file.path)
+        if file.keys is not None:
+            keys = [name for name in file.keys if name != NOTES_KEY]
+            official = official_keys(keys) if description.key is None else None
+            key = official.train if official else image_key(keys, description.key, file.path)
+        shape = file.promise(key).shape
+    layout = recognise_layout(tuple(shape), description.layout, where)
+    if layout == "ND":
+        return (int(shape[1]),)
+    if layout == "NHW":
+        return (1, int(shape[1]), int(shape[2]))
+    channels, height, width = shape[1:] if layout == "NCHW" else (shape[3], shape[1], shape[2])
+    return (int(channels), int(height), int(width))
+
+
+def write_npz(path: Path, values: Any, labels: Any, notes: tuple[str, ...]) -> None:
+    """Store an array, its labels (or None) and what was said of them.
+
+    Raises:
+        BadInput: It is not made of numbers, or cannot be written.
+    """
+    arrays = {"x": to_numpy(values, "the array")}
+    if labels is not None:
+        arrays["y"] = to_numpy(labels, "the labels")
     for name, array in arrays.items():
         # NumPy would pickle anything else.
         if array.dtype.kind not in "biuf":
             raise BadInput(f"{name} holds {array.dtype} values, which cannot be stored safely.")
-    if description._notes:
-        arrays[NOTES_KEY] = np.array(description._notes, dtype=np.str_)
-    path = path.expanduser()
+    if notes:
+        arrays[NOTES_KEY] = np.array(notes, dtype=np.str_)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -127,7 +147,6 @@ def array_to_npz(description: Array, path: Path) -> Array:
             Path(aside).unlink(missing_ok=True)
     except OSError as error:
         raise BadInput(f"the array could not be stored at {path} ({error}).") from error
-    return description.replace(path=path, key="x")
 
 
 def _read(description: Array) -> _Content:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy import stats
 
+from saddlepoint.errors import BadInput
 from saddlepoint.randomness import Streams, derive, numpy_generator
 
 
@@ -119,3 +120,32 @@ def test_numpy_generators_differ_by_seed_and_purpose():
     }
     assert len(drawn) == 5
     assert numpy_generator(0, "a").integers(2**62) in drawn
+
+
+def test_one_process_draws_what_it_drew_before_there_were_ranks():
+    """The numbers are those of the versions without ranks, which runs on disk go on from."""
+    for streams in (
+        Streams(3, "train", 5, "critic", 0),
+        Streams(3, "train", 5, "critic", 0, rank=0, world=1),
+    ):
+        assert streams.seed_of("latents") == 4258436589953213213
+        drawn = streams.normal((3,), "latents")
+        expected = torch.tensor([0.0048907189629972, -0.0055884611792862, -0.7672824859619141])
+        assert torch.allclose(drawn, expected, rtol=0, atol=1e-7)
+
+
+def test_processes_draw_numbers_of_their_own_however_many_they_are():
+    def latents(rank, world, seed=3):
+        return Streams(seed, "train", 5, rank=rank, world=world).normal((4, 2), "latents")
+
+    drawn = [latents(rank, 4) for rank in range(4)] + [latents(0, 1)]
+    for one, other in itertools.combinations(drawn, 2):
+        assert not torch.equal(one, other)
+    assert torch.equal(latents(1, 2), latents(1, 4))
+    assert torch.equal(latents(0, 2), latents(0, 4))
+    members = latents(1, 2, seed=(3, 4))
+    assert torch.equal(members[0], latents(1, 2))
+    assert torch.equal(members[1], latents(1, 2, seed=4))
+    for rank, world in ((2, 2), (-1, 2), (0, 0)):
+        with pytest.raises(BadInput, match=f"rank = {rank} of world = {world}"):
+            Streams(0, rank=rank, world=world)

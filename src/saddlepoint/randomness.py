@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from saddlepoint.errors import BadInput
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -33,12 +35,25 @@ def numpy_generator(seed: int, *purpose: int | str) -> np.random.Generator:
     return np.random.default_rng(derive(seed, *purpose))
 
 
+def check_rank(rank: int, world: int) -> None:
+    """Refuse a rank that is none of ``world`` processes.
+
+    Raises:
+        BadInput: It is.
+    """
+    if not 0 <= rank < world:
+        raise BadInput(f"rank = {rank} of world = {world}: ranks count from 0 to world - 1.")
+
+
 class Streams:
     """The random streams of one update: ask for one by the name of its purpose.
 
     Asking twice for the same purpose gives the same numbers again, so each use has a name of
     its own. With a tuple of seeds, numbers come with a leading axis of members, each drawn from
     the member's own seed exactly as it would be alone.
+
+    Of several processes each draws its own numbers: those of rank r are the same however many
+    there are, and a single process draws what it would without ranks.
     """
 
     def __init__(
@@ -46,10 +61,25 @@ class Streams:
         seed: int | tuple[int, ...],
         *place: int | str,
         device: torch.device | str = "cpu",
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
+        """Name the seed and the place in the run, such as ("train", step).
+
+        Args:
+            seed: The run's seed, or those of its members.
+            place: What tells this update from all others.
+            device: Where the numbers are drawn.
+            rank: Number of this process, 0 ≤ rank < world.
+            world: Number of processes.
+
+        Raises:
+            BadInput: There is no such rank.
+        """
+        check_rank(rank, world)
         self._members = seed if isinstance(seed, tuple) else None
         self._seed = seed[0] if isinstance(seed, tuple) else seed
-        self._place = place
+        self._place = place if world == 1 else ("rank", rank, *place)
         self.device = device
 
     def seed_of(self, *purpose: int | str) -> int:

@@ -173,7 +173,7 @@ def test_labels_come_as_a_pair_and_negative_ones_are_unknown():
     assert label.tolist() == [2, 0, 1, 1]
     data = opened(images(4, 8, 8), np.array([[-5], [0], [1], [1]]))
     assert everything(data)[1].tolist() == [-1, 0, 1, 1]
-    assert data.take("train", 4, CPU).mask.sum() == 3
+    assert data.take("train", 4, CPU).labelled.sum() == 3
     assert any("1 of 4 labels are unknown" in note for note in data.info.notes)
     data = opened(images(4, 8, 8), np.full(4, -1))
     assert everything(data)[1] is None

@@ -94,7 +94,7 @@ def test_labels_are_the_top_sub_folders(tmp_path):
     assert data.info.classes == ("a", "b")
     batch = data.take("train", 4, CPU)
     assert dict(zip(levels(data), batch.label.tolist(), strict=True)) == {0: 1, 1: 1, 2: 0, 3: -1}
-    assert torch.equal(batch.mask, batch.label >= 0)
+    assert torch.equal(batch.labelled, batch.label >= 0)
     assert "1 image(s) outside any sub-folder have no label." in data.info.notes
     assert Folder(path=tmp_path).open().take("train", 2, CPU).label is None
     with pytest.raises(BadInput, match="no sub-folders with images"):

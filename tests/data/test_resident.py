@@ -74,7 +74,7 @@ def test_batches_hold_the_rows_and_labels_of_their_examples():
             batch = loader.batch(cursor)
             assert torch.equal(batch.label, index_of(batch))
             assert batch.label.dtype == torch.int64
-            assert batch.mask is None
+            assert batch.labelled is None
             seen += batch.label.tolist()
         assert len(set(seen)) == 32
         assert set(seen) == train
@@ -124,9 +124,9 @@ def test_unknown_labels_are_masked_in_every_batch():
     labels = np.where(np.arange(40) < 10, -1, np.arange(40) % 3)
     data = dataset(numbered(), labels)
     batch = data.loader("train", 30, seed=0, device=CPU).batch(0)
-    assert torch.equal(batch.mask, index_of(batch) >= 10)
+    assert torch.equal(batch.labelled, index_of(batch) >= 10)
     # A batch without unknown labels has a mask too, so that all batches look alike.
-    assert data.loader("train", 1, seed=0, device=CPU).batch(0).mask.shape == (1,)
+    assert data.loader("train", 1, seed=0, device=CPU).batch(0).labelled.shape == (1,)
     assert dataset(numbered()).take("train", 3, CPU).label is None
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from saddlepoint.data.array import Array
 from saddlepoint.data.describing import describe_data
+from saddlepoint.data.members import MemberLoader
 from saddlepoint.data.order import Order
 from saddlepoint.data.published import Digits
 from saddlepoint.data.source import Split
@@ -139,3 +140,26 @@ def test_data_that_are_not_described_are_refused():
         describe_data((np.zeros(3), np.zeros(3), np.zeros(3)))
     with pytest.raises(BadInput, match="neither a path nor values"):
         Array().open()
+
+
+def test_one_process_is_served_as_before_there_were_several():
+    """Known values: a run on disk goes on with the batches that it would have had."""
+    loader = Digits().open().loader("train", 8, seed=1, device=CPU, rank=0, world=1)
+    assert loader.batch(3).label.tolist() == [0, 1, 6, 0, 0, 2, 2, 0]
+    order = Order(1437, 8, seed=1, rank=0, world=1, what="training")
+    assert order.positions(3).tolist() == [83, 0, 1124, 114, 1423, 1280, 997, 701]
+    assert order.flips(3).int().tolist() == [1, 1, 0, 0, 1, 0, 1, 0]
+
+
+def test_members_of_several_processes_have_disjoint_batches():
+    data = Digits().open()
+    loaders = [
+        MemberLoader(data, "train", 16, seeds=(0, 1), device=CPU, rank=rank, world=2)
+        for rank in range(2)
+    ]
+    for cursor in range(3):
+        batches = [loader.batch(cursor) for loader in loaders]
+        for member, seed in enumerate((0, 1)):
+            whole = data.loader("train", 32, seed=seed, device=CPU).batch(cursor)
+            together = torch.cat([batch.x[member] for batch in batches])
+            assert torch.equal(together, whole.x)

@@ -67,7 +67,7 @@ def test_every_channel_is_an_image_of_the_same_split_and_the_label_names_them(ro
         batch = every(data, split)
         assert batch.x.shape == (data.info.counts[split], 3, 28, 28)
         assert batch.x.is_contiguous(memory_format=torch.channels_last)
-        assert batch.mask is None
+        assert batch.labelled is None
         which = traced(batch, base[split])
         a, b, c = base[split].label.numpy()[which].T
         assert np.array_equal(batch.label.numpy(), 100 * a + 10 * b + c)

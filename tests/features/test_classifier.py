@@ -369,6 +369,7 @@ def test_why_auto_takes_none() -> None:
             "shape": (1, 8, 8),
             "form": "images",
             "classes": ("a", "b"),
+            "class_counts": (30, 10),
             "counts": {"train": 40, "validation": 0, "test": 1},
             "fingerprint": "",
         }
@@ -377,7 +378,10 @@ def test_why_auto_takes_none() -> None:
     assert why_unsuitable(info()) is None
     assert why_unsuitable(info(counts={"train": 40, "validation": 1, "test": 0})) is None
     few = {"train": 39, "validation": 1, "test": 1}
-    assert "39 training examples of 2 classes" in why_unsuitable(info(counts=few))
+    few_known = info(counts=few, class_counts=(30, 9))
+    assert why_unsuitable(few_known).startswith("39 training examples of 2 classes")
+    hidden = info(class_counts=(5, 5))
+    assert why_unsuitable(hidden).startswith("10 labelled training examples of 2 classes")
     none = {"train": 40, "validation": 0, "test": 0}
     assert "measure" in why_unsuitable(info(counts=none))
     assert why_unsuitable(info(classes=("a",))) == "the data have no labels"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
-from saddlepoint.data.source import Images, path_of
+from saddlepoint.data.source import Images, Labelled, path_of
 from saddlepoint.errors import BadInput
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OWN_DATA = "data.npz"
 
 
-class Array(Images):
+class Array(Images, Labelled):
     """An array of images (uint8 or float) or of vectors, from .npz, .npy or memory.
 
     Integer labels are taken from the key ``y`` (or ``labels``) of an .npz file; negative ones

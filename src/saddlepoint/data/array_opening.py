@@ -86,7 +86,11 @@ def open_array(description: Array) -> ResidentDataset:
     notes = (*content.notes, *notes, *label_notes)
     examples = Examples(stored, numbers, classes, notes, content.official_test, guess)
     return ResidentDataset(
-        content.name, limited(examples, description), description.split, description.flip
+        content.name,
+        limited(examples, description),
+        description.split,
+        description.flip,
+        description.label_share,
     )
 
 

@@ -14,13 +14,17 @@ class Batch:
     Attributes:
         x: (batch, channels, height, width) in [-1, 1], or (batch, dimensions) as in the data.
         label: Integer labels (batch,), or None where the data have none.
-        mask: Booleans shaped like ``label``, True where the label is known; None if all are.
+        labelled: Booleans shaped like ``label``, True where the label is known; None if all of
+            the data's are.
+        target: (batch, ...) what a learner should produce for each example, such as the class of
+            each pixel; None for every source that a run can name today.
         length: Lengths (batch,) of sequences, or None.
     """
 
     x: Tensor
     label: Tensor | None = None
-    mask: Tensor | None = None
+    labelled: Tensor | None = None
+    target: Tensor | None = None
     length: Tensor | None = None
 
     def __len__(self) -> int:

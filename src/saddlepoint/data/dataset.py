@@ -15,7 +15,8 @@ class Loader(ABC):
 
     Attributes:
         batches_per_epoch: Batches after which every example was seen once, up to the last
-            incomplete batch, which is dropped.
+            incomplete batch, which is dropped; of batches with so many labelled examples, every
+            unlabelled one.
     """
 
     batches_per_epoch: int
@@ -62,6 +63,7 @@ class Dataset(ABC):
         device: torch.device,
         rank: int = 0,
         world: int = 1,
+        composed: bool = True,
     ) -> Loader:
         """Return the stream of batches of one split, each epoch in a new order.
 
@@ -72,9 +74,12 @@ class Dataset(ABC):
             device: Where the batches are wanted.
             rank: Number of this process, 0 ≤ rank < world.
             world: Number of processes; together they take disjoint parts of each global batch.
+            composed: Whether training batches have the number of labelled examples that the
+                source's ``labelled_in_batch`` says, first in the batch; else they have as many as
+                chance has it.
 
         Raises:
-            BadInput: No such split, or it holds fewer examples than one global batch.
+            BadInput: No such split, or it holds too few examples for one global batch.
         """
 
     @abstractmethod

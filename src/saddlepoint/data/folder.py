@@ -9,14 +9,14 @@ from pydantic import Field, field_validator
 from typing_extensions import override
 
 from saddlepoint.data.bounds import too_many_values
-from saddlepoint.data.source import Images, path_of
+from saddlepoint.data.source import Images, Labelled, path_of
 from saddlepoint.errors import BadInput
 
 if TYPE_CHECKING:
     from saddlepoint.data.dataset import Dataset
 
 
-class Folder(Images):
+class Folder(Images, Labelled):
     """A folder or .zip of images of any sizes and colour modes, searched with its sub-folders."""
 
     named: ClassVar[bool] = False

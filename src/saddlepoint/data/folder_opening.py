@@ -145,7 +145,13 @@ class _Opening:
         )
         classes, labels, more = self._labels(names)
         examples = Examples(pixels, labels, classes, notes + more)
-        return ResidentDataset(self._tree.name, examples, description.split, description.flip)
+        return ResidentDataset(
+            self._tree.name,
+            examples,
+            description.split,
+            description.flip,
+            description.label_share,
+        )
 
     def scan(
         self, settings: dict[str, Any], headers: dict[str, Header], problems: Problems

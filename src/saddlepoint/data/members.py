@@ -26,8 +26,13 @@ class MemberLoader(Loader):
         *,
         seeds: tuple[int, ...],
         device: torch.device,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
-        self._loaders = [data.loader(split, batch_size, seed=s, device=device) for s in seeds]
+        self._loaders = [
+            data.loader(split, batch_size, seed=seed, device=device, rank=rank, world=world)
+            for seed in seeds
+        ]
         self.batches_per_epoch = self._loaders[0].batches_per_epoch
 
     def batch(self, cursor: int) -> Batch:
@@ -36,7 +41,8 @@ class MemberLoader(Loader):
         return Batch(
             torch.stack([part.x for part in parts]),
             _stacked([part.label for part in parts]),
-            _stacked([part.mask for part in parts]),
+            _stacked([part.labelled for part in parts]),
+            _stacked([part.target for part in parts]),
             _stacked([part.length for part in parts]),
         )
 

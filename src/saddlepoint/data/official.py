@@ -115,7 +115,9 @@ def digits_examples() -> Examples:
 def opened(description: Published, examples: Examples) -> ResidentDataset:
     """A data set of the examples that the description keeps."""
     kept = limited(examples, description)
-    return ResidentDataset(description.kind, kept, description.split, description.flip)
+    return ResidentDataset(
+        description.kind, kept, description.split, description.flip, description.label_share
+    )
 
 
 def idx_examples(description: Idx) -> Examples:

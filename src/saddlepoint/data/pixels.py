@@ -18,8 +18,8 @@ def upload(values: NDArray[np.int64] | Tensor, device: torch.device) -> Tensor:
 
 
 def mirrored(pixels: Tensor, flips: Tensor) -> Tensor:
-    """Mirror those images of (batch, H, W, C) left-right for which ``flips`` (batch,) is true."""
-    return torch.where(flips[:, None, None, None], pixels.flip(2), pixels)
+    """Mirror those of (batch, H, W, ...) left-right for which ``flips`` (batch,) is true."""
+    return torch.where(flips.view(-1, *[1] * (pixels.ndim - 1)), pixels.flip(2), pixels)
 
 
 def network_input(stored: Tensor) -> Tensor:
@@ -37,7 +37,9 @@ def network_input(stored: Tensor) -> Tensor:
     return stored.permute(0, 3, 1, 2) if stored.ndim == 4 else stored
 
 
-def as_batch(stored: Tensor, label: Tensor | None, partly_labelled: bool) -> Batch:
-    """Join examples and labels; the mask is made only where some labels are unknown (< 0)."""
-    mask = label >= 0 if label is not None and partly_labelled else None
-    return Batch(network_input(stored), label, mask)
+def as_batch(
+    stored: Tensor, label: Tensor | None, partly_labelled: bool, target: Tensor | None = None
+) -> Batch:
+    """Join examples and labels; which are known is said only where some are not (< 0)."""
+    labelled = label >= 0 if label is not None and partly_labelled else None
+    return Batch(network_input(stored), label, labelled, target)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field
 from typing_extensions import override
 
-from saddlepoint.data.source import Images, path_of
+from saddlepoint.data.source import Images, Labelled, path_of
 from saddlepoint.errors import BadInput
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Published(Images):
         return self.size
 
 
-class Digits(Published):
+class Digits(Published, Labelled):
     """The 1,797 grey 8×8 digits that come with scikit-learn; always at hand."""
 
     size: ClassVar[tuple[int, int, int]] = (1, 8, 8)
@@ -85,7 +85,7 @@ class Downloaded(Published):
         return self.replace(download=False)
 
 
-class Idx(Downloaded):
+class Idx(Downloaded, Labelled):
     """Grey 28×28 images of ten classes in four IDX files."""
 
     size: ClassVar[tuple[int, int, int]] = (1, 28, 28)
@@ -110,7 +110,7 @@ class Mnist(Idx):
     kind: Literal["mnist"] = "mnist"
 
 
-class Cifar10(Downloaded):
+class Cifar10(Downloaded, Labelled):
     """CIFAR-10: 50,000 + 10,000 colour 32×32 photographs, 10 classes."""
 
     size: ClassVar[tuple[int, int, int]] = (3, 32, 32)

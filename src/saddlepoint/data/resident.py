@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Any, final
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import torch
@@ -15,10 +16,11 @@ from saddlepoint.data.batch import Batch
 from saddlepoint.data.bounds import check_batch
 from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.info import DataInfo
+from saddlepoint.data.labelling import class_counts, composition_of, used_labels
 from saddlepoint.data.limiting import chosen_apart, limit_note
-from saddlepoint.data.order import Order
+from saddlepoint.data.order import Visits, visits_of
 from saddlepoint.data.pixels import as_batch, mirrored, upload
-from saddlepoint.data.source import DataSource, Split
+from saddlepoint.data.source import ALL_LABELS, DataSource, LabelShare, Split
 from saddlepoint.data.splitting import SPLITS, Members, divide, members_of
 from saddlepoint.errors import BadInput
 
@@ -34,6 +36,8 @@ class Examples:
         notes: What was decided or skipped, one sentence each.
         official_test: How many examples at the end form an official test set.
         guessed_range: Range that floating-point images were taken to have, if nobody stated it.
+        targets: What a learner should produce for each example, (N, ...); of images (N, H, W) or
+            (N, H, W, C), mirrored with them. None for every source that a run can name today.
     """
 
     values: NDArray[Any]
@@ -42,6 +46,7 @@ class Examples:
     notes: tuple[str, ...] = ()
     official_test: int = 0
     guessed_range: str | None = None
+    targets: NDArray[Any] | None = None
 
 
 def limited(examples: Examples, description: DataSource) -> Examples:
@@ -56,7 +61,7 @@ def limited(examples: Examples, description: DataSource) -> Examples:
         return examples
     kept, tests = choice
     said = limit_note(len(kept), n, seed, tests=tests, official_test=examples.official_test)
-    labels = examples.labels
+    labels, targets = examples.labels, examples.targets
     return Examples(
         examples.values[kept],
         None if labels is None else labels[kept],
@@ -64,13 +69,16 @@ def limited(examples: Examples, description: DataSource) -> Examples:
         (*examples.notes, said),
         tests,
         examples.guessed_range,
+        None if targets is None else targets[kept],
     )
 
 
 def fingerprint(examples: Examples, members: Members) -> str:
-    """SHA-256 over shape, type and bytes of the examples, their labels and the split."""
+    """SHA-256 over shape, type and bytes of the examples, their used labels and the split."""
     digest = hashlib.sha256()
     parts: list[NDArray[Any] | None] = [examples.values, examples.labels]
+    if examples.targets is not None:
+        parts.append(examples.targets)
     for part in [*parts, *(members[split] for split in SPLITS)]:
         if part is None:
             digest.update(b"none;")
@@ -86,15 +94,41 @@ def _scale(vectors: NDArray[Any]) -> float:
     return scale if scale > 0 else 1.0
 
 
+class _Held(NamedTuple):
+    """What the examples are gathered from, on one device."""
+
+    values: Tensor
+    labels: Tensor | None
+    targets: Tensor | None
+
+    def to(self, device: torch.device) -> _Held:
+        return self._each(lambda part: part.to(device))
+
+    def at(self, index: Tensor) -> _Held:
+        return self._each(lambda part: part.index_select(0, index))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> _Held:
+        return _Held(
+            change(self.values), *(part if part is None else change(part) for part in self[1:])
+        )
+
+
 @final
 class ResidentDataset(Dataset):
     """Examples held as one array; each device that asks for batches receives it once."""
 
-    def __init__(self, name: str, examples: Examples, split: Split, flip: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        examples: Examples,
+        split: Split,
+        flip: bool = False,
+        share: LabelShare = ALL_LABELS,
+    ) -> None:
         """Divide the examples and describe them.
 
         Raises:
-            BadInput: Too few examples, or flips asked of vectors.
+            BadInput: Too few examples, flips asked of vectors, or labels that there are not.
         """
         values = examples.values
         images = values.ndim == 4
@@ -102,20 +136,28 @@ class ResidentDataset(Dataset):
             raise BadInput(f"{name} holds vectors, which cannot be mirrored: leave flip off.")
         self._members = divide(len(values), split, examples.official_test, name)
         self._flip = flip
-        self._values = torch.from_numpy(np.ascontiguousarray(values))
-        labels = examples.labels
-        self._labels = None if labels is None else torch.from_numpy(np.ascontiguousarray(labels))
+        members, classes = self._members["train"], examples.classes
+        labels, notes = used_labels(examples.labels, members, classes, share, split.seed, name)
+        # Hidden labels are gone from here on, so that nothing that follows can depend on them.
+        examples = replace(examples, labels=labels, notes=examples.notes + notes)
+        self._composition = composition_of(labels, members, share)
         self._partly_labelled = labels is not None and bool((labels < 0).any())
-        self._on_device: dict[torch.device, tuple[Tensor, Tensor | None]] = {
-            self._values.device: (self._values, self._labels)
-        }
+        self._host = _Held(
+            torch.from_numpy(np.ascontiguousarray(values)),
+            *(
+                part if part is None else torch.from_numpy(np.ascontiguousarray(part))
+                for part in (labels, examples.targets)
+            ),
+        )
+        self._on_device: dict[torch.device, _Held] = {self._host.values.device: self._host}
         sides = values.shape[1:]
-        train = values[self._members["train"]] if not images else None
+        train = values[members] if not images else None
         self.info = DataInfo(
             name=name,
             shape=(sides[2], sides[0], sides[1]) if images else (sides[0],),
             form="images" if images else "vectors",
-            classes=examples.classes,
+            classes=classes,
+            class_counts=class_counts(labels, members, len(classes)),
             counts={part: len(members) for part, members in self._members.items()},
             fingerprint=fingerprint(examples, self._members),
             centre=() if train is None else tuple(map(float, train.mean(0, dtype=np.float64))),
@@ -133,15 +175,18 @@ class ResidentDataset(Dataset):
         device: torch.device,
         rank: int = 0,
         world: int = 1,
+        composed: bool = True,
     ) -> Loader:
         """See ``Dataset.loader``."""
         members = members_of(self._members, split, self.info.name)
-        what = "training" if split == "train" else split
-        order = Order(len(members), batch_size, seed=seed, rank=rank, world=world, what=what)
+        training = split == "train"
+        composition = self._composition if training and composed else None
+        visits = visits_of(
+            split, len(members), batch_size, composition, seed=seed, rank=rank, world=world
+        )
         check_batch(self.info.shape, batch_size)
-        values, labels = self._held_on(device)
-        flip = self._flip and split == "train"
-        return ResidentLoader(values, labels, self._partly_labelled, members, order, flip)
+        held = self._held_on(device)
+        return ResidentLoader(held, self._partly_labelled, members, visits, self._flip and training)
 
     def take(self, split: str, n: int, device: torch.device) -> Batch:
         """See ``Dataset.take``."""
@@ -149,18 +194,14 @@ class ResidentDataset(Dataset):
             raise BadInput(f"n = {n}: the number of examples to take should not be negative.")
         index = torch.from_numpy(members_of(self._members, split, self.info.name)[:n])
         # Gathered on the host: a look at a few examples should not upload all of them.
-        stored = self._values.index_select(0, index).to(device)
-        label = None
-        if self._labels is not None:
-            label = self._labels.index_select(0, index).to(device)
-        return as_batch(stored, label, self._partly_labelled)
+        values, label, target = self._host.at(index).to(device)
+        return as_batch(values, label, self._partly_labelled, target)
 
-    def _held_on(self, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    def _held_on(self, device: torch.device) -> _Held:
         # An empty tensor resolves "cuda" to "cuda:0", so that both names share one copy.
         device = torch.empty(0, device=device).device
         if device not in self._on_device:
-            labels = None if self._labels is None else self._labels.to(device)
-            self._on_device[device] = (self._values.to(device), labels)
+            self._on_device[device] = self._host.to(device)
         return self._on_device[device]
 
 
@@ -170,27 +211,26 @@ class ResidentLoader(Loader):
 
     def __init__(
         self,
-        values: Tensor,
-        labels: Tensor | None,
+        held: _Held,
         partly_labelled: bool,
         members: NDArray[np.int64],
-        order: Order,
+        visits: Visits,
         flip: bool,
     ) -> None:
-        self.batches_per_epoch = order.batches_per_epoch
-        self._values, self._labels = values, labels
-        self._partly_labelled = partly_labelled
-        self._members, self._order, self._flip = members, order, flip
+        self.batches_per_epoch = visits.batches_per_epoch
+        self._held, self._partly_labelled = held, partly_labelled
+        self._members, self._visits, self._flip = members, visits, flip
 
     def batch(self, cursor: int) -> Batch:
         """See ``Loader.batch``; nothing here waits for the device."""
-        device = self._values.device
-        index = upload(self._members[self._order.positions(cursor)], device)
-        stored = self._values.index_select(0, index)
+        device = self._held.values.device
+        index = upload(self._members[self._visits.positions(cursor)], device)
+        values, label, target = self._held.at(index)
         if self._flip:
-            stored = mirrored(stored, upload(self._order.flips(cursor), device))
-        label = None if self._labels is None else self._labels.index_select(0, index)
-        return as_batch(stored, label, self._partly_labelled)
+            flips = upload(self._visits.flips(cursor), device)
+            values = mirrored(values, flips)
+            target = None if target is None else mirrored(target, flips)
+        return as_batch(values, label, self._partly_labelled, target)
 
     def close(self) -> None:
         """Nothing to stop: no threads are used."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
+from typing_extensions import override
 
 from saddlepoint.description import Description, Part
 from saddlepoint.errors import BadInput
@@ -69,6 +71,11 @@ class DataSource(Part):
             BadInput: The data are missing, unsuitable or changed; the sentence says which and
                 what to do.
         """
+
+    @property
+    def label_share(self) -> LabelShare:
+        """How many labels of the training examples are used."""
+        return ALL_LABELS
 
     def natural_shape(self) -> tuple[int, ...]:
         """``open().info.shape``: (channels, height, width), or (dimensions,).
@@ -147,6 +154,46 @@ class DataSource(Part):
     def without_fetching(self) -> Self:
         """The same data, of which nothing is fetched."""
         return self
+
+
+@dataclass(frozen=True)
+class LabelShare:
+    """How many labels of the training examples are kept, and how many are in a batch.
+
+    Attributes:
+        kept: So many, balanced over the classes; None for all.
+        in_batch: So many examples of each training batch have a known label; None for as many
+            as chance has it.
+    """
+
+    kept: int | None = None
+    in_batch: int | None = None
+
+
+ALL_LABELS = LabelShare()
+
+
+class Labelled(DataSource):
+    """A source whose examples can have labels."""
+
+    labelled: int | None = Field(
+        None,
+        ge=1,
+        description="Keep only so many labels of the training examples, balanced over the "
+        "classes; the others are hidden.",
+    )
+    labelled_in_batch: int | None = Field(
+        None,
+        ge=1,
+        description="So many of each training batch's examples are labelled ones, where only "
+        "some are.",
+    )
+
+    @property
+    @override
+    def label_share(self) -> LabelShare:
+        """See ``DataSource.label_share``."""
+        return LabelShare(self.labelled, self.labelled_in_batch)
 
 
 class Images(DataSource):

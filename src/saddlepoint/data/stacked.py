@@ -19,6 +19,7 @@ from typing_extensions import override
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.info import DataInfo
+from saddlepoint.data.labelling import class_counts
 from saddlepoint.data.limiting import shares
 from saddlepoint.data.order import Order
 from saddlepoint.data.pixels import as_batch, mirrored, upload
@@ -119,6 +120,8 @@ class StackedDataset(Dataset):
         held = _Held(values, torch.from_numpy(base.labels))
         self._on_device = {values.device: held}
         self._held = held
+        places = CLASSES ** np.arange(CHANNELS - 1, -1, -1)
+        labels = base.labels[self._triples["train"]] @ places
         digest = hashlib.sha256(fingerprint(base, members).encode())
         for triples in self._triples.values():
             digest.update(f"{triples.shape};".encode())
@@ -128,6 +131,7 @@ class StackedDataset(Dataset):
             shape=(CHANNELS, *values.shape[1:]),
             form="images",
             classes=tuple(f"{mode:03d}" for mode in range(CLASSES**CHANNELS)),
+            class_counts=class_counts(labels, np.arange(len(labels)), CLASSES**CHANNELS),
             counts=counts,
             fingerprint=digest.hexdigest(),
             notes=base.notes + notes,
@@ -148,8 +152,10 @@ class StackedDataset(Dataset):
         device: torch.device,
         rank: int = 0,
         world: int = 1,
+        composed: bool = True,
     ) -> Loader:
-        """See ``Dataset.loader``."""
+        """See ``Dataset.loader``; every label is known, so there is nothing to compose."""
+        del composed
         triples = members_of(self._triples, split, self.info.name)
         what = "training" if split == "train" else split
         order = Order(len(triples), batch_size, seed=seed, rank=rank, world=world, what=what)

@@ -20,8 +20,9 @@ from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.fitting import Rendering
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.info import DataInfo
+from saddlepoint.data.labelling import class_counts, composition_of, used_labels
 from saddlepoint.data.manifest import Manifest
-from saddlepoint.data.order import Order
+from saddlepoint.data.order import Composition, Visits, visits_of
 from saddlepoint.data.pictures import UndecodableError, render
 from saddlepoint.data.pixels import as_batch, mirrored, upload
 from saddlepoint.data.splitting import SPLITS, divide, members_of
@@ -46,9 +47,21 @@ class _Decoder:
         names: Sequence[str],
         rendering: Rendering,
         members: NDArray[np.int64],
+        composition: Composition | None = None,
     ) -> None:
+        """Take what is decoded.
+
+        Args:
+            tree: Where the files are.
+            names: All files.
+            rendering: How they are made alike.
+            members: Those of the split.
+            composition: Which members have a label, where batches have so many of these: a file
+                then gives way only to one of its kind.
+        """
         self._tree, self._names = tree, names
         self._rendering, self._members = rendering, members
+        self._known = None if composition is None else composition.known
         self.failed: set[str] = set()
         self._warned: set[str] = set()
 
@@ -66,16 +79,20 @@ class _Decoder:
 
     def _decode(self, position: int) -> tuple[int, NDArray[np.uint8]]:
         # The next one of the same split, so that a test image never enters training.
+        tried = 0
         for step in range(len(self._members)):
-            index = int(self._members[(position + step) % len(self._members)])
+            other = (position + step) % len(self._members)
+            if self._known is not None and self._known[other] != self._known[position]:
+                continue
+            index, tried = int(self._members[other]), tried + 1
             try:
                 return index, render(self._tree.source(self._names[index]), self._rendering)
             except (UndecodableError, OSError):
                 self.failed.add(self._names[index])
         raise BadInput(
-            f"none of the {len(self._members):,} images can be read any more, the first is "
-            f"{self._tree.place(self._names[int(self._members[0])])}: restore the folder and "
-            "resume."
+            f"none of the {tried:,} images can be read any more, one of them is "
+            f"{self._tree.place(self._names[int(self._members[position])])}: restore the folder "
+            "and resume."
         )
 
     def warn(self) -> None:
@@ -105,16 +122,21 @@ class StreamingDataset(Dataset):
         self._rendering = manifest.rendering
         self._members = divide(len(good), description.split, name=tree.name)
         self._flip, self._workers = description.flip, description.workers
-        self._labels: NDArray[np.int64] | None = None
+        labels: NDArray[np.int64] | None = None
         if manifest.classes:
-            self._labels = np.array([entry.label for entry in good], dtype=np.int64)
+            labels = np.array([entry.label for entry in good], dtype=np.int64)
+        train, share, seed = self._members["train"], description.label_share, description.split.seed
+        self._labels, said = used_labels(labels, train, manifest.classes, share, seed, tree.name)
+        self._composition = composition_of(self._labels, train, share)
         rendering = asdict(self._rendering)
         if rendering["bits"] == 16:
             # As it was before there were other depths, so that older runs know their data.
             del rendering["bits"]
         digest = hashlib.sha256(json.dumps(rendering, sort_keys=True).encode())
-        for entry in good:
-            digest.update(f"{entry.sha256} {entry.label};".encode())
+        # Not the manifest's labels: some of these may be hidden.
+        used = [-1] * len(good) if self._labels is None else self._labels.tolist()
+        for entry, label in zip(good, used, strict=True):
+            digest.update(f"{entry.sha256} {label};".encode())
         for split in SPLITS:
             digest.update(self._members[split].tobytes() + b";")
         size = self._rendering
@@ -123,9 +145,10 @@ class StreamingDataset(Dataset):
             shape=(size.channels, size.height, size.width),
             form="images",
             classes=manifest.classes,
+            class_counts=class_counts(self._labels, train, len(manifest.classes)),
             counts={part: len(members) for part, members in self._members.items()},
             fingerprint=digest.hexdigest(),
-            notes=manifest.notes,
+            notes=manifest.notes + said,
         )
 
     def loader(
@@ -137,15 +160,19 @@ class StreamingDataset(Dataset):
         device: torch.device,
         rank: int = 0,
         world: int = 1,
+        composed: bool = True,
     ) -> Loader:
         """See ``Dataset.loader``."""
         members = members_of(self._members, split, self.info.name)
-        what = "training" if split == "train" else split
-        order = Order(len(members), batch_size, seed=seed, rank=rank, world=world, what=what)
+        training = split == "train"
+        composition = self._composition if training and composed else None
+        visits = visits_of(
+            split, len(members), batch_size, composition, seed=seed, rank=rank, world=world
+        )
         check_batch(self.info.shape, batch_size)
-        decoder = _Decoder(self._tree, self._names, self._rendering, members)
-        flip = self._flip and split == "train"
-        return StreamingLoader(decoder, self._labels, order, flip, self._workers, device)
+        decoder = _Decoder(self._tree, self._names, self._rendering, members, composition)
+        flip = self._flip and training
+        return StreamingLoader(decoder, self._labels, visits, flip, self._workers, device)
 
     def take(self, split: str, n: int, device: torch.device) -> Batch:
         """See ``Dataset.take``; files that became unreadable give way to the next good one."""
@@ -209,13 +236,13 @@ class StreamingLoader(Loader):
         self,
         decoder: _Decoder,
         labels: NDArray[np.int64] | None,
-        order: Order,
+        visits: Visits,
         flip: bool,
         workers: int,
         device: torch.device,
     ) -> None:
-        self.batches_per_epoch = order.batches_per_epoch
-        self._decoder, self._labels, self._order = decoder, labels, order
+        self.batches_per_epoch = visits.batches_per_epoch
+        self._decoder, self._labels, self._visits = decoder, labels, visits
         self._flip, self._workers, self._device = flip, workers, device
         self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(workers)
         self._pending: dict[int, _Work] = {}
@@ -237,7 +264,7 @@ class StreamingLoader(Loader):
                 self._pending[ahead] = self._begin(ahead)
         self._keep_only(range(cursor + 1, cursor + 1 + _AHEAD))
         return work.batch(
-            self._labels, self._order.flips(cursor) if self._flip else None, self._device
+            self._labels, self._visits.flips(cursor) if self._flip else None, self._device
         )
 
     def close(self) -> None:
@@ -250,7 +277,7 @@ class StreamingLoader(Loader):
     def _begin(self, cursor: int) -> _Work:
         if self._pool is None:
             raise BadInput("this loader is closed: ask the data set for another.")
-        positions = self._order.positions(cursor)
+        positions = self._visits.positions(cursor)
         return _Work(self._decoder, positions, self._pool, self._workers)
 
     def _keep_only(self, cursors: range) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 from typing_extensions import override
 
-from saddlepoint.data.source import MOST_CLASSES, DataSource
+from saddlepoint.data.source import MOST_CLASSES, DataSource, Labelled
 from saddlepoint.errors import BadInput
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Toy(DataSource):
         points, labels = self.draw()
         classes = tuple(str(k) for k in range(self.class_count))
         examples = limited(Examples(points, labels, classes), self)
-        return ResidentDataset(self.kind, examples, self.split)
+        return ResidentDataset(self.kind, examples, self.split, share=self.label_share)
 
     @override
     def natural_shape(self) -> tuple[int, ...]:
@@ -80,7 +80,7 @@ class Toy(DataSource):
         return (2,)
 
 
-class Gaussians(Toy):
+class Gaussians(Toy, Labelled):
     """Equally weighted Gaussians of one deviation; the label is the Gaussian."""
 
     std: float = Field(gt=0, description="Standard deviation of each Gaussian.")
@@ -178,7 +178,7 @@ class SwissRoll(Toy):
         return curve / (4.5 * np.pi) + self.std * rng.standard_normal((self.examples, 2)), None
 
 
-class Spirals(Toy):
+class Spirals(Toy, Labelled):
     """Interleaved spiral arms; the arm is the label."""
 
     kind: Literal["spirals"] = "spirals"
@@ -204,7 +204,7 @@ class Spirals(Toy):
         return curve + self.std * rng.standard_normal((self.examples, 2)), labels
 
 
-class TwoLines(Toy):
+class TwoLines(Toy, Labelled):
     """Two parallel vertical segments, x = 0 and x = distance, y uniform in [0, 1]."""
 
     kind: Literal["two-lines"] = "two-lines"

@@ -82,9 +82,10 @@ def why_unsuitable(info: DataInfo) -> str | None:
         return "the data have no labels"
     if info.counts["test"] + info.counts["validation"] == 0:
         return "no examples are kept to measure a classifier's accuracy"
-    if info.counts["train"] < _ENOUGH_A_CLASS * len(info.classes):
+    if info.labelled < _ENOUGH_A_CLASS * len(info.classes):
+        which = "training" if info.labelled == info.counts["train"] else "labelled training"
         return (
-            f"{info.counts['train']:,} training examples of {len(info.classes):,} classes are too "
+            f"{info.labelled:,} {which} examples of {len(info.classes):,} classes are too "
             "few for a classifier"
         )
     return None

@@ -71,7 +71,7 @@ def train(
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=0.0, betas=(0.9, 0.99), weight_decay=_WEIGHT_DECAY
     )
-    loader = dataset.loader("train", size, seed=own, device=device)
+    loader = dataset.loader("train", size, seed=own, device=device, composed=False)
     try:
         with torch.enable_grad(), torch.autocast(device.type, enabled=False):
             for step in range(steps):
@@ -101,9 +101,9 @@ def _cross_entropy(network: ClassifierNetwork, batch: Batch) -> Tensor:
     assert batch.label is not None
     logits = network.head(network(batch.x.contiguous(memory_format=_format(batch.x))))
     losses = F.cross_entropy(logits, batch.label.clamp(min=0), reduction="none")
-    if batch.mask is None:
+    if batch.labelled is None:
         return losses.mean()
-    return (losses * batch.mask).sum() / batch.mask.sum().clamp(min=1)
+    return (losses * batch.labelled).sum() / batch.labelled.sum().clamp(min=1)
 
 
 def _format(x: Tensor) -> torch.memory_format:

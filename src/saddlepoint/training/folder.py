@@ -45,8 +45,11 @@ class _Resolved(Description):
     @field_validator("data")
     @classmethod
     def _fits(cls, data: DataInfo) -> DataInfo:
-        if len(data.shape) != (3 if data.images else 1) or min(data.shape) < 1:
-            raise ValueError(f"examples of the shape {data.shape} are neither images nor vectors")
+        axes = {"vectors": 1, "sequences": 2, "images": 3}[data.form]
+        if len(data.shape) != axes or min(data.shape) < 1:
+            raise ValueError(f"{data.form} of the shape {data.shape}: they have {axes} axes")
+        if len(data.class_counts) not in (0, len(data.classes)):
+            raise ValueError("there are more or fewer counts of classes than classes")
         if problem := too_many_values(data.shape):
             raise ValueError(problem)
         if len(data.centre) not in (0, data.shape[0]):

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Loader
+from saddlepoint.errors import BadInput
 from saddlepoint.learners.learner import Learner, Phase
 from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.optimisers import Adam, RmsProp, Sgd
@@ -108,6 +109,44 @@ def test_every_and_needs_data() -> None:
         stepper.step(number, 0.0)
     assert learner.seen == [None, None, None]
     assert stepper.batches.cursor == 0
+
+
+def test_processes_draw_numbers_of_their_own_and_a_single_one_those_without_ranks() -> None:
+    learner, alone = duel()
+    (phase,) = learner.phases
+
+    def drawn(**share: int) -> Tensor:
+        stepper = Stepper(learner, FLOAT32, Batches(Counting(), 4), seed=0, **share)
+        _, streams, _ = stepper.draw(phase, 0, 5, 0.5)
+        return streams.normal((3,), "latents")
+
+    one = alone.draw(phase, 0, 5, 0.5)[1].normal((3,), "latents")
+    assert torch.equal(drawn(), one)
+    assert torch.equal(drawn(rank=0, world=1), one)
+    ranks = [drawn(rank=rank, world=3) for rank in range(3)]
+    assert len({tuple(each.tolist()) for each in (one, *ranks)}) == 4
+    assert torch.equal(drawn(rank=1, world=2), ranks[1])
+    with pytest.raises(BadInput, match="ranks count from 0"):
+        drawn(rank=3, world=3)
+
+
+def test_a_moment_counts_steps_updates_and_examples() -> None:
+    moments = []
+    learner, stepper = duel(repeats=2, every=3)
+    (phase,) = learner.phases
+
+    def loss(batch: Batch | None, streams: object, moment: Any) -> Losses:
+        moments.append(moment)
+        return phase.loss(batch, streams, moment)
+
+    learner.phases[0] = Phase("only", ("left",), loss, repeats=2, every=3)
+    for number in range(7):
+        stepper.step(number, number / 7)
+    assert [m.number for m in moments] == [0, 0, 3, 3, 6, 6]
+    assert [m.update for m in moments] == [0, 1, 2, 3, 4, 5]
+    assert [m.examples for m in moments] == [16 * n for n in range(6)]
+    assert [m.progress for m in moments] == [m.number / 7 for m in moments]
+    assert not any(m.whole_graph for m in moments)
 
 
 def test_projection_comes_after_the_update() -> None:

@@ -54,7 +54,21 @@ class Stepper:
         batches: Batches,
         seed: int | tuple[int, ...],
         dynamics: Dynamics | None = None,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
+        """Build the optimisers.
+
+        Args:
+            learner: What learns, on the policy's device.
+            policy: Device and precision.
+            batches: The training batches, of this process where there are several.
+            seed: The run's seed, or those of its members.
+            dynamics: How the players move; alternating by default.
+            rank: Number of this process; where there are several, each draws numbers of its own.
+            world: Number of processes.
+        """
+        self.rank, self.world = rank, world
         self.learner, self.policy, self.batches, self.seed = learner, policy, batches, seed
         self.dynamics: Dynamics = dynamics or Alternating()
         self.memory: dict[str, Tensor] = {}  # of the dynamics; part of the checkpoint
@@ -107,7 +121,10 @@ class Stepper:
         )
         batch = self.batches.next() if phase.needs_data else None
         place = ("train", number, phase.name, repeat)
-        return batch, Streams(self.seed, *place, device=self.policy.device), moment
+        streams = Streams(
+            self.seed, *place, device=self.policy.device, rank=self.rank, world=self.world
+        )
+        return batch, streams, moment
 
     def evaluate(
         self,

@@ -22,6 +22,7 @@ from saddlepoint.learners.adversarial.duel import Judgement
 from saddlepoint.learners.adversarial.learner import AdversarialLearner
 from saddlepoint.learners.adversarial.lenses import LENSES, InstanceNoise, Lens, Look, Pack
 from saddlepoint.learners.adversarial.priors import PRIORS, Uniform
+from saddlepoint.learners.latent import LatentLearner
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.randomness import Streams
 
@@ -280,6 +281,40 @@ def test_labels_are_refused_by_what_was_made_without_classes() -> None:
         learner.generator(torch.zeros(4, 3), label)
     with pytest.raises(sp.BadInput, match="without classes"):
         learner.critic(torch.zeros(4, 2), label)
+
+
+class Told(LatentLearner):
+    """Decodes a latent and a label to the two of them."""
+
+    headline, averaged, phases = (), (), ()
+    columns, players, optimisers = ("z",), {}, {}
+    frequencies = (1, 0, 3)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decoder = nn.Linear(1, 1)
+
+    def decode_block(self, z: Tensor, label: Tensor | None) -> Tensor:
+        assert label is not None
+        return torch.cat([z, label[:, None].float()], 1)
+
+
+def test_labels_that_were_not_asked_for_follow_the_frequencies_of_the_data() -> None:
+    learner = Told()
+    drawn = learner.sample(4000, seed=2)[:, 1].long()
+    counts = drawn.bincount(minlength=3).tolist()
+    assert counts[1] == 0
+    assert counts[2] / 4000 == pytest.approx(0.75, abs=0.03)
+    assert torch.equal(learner.sample(70, seed=2), learner.sample(4000, seed=2)[:70])
+    assert torch.equal(learner.sample(6, seed=2, first=64), learner.sample(70, seed=2)[64:])
+    asked = torch.tensor([1, 2, 0])
+    assert learner.sample(3, seed=2, label=asked)[:, 1].tolist() == [1, 2, 0]
+    assert torch.equal(learner.sample(3, 2, asked)[:, 0], learner.sample(3, 2)[:, 0])
+    with pytest.raises(sp.BadInput, match="from 0 to 2"):
+        learner.sample(3, seed=2, label=asked + 1)
+    for wrong in (asked[:2], asked.float()):
+        with pytest.raises(sp.BadInput, match="3 whole numbers are needed"):
+            learner.sample(3, seed=2, label=wrong)
 
 
 def test_a_whole_graph_reaches_the_generator_from_the_critics_loss() -> None:

@@ -35,8 +35,15 @@ class LatentLearner(Learner):
     """A learner whose ``sample(n, seed, label)`` is ``decode(latents(n, seed), label)``.
 
     Latents are one flat (n, d), whose columns ``columns`` names. Where there is a way back, a
-    learner also has ``encode``.
+    learner also has ``encode``. A learner that was trained with labels draws those that were not
+    asked for by the frequencies of the data.
+
+    Attributes:
+        frequencies: How often each class occurs in the training data; empty for a learner
+            without labels.
     """
+
+    frequencies: tuple[int, ...] = ()
 
     @property
     @abstractmethod
@@ -96,8 +103,20 @@ class LatentLearner(Learner):
                 blocks.append(decoded.narrow(axis, 0, len(part)))
         return torch.cat(blocks, dim=axis)
 
+    def labels(self, n: int, seed: int, first: int = 0) -> Tensor | None:
+        """The labels (n,) of ``sample(n, seed, first=first)``; None for a learner without them."""
+        if not self.frequencies:
+            return None
+        weights = torch.tensor(self.frequencies, dtype=torch.float64)
+        drawn = []
+        for block, _ in enumerate(range(0, n, LATENT_BLOCK), first // LATENT_BLOCK):
+            generator = torch.Generator().manual_seed(derive(seed, "sample", block, "label"))
+            drawn.append(torch.multinomial(weights, LATENT_BLOCK, True, generator=generator))
+        return torch.cat(drawn)[:n]
+
     @override
     def sample(self, n: int, seed: int, label: Tensor | None = None, first: int = 0) -> Tensor:
+        label = self.labels(n, seed, first) if label is None else label
         return self.decode(self.latents(n, seed, first), label)
 
     @override
@@ -114,9 +133,10 @@ class LatentLearner(Learner):
     def _check_label(self, label: Tensor | None, n: int) -> None:
         if label is None:
             return
-        if not self.classes:
+        classes = len(self.frequencies)
+        if not classes:
             raise BadInput("this learner was trained without labels, so it takes none.")
         if tuple(label.shape) != (n,) or label.is_floating_point():
             raise BadInput(f"labels of shape {tuple(label.shape)}: {n} whole numbers are needed.")
-        if n and not 0 <= int(label.min()) <= int(label.max()) < self.classes:
-            raise BadInput(f"labels go from 0 to {self.classes - 1}.")
+        if n and not 0 <= int(label.min()) <= int(label.max()) < classes:
+            raise BadInput(f"labels go from 0 to {classes - 1}.")

@@ -67,7 +67,6 @@ class Learner(nn.Module, ABC):
         averaged: Players whose averaged weights ``sample`` should use.
         phases: The turns of a step, in order; the same ones throughout the run.
         members: Number of independent models trained side by side; None for one.
-        classes: Number of labels that ``sample`` takes; 0 if it takes none.
         mixing: What lets an example's loss depend on the others in its batch, in words; empty if
             nothing.
     """
@@ -76,7 +75,6 @@ class Learner(nn.Module, ABC):
     averaged: tuple[str, ...]
     phases: tuple[Phase, ...]
     members: int | None = None
-    classes: int = 0
     mixing: tuple[str, ...] = ()
 
     @property

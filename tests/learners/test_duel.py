@@ -292,7 +292,11 @@ class Told(LatentLearner):
 
     def __init__(self) -> None:
         super().__init__()
-        self.decoder = nn.Linear(1, 1)
+        self.network = nn.Linear(1, 1)
+
+    @property
+    def decoder(self) -> nn.Module:
+        return self.network
 
     def decode_block(self, z: Tensor, label: Tensor | None) -> Tensor:
         assert label is not None

@@ -12,7 +12,7 @@ import typing
 from abc import ABC
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic.fields import FieldInfo
@@ -29,7 +29,14 @@ class Description(BaseModel):
 
     Unknown keys are refused, values are checked against their ranges, and instances do not
     change: ``replace`` returns a new, validated one.
+
+    Attributes:
+        conduct: Fields that change how a run is carried out, shown and kept, but nothing of what
+            it computes: no tensor of a checkpoint, nor which checkpoint is the best. All others
+            decide the result.
     """
+
+    conduct: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False

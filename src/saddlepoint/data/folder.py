@@ -21,6 +21,7 @@ class Folder(Images, Labelled):
 
     named: ClassVar[bool] = False
     resizes: ClassVar[bool] = True
+    conduct: ClassVar[frozenset[str]] = frozenset({"strict", "memory_gib", "workers"})
 
     kind: Literal["folder"] = "folder"
     path: Path = Field(description="The folder, or the .zip archive.")

@@ -52,6 +52,7 @@ class Downloaded(Published):
     """Public images whose files are fetched once."""
 
     public: ClassVar[bool] = True
+    conduct: ClassVar[frozenset[str]] = frozenset({"root", "download"})
 
     root: Path | None = Field(
         None, description="Folder that holds (or receives) the files; by default the cache."

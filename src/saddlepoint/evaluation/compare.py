@@ -22,12 +22,11 @@ from saddlepoint.evaluation.scorer import Scorer, Settings
 from saddlepoint.evaluation.testing import compare_groups
 from saddlepoint.metrics.estimate import LEVEL
 from saddlepoint.run.description import Run
+from saddlepoint.run.training import Training
 from saddlepoint.training import folder
 from saddlepoint.training.trained import load
 
 LEVEL_OF_TEST = 1 - LEVEL
-# What changes how a run is carried out, shown and kept, but nothing of what it computes.
-_CONDUCT = ("device", "threads", "log_every", "sample_every", "samples", "checkpoint_every", "keep")
 
 
 def compare(
@@ -130,7 +129,7 @@ def method_of(run: Run) -> str:
     Where the data lie does not count, and what they are is checked by their fingerprint.
     """
     described = run.replace(seed=0, seeds=1, recipe=None).model_dump(
-        mode="json", exclude={"data": True, "training": set(_CONDUCT)}
+        mode="json", exclude={"data": True, "training": set(Training.conduct)}
     )
     return json.dumps(described, sort_keys=True)
 

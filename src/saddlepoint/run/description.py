@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,8 @@ EVALUATIONS = "evaluations"  # folder of a run directory
 
 class Run(Description):
     """Everything that decides what a run computes."""
+
+    conduct: ClassVar[frozenset[str]] = frozenset({"recipe"})
 
     format: Literal[2] = Field(FORMAT, description="Version of this description's layout.")
     recipe: str | None = Field(None, description="Name of the recipe that it came from.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -44,6 +44,11 @@ class Validation(Description):
 
 class Training(Description):
     """The part of a run's description that no model family touches."""
+
+    # On another device a run is the same, though the last bits of its numbers may differ.
+    conduct: ClassVar[frozenset[str]] = frozenset(
+        {"device", "threads", "log_every", "sample_every", "samples", "checkpoint_every", "keep"}
+    )
 
     steps: int = Field(2000, ge=1, description="Training steps; schedules run over this horizon.")
     batch_size: int | None = Field(

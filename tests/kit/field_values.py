@@ -1,0 +1,171 @@
+"""Of single fields: other values, surroundings in which they speak, and what is said of refusals.
+
+Most fields need no entry: another value follows from the type, and the tiny run shows it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kit.parts import (
+    TINY,
+    Adversarial,
+    Array,
+    Best,
+    Cifar10,
+    DataSource,
+    Dcgan,
+    Digits,
+    FashionMnist,
+    Folder,
+    GradientPenalty,
+    Grid,
+    HistoricalAveraging,
+    Labelled,
+    Mlp,
+    Mnist,
+    Pack,
+    Ring,
+    Run,
+    Sgd,
+    StackedFashionMnist,
+    Toy,
+    Training,
+    Validation,
+    Variational,
+)
+
+Field = tuple[type, str]
+
+# What ``fields.another`` cannot find, or finds without effect.
+OTHERS: dict[Field, Any] = {
+    (Run, "recipe"): "gan",
+    (Training, "device"): "cpu:0",
+    (Training, "precision"): "bfloat16",
+    (Training, "averaging"): 0.05,  # in two steps, larger ones are still warming up
+    (Validation, "features"): "kit.field_values:Doubled",
+    (Validation, "samples"): 41,
+    (Best, "scalar"): "critic/loss",
+    (Adversarial, "objective"): "hinge",
+    (Adversarial, "generator_regularisers"): (HistoricalAveraging(),),
+    (Adversarial, "real_target"): 0.9,
+    (Pack, "size"): 4,
+    (Dcgan, "norm"): "none",
+    (DataSource, "limit"): 20,
+    (Labelled, "labelled"): 10,
+    (Labelled, "labelled_in_batch"): 2,
+    (Grid, "labelled"): 25,
+    (FashionMnist, "root"): Path("idx_elsewhere"),
+    (StackedFashionMnist, "root"): Path("idx_elsewhere"),
+    (Mnist, "root"): Path("idx_elsewhere"),
+    (Cifar10, "root"): Path("cifar_elsewhere"),
+    (Folder, "path"): Path("other_images"),
+    (Folder, "size"): 9,
+    (Folder, "channels"): 3,
+    (Folder, "background"): (0, 255, 255),
+    (Folder, "memory_gib"): 0.0,
+    (Folder, "bits"): 10,
+    (Array, "path"): Path("other.npz"),
+    (Array, "layout"): "NCHW",
+    (Array, "key"): "other",
+}
+
+_DIGITS = {".data": TINY["sources", "digits"]}
+_SCORED = {".data": Ring(examples=500), "score": "kernel", "samples": 40}
+
+# What else must be so for a field to speak: other fields of its owner, or (with a dot) of the run.
+AROUND: dict[Field, dict[str, Any]] = {
+    (Mlp, "norm"): {"hidden": (8, 8)},
+    (Mlp, "pieces"): {"activation": "maxout"},
+    (Mlp, "wave_frequency"): {"waves": 2},
+    (Mlp, "wave_amplitude"): {"waves": 2},
+    (GradientPenalty, "spread"): {"place": "around"},
+    (Adversarial, "generator"): _DIGITS,
+    (Adversarial, "critic"): _DIGITS,
+    (Variational, "encoder"): _DIGITS,
+    (Variational, "decoder"): _DIGITS,
+    (Variational, "likelihood"): _DIGITS,
+    (Validation, "score"): {".data": Ring(examples=500), "samples": 40},
+    (Validation, "features"): _SCORED,
+    (Validation, "samples"): _SCORED,
+    # Models that stand still do not improve, and patience ends before the last step.
+    (Validation, "patience"): {
+        **_SCORED,
+        ".training.steps": 3,
+        ".learner.generator_optimiser": Sgd(learning_rate=0.0),
+    },
+    (Best, "mode"): {"scalar": "critic/loss"},
+    # Every class needs a labelled example in training.
+    (Digits, "labelled"): {"limit": 200},
+    (Digits, "labelled_in_batch"): {"limit": 200, "labelled": 10},
+    (Toy, "labelled"): {"examples": 200},
+    (Toy, "labelled_in_batch"): {"examples": 200, "labelled": 10},
+    (Grid, "labelled"): {"examples": 400},
+    (Grid, "labelled_in_batch"): {"examples": 400, "labelled": 25},
+    (Labelled, "labelled_in_batch"): {"labelled": 10},
+    (Folder, "labelled"): {"labels": True},
+    (Folder, "labelled_in_batch"): {"labels": True, "labelled": 4},
+    (Array, "labelled_in_batch"): {"labelled": 3},
+    (Folder, "resize"): {"path": Path("wide_images"), "size": 8},
+    (Folder, "background"): {"path": Path("clear_images")},
+    (Folder, "bits"): {"path": Path("deep_images")},
+    (Folder, "label_level"): {"labels": True},
+    (Array, "value_range"): {"path": Path("floats.npy")},
+}
+
+_ONE_BY_ONE = "a generator makes each example by itself"
+_NO_CRITIC = "is for critics, and an autoencoder has none"
+# By their names: fields that nothing but the default may have there, and the words that say so.
+REFUSED: dict[str, str] = {
+    "networks mlp generator minibatch": _ONE_BY_ONE,
+    "networks dcgan generator minibatch": _ONE_BY_ONE,
+    "networks mlp encoder minibatch": _NO_CRITIC,
+    "networks dcgan encoder minibatch": _NO_CRITIC,
+    "networks mlp decoder minibatch": _ONE_BY_ONE,
+    "networks dcgan decoder minibatch": _ONE_BY_ONE,
+    "sources array data layout": "has 8 channels, and images have 1 to 4",
+}
+
+_OF_BACKBONES = "a backbone's option, which a generator takes and ignores"
+_OFFICIAL = "data with an official test set take the share and ignore it"
+# By their names: fields that break the contract as yet, and how.
+BROKEN: dict[str, str] = {
+    **{
+        f"networks mlp {place} {name}": _OF_BACKBONES
+        for place in ("generator", "decoder")
+        for name in ("dropout_input", "dropout", "waves", "wave_frequency", "wave_amplitude")
+    },
+    **{
+        f"sources {name} data split test": _OFFICIAL
+        for name in ("fashion-mnist", "stacked-fashion-mnist", "mnist", "cifar10")
+    },
+    "sources folder data memory_gib": "a streamed folder has another fingerprint than one in "
+    "memory, so that runs on the same images count as runs on different data",
+}
+# By their names: fields that are not refused as yet where the options are missing that they need.
+SILENT: dict[str, str] = {
+    "run training validation features": "taken and ignored without a score",
+    "run training validation samples": "taken and ignored without a score",
+    "run training best mode": "taken and ignored without a scalar",
+    **{
+        f"networks mlp {place} pieces": "taken and ignored by every activation but maxout"
+        for place in ("generator", "critic", "encoder", "decoder")
+    },
+    **{
+        f"networks mlp {place} wave_{name}": "taken and ignored without waves"
+        for place in ("critic", "encoder")
+        for name in ("frequency", "amplitude")
+    },
+    "regularisers gradient_penalty critic spread": "taken and ignored at every place but around",
+    "sources folder data label_level": "taken and ignored without labels",
+}
+
+
+class Doubled(torch.nn.Module):
+    """A feature space of one's own."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2 * x

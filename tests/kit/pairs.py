@@ -1,0 +1,191 @@
+"""A covering array of strength two: few runs in which every pair of parts meets once.
+
+All combinations would be millions; nearly every mistake of combining shows in a pair already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from kit.parts import BASE, LISTS, OBJECTIVES, TINY, changed
+from saddlepoint.run.description import Run
+
+Row = dict[str, str]  # a word for each factor
+Changes = Mapping[str, Any]  # values by their path in the run
+
+
+def kinds(name: str, *paths: str) -> dict[str, Changes]:
+    """Every kind of a list, in fields of the run."""
+    words = [part.word() for part in LISTS[name]]
+    return {word: dict.fromkeys(paths, TINY[name, word]) for word in words}
+
+
+def or_none(values: dict[str, Changes]) -> dict[str, Changes]:
+    """The values, and nothing of them."""
+    return {"none": {}, **values}
+
+
+SEEDS: dict[str, Changes] = {"one": {}, "two": {"seeds": 2}}
+# Factors are applied in this order, and the first value of each is the plainest.
+FACTORS: dict[str, dict[str, dict[str, Changes]]] = {
+    "adversarial": {
+        "data": kinds("sources", "data"),
+        "generator": kinds("networks", "learner.generator"),
+        "critic": kinds("networks", "learner.critic"),
+        "optimiser": kinds("optimisers", "learner.generator_optimiser", "learner.critic_optimiser"),
+        "rate": or_none(kinds("schedules", "learner.critic_optimiser.learning_rate")),
+        "objective": {name: {"learner.objective": name} for name in OBJECTIVES},
+        "regulariser": or_none(kinds("regularisers", "learner.critic_regularisers.0")),
+        "constraint": or_none(kinds("constraints", "learner.constraints.0")),
+        "technique": {
+            "none": {},
+            "smoothing": {"learner.real_target": 0.9},
+            "standardised": {"learner.standardise": True},
+            "repeats": {"learner.critic_steps": 2},
+            "minibatch": {"learner.critic.minibatch": "std"},
+        },
+        "prior": kinds("priors", "learner.prior"),
+        "lens": or_none(kinds("lenses", "learner.lenses.0")),
+        "cost": kinds("costs", "learner.cost"),
+        "auxiliary": or_none(kinds("auxiliaries", "learner.auxiliaries.0")),
+        "dynamics": kinds("dynamics", "training.dynamics"),
+        "seeds": SEEDS,
+    },
+    "variational": {
+        "data": kinds("sources", "data"),
+        "encoder": kinds("networks", "learner.encoder"),
+        "decoder": kinds("networks", "learner.decoder"),
+        "likelihood": {word: {"learner.likelihood": word} for word in ("gaussian", "bernoulli")},
+        "optimiser": kinds("optimisers", "learner.optimiser"),
+        "rate": or_none(kinds("schedules", "learner.optimiser.learning_rate")),
+        "beta": or_none(kinds("schedules", "learner.beta")),
+        "dynamics": kinds("dynamics", "training.dynamics"),
+        "seeds": SEEDS,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Values that cannot stand together, and the words that say so."""
+
+    family: str
+    words: str
+    values: Mapping[str, frozenset[str]]
+
+    def fits(self, row: Row) -> bool:
+        """Whether a row, perhaps unfinished, has them all."""
+        return all(row.get(factor) in values for factor, values in self.values.items())
+
+
+def _refused(family: str, words: str, **values: str) -> Refusal:
+    return Refusal(family, words, {name: frozenset(v.split()) for name, v in values.items()})
+
+
+_VECTORS = "ring grid swiss-roll spirals two-lines"
+_CONVOLUTIONS = "needs images"
+_ONE_PROGRAM = "several seeds in one program need fully connected networks"
+_EXAMPLES = "a gradient penalty needs each example's own gradient"
+_NO_LABELS = " ".join(set(OBJECTIVES) - {"minimax", "non_saturating", "maximum_likelihood"})
+REFUSALS = [
+    _refused("adversarial", _CONVOLUTIONS, data=_VECTORS, generator="dcgan"),
+    _refused("adversarial", _CONVOLUTIONS, data=_VECTORS, critic="dcgan"),
+    _refused("adversarial", _ONE_PROGRAM, generator="dcgan", seeds="two"),
+    _refused("adversarial", _ONE_PROGRAM, critic="dcgan", seeds="two"),
+    _refused("adversarial", "no labels to smooth", objective=_NO_LABELS, technique="smoothing"),
+    _refused("adversarial", _EXAMPLES, regulariser="gradient_penalty", critic="dcgan"),
+    _refused("adversarial", _EXAMPLES, regulariser="gradient_penalty", technique="minibatch"),
+    _refused(
+        "adversarial",
+        "only alternating dynamics can do",
+        technique="repeats",
+        dynamics="simultaneous extragradient optimistic consensus",
+    ),
+    _refused(
+        "adversarial", "spectral normalisation needs", constraint="spectral_norm", seeds="two"
+    ),
+    _refused("variational", _CONVOLUTIONS, data=_VECTORS, encoder="dcgan"),
+    _refused("variational", _CONVOLUTIONS, data=_VECTORS, decoder="dcgan"),
+    _refused("variational", "likelihood needs images", data=_VECTORS, likelihood="bernoulli"),
+    _refused("variational", "several seeds in one program", seeds="two"),
+]
+
+
+def run_of(family: str, row: Row) -> Run:
+    """The tiny run that a row stands for."""
+    run = BASE.replace(learner=TINY["families", family])
+    for factor, values in FACTORS[family].items():
+        for path, value in values[row[factor]].items():
+            run = changed(run, path, value)
+    return run
+
+
+def words_of(family: str) -> dict[str, list[str]]:
+    """The words of each factor's values."""
+    return {factor: list(values) for factor, values in FACTORS[family].items()}
+
+
+def refusals_of(family: str) -> list[Refusal]:
+    """What a family refuses."""
+    return [refusal for refusal in REFUSALS if refusal.family == family]
+
+
+def refusal_of(row: Row, refusals: Sequence[Refusal]) -> Refusal | None:
+    """The refusal that a row runs into."""
+    return next((refusal for refusal in refusals if refusal.fits(row)), None)
+
+
+def covering(factors: Mapping[str, Sequence[str]], refusals: Sequence[Refusal] = ()) -> list[Row]:
+    """Rows that nothing refuses and in which every pair of values meets that can.
+
+    Greedy: each row starts with a pair that has not met, and takes for each further factor the
+    value with which most such pairs meet. The same factors give the same rows.
+    """
+    left = dict.fromkeys(
+        ((one, a), (other, b))
+        for one, other in combinations(factors, 2)
+        for a in factors[one]
+        for b in factors[other]
+    )
+    rows = []
+    while left:
+        first = dict(next(iter(left)))
+        row = _filled(first, factors, refusals, left)
+        if row is None:
+            del left[next(iter(left))]  # nothing that holds this pair is allowed
+            continue
+        rows.append(row)
+        for pair in _pairs(row, factors):
+            left.pop(pair, None)
+    return rows
+
+
+def _filled(
+    row: Row,
+    factors: Mapping[str, Sequence[str]],
+    refusals: Sequence[Refusal],
+    left: Mapping[Any, None],
+) -> Row | None:
+    """A whole row that begins so; the best values first, others where those end nowhere."""
+    if refusal_of(row, refusals) is not None:
+        return None
+    missing = next((factor for factor in factors if factor not in row), None)
+    if missing is None:
+        return {factor: row[factor] for factor in factors}
+    gains = {
+        value: sum(pair in left for pair in _pairs({**row, missing: value}, factors))
+        for value in factors[missing]
+    }
+    for value in sorted(gains, key=lambda value: -gains[value]):
+        whole = _filled({**row, missing: value}, factors, refusals, left)
+        if whole is not None:
+            return whole
+    return None
+
+
+def _pairs(row: Row, factors: Mapping[str, Sequence[str]]) -> list[Any]:
+    there = [(factor, row[factor]) for factor in factors if factor in row]
+    return list(combinations(there, 2))

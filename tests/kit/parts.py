@@ -1,0 +1,226 @@
+"""Every list of parts, the smallest instance of every kind, and where a part stands in a run.
+
+A new list is one entry of ``LISTS``, a way into a run in ``PLACES``, and a tiny instance a kind.
+The tests in ``contracts/`` run over them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from saddlepoint.data.array import Array
+from saddlepoint.data.folder import Folder
+from saddlepoint.data.kinds import SOURCES
+from saddlepoint.data.published import Cifar10, Digits, FashionMnist, Mnist, StackedFashionMnist
+from saddlepoint.data.source import DataSource, Labelled, Split
+from saddlepoint.data.toys import Grid, Ring, Spirals, SwissRoll, Toy, TwoLines
+from saddlepoint.description import Part
+from saddlepoint.games.constraints import CONSTRAINTS, SpectralNorm, WeightClipping
+from saddlepoint.games.dynamics import (
+    DYNAMICS,
+    Alternating,
+    Consensus,
+    Extragradient,
+    Optimistic,
+    Simultaneous,
+)
+from saddlepoint.games.objectives import OBJECTIVES as OBJECTIVES
+from saddlepoint.games.regularisers import (
+    REGULARISERS,
+    Drift,
+    GradientPenalty,
+    HistoricalAveraging,
+)
+from saddlepoint.learners.adversarial.auxiliaries import AUXILIARIES, LatentRegression
+from saddlepoint.learners.adversarial.costs import COSTS, FeatureMatching, GameCost, Unrolled
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.learners.adversarial.lenses import LENSES, InstanceNoise, Pack
+from saddlepoint.learners.adversarial.priors import PRIORS, Normal, Uniform
+from saddlepoint.learners.kinds import FAMILIES
+from saddlepoint.learners.variational.description import Variational
+from saddlepoint.networks.dcgan import Dcgan
+from saddlepoint.networks.kinds import NETWORKS
+from saddlepoint.networks.mlp import Mlp
+from saddlepoint.optimisers import OPTIMISERS, Adam, RmsProp, Sgd
+from saddlepoint.run.description import Run
+from saddlepoint.run.training import Best, Training, Validation
+from saddlepoint.schedules import SCHEDULES, Cosine, Exponential, Piecewise
+
+BATCH = 8
+BASES = (DataSource, Labelled, Toy)  # what tables of fields name besides the kinds
+
+LISTS: dict[str, list[type[Any]]] = {
+    "networks": NETWORKS,
+    "optimisers": OPTIMISERS,
+    "schedules": SCHEDULES,
+    "regularisers": REGULARISERS,
+    "constraints": CONSTRAINTS,
+    "dynamics": DYNAMICS,
+    "priors": PRIORS,
+    "lenses": LENSES,
+    "costs": COSTS,
+    "auxiliaries": AUXILIARIES,
+    "families": FAMILIES,
+    "sources": SOURCES,
+}
+KINDS = [(name, part.word()) for name, parts in LISTS.items() for part in parts]
+
+# leaky: among few rectified units all can be off, and then nothing moves
+_MLP = Mlp(hidden=(8,), activation="leaky_relu")
+# Few validation and test examples still: two for training are enough, and each must be there.
+_SPLIT = Split(validation=0.2, test=0.2)
+_ADAM = Adam(learning_rate=1e-3)
+_SGD = Sgd(learning_rate=1e-3)
+
+# The files of sources are those of ``small_files``, where the tests run.
+_INSTANCES: dict[str, list[Part]] = {
+    "networks": [_MLP, Dcgan(width=2)],
+    "optimisers": [_ADAM, _SGD, RmsProp(learning_rate=1e-3)],
+    "schedules": [
+        Cosine(start=1e-3, end=1e-4),
+        Exponential(start=1e-3, end=1e-4),
+        Piecewise(points=((0.0, 1e-3), (1.0, 1e-4))),
+    ],
+    "regularisers": [
+        GradientPenalty(place="between", target=1.0),
+        Drift(weight=0.1),
+        HistoricalAveraging(),
+    ],
+    "constraints": [WeightClipping(limit=0.1), SpectralNorm()],
+    "dynamics": [
+        Alternating(),
+        Simultaneous(),
+        Extragradient(),
+        Optimistic(),
+        Consensus(strength=1e-3),
+    ],
+    "priors": [Normal(), Uniform()],
+    "lenses": [InstanceNoise(), Pack()],
+    "costs": [GameCost(), FeatureMatching(), Unrolled(steps=1)],
+    "auxiliaries": [LatentRegression()],
+    "families": [
+        Adversarial(
+            latent=2,
+            generator=_MLP,
+            critic=_MLP,
+            generator_optimiser=_ADAM,
+            critic_optimiser=_ADAM,
+        ),
+        Variational(latent=2, encoder=_MLP, decoder=_MLP, optimiser=_ADAM),
+    ],
+    "sources": [
+        Digits(limit=40, split=_SPLIT),
+        FashionMnist(root=Path("idx"), split=_SPLIT),
+        StackedFashionMnist(
+            root=Path("idx"), train=20, validation=6, test=6, split=Split(validation=0.5)
+        ),
+        Mnist(root=Path("idx"), split=_SPLIT),
+        Cifar10(root=Path("cifar"), split=_SPLIT),
+        Folder(path=Path("images"), split=_SPLIT),
+        Array(path=Path("array.npz"), split=_SPLIT),
+        Ring(examples=40, split=_SPLIT),
+        Grid(examples=40, split=_SPLIT),
+        SwissRoll(examples=40, split=_SPLIT),
+        Spirals(examples=40, split=_SPLIT),
+        TwoLines(examples=40, split=_SPLIT),
+    ],
+}
+TINY: dict[tuple[str, str], Any] = {
+    (name, part.word()): part for name, parts in _INSTANCES.items() for part in parts
+}
+
+TRAINING = Training(
+    steps=2,
+    batch_size=BATCH,
+    device="cpu",
+    precision="float32",
+    threads=1,
+    samples=1,
+    log_every=1,
+    sample_every=100,
+    checkpoint_every=1,
+    validation=Validation(),
+    best=Best(),
+)
+BASE = Run(data=TINY["sources", "ring"], learner=TINY["families", "adversarial"], training=TRAINING)
+_DESCENT = BASE.learner.replace(generator_optimiser=_SGD, critic_optimiser=_SGD)
+
+
+def at(holder: Any, path: str) -> Any:
+    """What stands at the end of a dotted path."""
+    for name in path.split("."):
+        holder = holder[int(name)] if isinstance(holder, tuple) else getattr(holder, name)
+    return holder
+
+
+def changed(holder: Any, path: str, value: Any) -> Any:
+    """``holder`` with another value at the end of a dotted path; one past the last joins a list."""
+    first, _, rest = path.partition(".")
+    inner = changed(at(holder, first), rest, value) if rest else value
+    if isinstance(holder, tuple):
+        return (*holder[: int(first)], inner, *holder[int(first) + 1 :])
+    return holder.replace(**{first: inner})
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a part stands in a run.
+
+    Attributes:
+        paths: The fields that take it.
+        whole: The run around it.
+    """
+
+    paths: tuple[str, ...]
+    whole: Run = BASE
+
+    def put(self, part: Any) -> Run:
+        """The run with the part in this place."""
+        run = self.whole
+        for path in self.paths:
+            run = changed(run, path, part)
+        return run
+
+
+_DIGITS = BASE.replace(data=TINY["sources", "digits"])  # which fit every network
+_VARIATIONAL = BASE.replace(learner=TINY["families", "variational"])
+_VARIATIONAL_DIGITS = _DIGITS.replace(learner=TINY["families", "variational"])
+
+# The ways into a run of each list, the ordinary one first.
+PLACES: dict[str, dict[str, Place]] = {
+    "networks": {
+        "both": Place(("learner.generator", "learner.critic"), _DIGITS),
+        "generator": Place(("learner.generator",), _DIGITS),
+        "critic": Place(("learner.critic",), _DIGITS),
+        "encoder": Place(("learner.encoder",), _VARIATIONAL_DIGITS),
+        "decoder": Place(("learner.decoder",), _VARIATIONAL_DIGITS),
+    },
+    "optimisers": {
+        "both": Place(("learner.generator_optimiser", "learner.critic_optimiser")),
+        "generator": Place(("learner.generator_optimiser",)),
+        "critic": Place(("learner.critic_optimiser",)),
+        "variational": Place(("learner.optimiser",), _VARIATIONAL),
+    },
+    "schedules": {
+        "rate": Place(
+            ("learner.generator_optimiser.learning_rate",), BASE.replace(learner=_DESCENT)
+        )
+    },
+    "regularisers": {"critic": Place(("learner.critic_regularisers.0",))},
+    "constraints": {"critic": Place(("learner.constraints.0",))},
+    "dynamics": {"training": Place(("training.dynamics",))},
+    "priors": {"latents": Place(("learner.prior",))},
+    "lenses": {"critic": Place(("learner.lenses.0",))},
+    "costs": {"generator": Place(("learner.cost",))},
+    "auxiliaries": {"game": Place(("learner.auxiliaries.0",))},
+    "families": {"learner": Place(("learner",))},
+    "sources": {"data": Place(("data",))},
+}
+
+
+def run_with(name: str, kind: str, place: str | None = None) -> Run:
+    """A tiny run in which the part of this kind plays its role."""
+    places = PLACES[name]
+    return places[place or next(iter(places))].put(TINY[name, kind])

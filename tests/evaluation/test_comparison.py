@@ -20,6 +20,7 @@ from saddlepoint.evaluation.testing import compare_groups
 from saddlepoint.metrics.estimate import Estimate, difference, jackknife
 
 CHEAP = ["kernel", "sliced"]
+SPARSE = {"sample_every": 1000}  # pictures take longer than such steps
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -61,9 +62,9 @@ def test_two_checkpoints_are_compared_as_checkpoints(tmp_path: Path) -> None:
 
 def test_seeds_are_compared_as_methods(tmp_path: Path) -> None:
     for name, steps in (("one", 12), ("two", 60)):
-        run = tiny("gan", data="ring", steps=steps).replace(seeds=3)
+        run = tiny("gan", data="ring", steps=steps, training=SPARSE).replace(seeds=3)
         sp.train(run, tmp_path / name, quiet=True)
-    comparison = sp.compare([tmp_path / "one", tmp_path / "two"], scores=CHEAP)
+    comparison = sp.compare([tmp_path / "one", tmp_path / "two"], n=500, scores=CHEAP)
     assert comparison.scope == "method"
     assert "about the method" in comparison.licence
     values = [
@@ -194,7 +195,7 @@ def test_samples_far_from_every_mode_are_compared(
     """No mode has a sample: scores over modes are infinite or undefined on both sides."""
     monkeypatch.chdir(tmp_path)
     for name, steps in (("one", 2), ("two", 3)):
-        run = tiny("gan", data=Ring(std=1e-6), steps=steps).replace(seeds=2)
+        run = tiny("gan", data=Ring(std=1e-6), steps=steps, training=SPARSE).replace(seeds=2)
         sp.train(run, name, quiet=True)
     main(["compare", "one", "two", "--scores", "modes", "modes_kl", "spread", "kernel"])
     said = capsys.readouterr().out

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import saddlepoint as sp
+from kit.outcomes import quickly
 from saddlepoint.lab import mode_collapse, side_by_side
 from saddlepoint.lab.mode_collapse import DATA, EXTRA, METHODS, control
 from saddlepoint.learners.adversarial.costs import Unrolled
@@ -24,7 +25,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_cell_runs_and_is_not_run_again(
     tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cells = mode_collapse.run(tmp_path / "out", seeds=2, at_once=1)
+    with quickly():  # the runs' own pictures are not what is tested
+        cells = mode_collapse.run(tmp_path / "out", seeds=2, at_once=1)
     assert len(cells) == len(DATA) * len(METHODS) + len(EXTRA)
     assert all(len(cell.seeds) == 2 and cell.steps == 12 for cell in cells)
     table = (tmp_path / "out/table.md").read_text()
@@ -98,20 +100,25 @@ def test_a_probe_takes_time_and_leaves_nothing(tmp_path: Path) -> None:
     assert side_by_side._probe(METHODS["gan"]("ring").replace(seeds=2), 3) > 0
 
 
-def test_side_by_side_is_what_it_is_one_after_the_other(tmp_path: Path) -> None:
+def test_side_by_side_is_what_it_is_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side_by_side, "PROBE_STEPS", 4)  # in this process; the others take theirs
+
     def cells(name: str) -> list[side_by_side.Cell]:
         return [
             side_by_side.Cell(m, METHODS[m]("ring").replace(seeds=2), tmp_path / name / m)
             for m in ("gan", "pacgan2")
         ]
 
-    minutes = 1e-6  # buys the least: 100 steps
-    done = list(side_by_side.train_cells(cells("apart"), minutes, at_once=2))
-    list(side_by_side.train_cells(cells("alone"), minutes, at_once=1))
+    settings = {"minutes": 1e-6, "most": 20}
+    done = list(side_by_side.train_cells(cells("apart"), at_once=2, **settings))
+    with quickly():
+        list(side_by_side.train_cells(cells("alone"), at_once=1, **settings))
     assert {cell.title for cell in done} == {"gan", "pacgan2"}
     for method in ("gan", "pacgan2"):
         apart, alone = sp.load(tmp_path / "apart" / method), sp.load(tmp_path / "alone" / method)
-        assert apart.step == alone.step == 100
+        assert apart.step == alone.step == 20
         assert apart.sample(16, member=1).equal(alone.sample(16, member=1))
         spent = json.loads((tmp_path / "apart" / method / side_by_side.SPENT).read_text())
         assert 0 < spent["core_seconds"] < 60

@@ -1,10 +1,10 @@
-# make demo | test | test-slow | lint | bench | clean        (make VENV=dir PYTHON=python3.12 ...)
+# make demo | test | test-fast | test-slow | lint | bench | clean        (make VENV=dir PYTHON=python3.12 ...)
 VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
 DEMO = runs/demo
 
-.PHONY: demo test test-slow lint bench docs clean
+.PHONY: demo test test-fast test-slow lint bench docs clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -26,6 +26,14 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.developer
 	$(BIN)/python -m pytest
+
+# Every part once, every field and every pair of parts, and the rooms whose tests are quick.
+FAST = tests/contracts tests/data tests/networks tests/games tests/learners \
+  tests/commands/test_help.py tests/test_architecture.py tests/test_docs.py \
+  tests/test_optimisers.py tests/test_randomness.py tests/test_schedules.py
+
+test-fast: $(VENV)/.developer
+	$(BIN)/python -m pytest $(FAST)
 
 test-slow: $(VENV)/.developer
 	$(BIN)/python -m pytest -m slow

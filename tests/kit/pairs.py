@@ -5,12 +5,13 @@ All combinations would be millions; nearly every mistake of combining shows in a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from kit.parts import BASE, LISTS, OBJECTIVES, TINY, changed
+from kit.parts import BASE, LISTS, OBJECTIVES, TINY, changed, has
+from saddlepoint.data.toys import Toy
 from saddlepoint.run.description import Run
 
 Row = dict[str, str]  # a word for each factor
@@ -85,18 +86,26 @@ def _refused(family: str, words: str, **values: str) -> Refusal:
     return Refusal(family, words, {name: frozenset(v.split()) for name, v in values.items()})
 
 
-_VECTORS = "ring grid swiss-roll spirals two-lines"
+def _words(name: str, holds: Callable[[Any], bool]) -> str:
+    """The kinds of a list whose tiny instances are so."""
+    return " ".join(part.word() for part in LISTS[name] if holds(TINY[name, part.word()]))
+
+
+_VECTORS = _words("sources", lambda source: isinstance(source, Toy))
+_OF_IMAGES = _words("networks", lambda network: "vectors" not in network.takes)
+_APART = _words("networks", lambda network: not network.stacks_members)
+_MIXING = _words("networks", lambda network: getattr(network, "norm", "none") == "batch")
 _CONVOLUTIONS = "needs images"
 _ONE_PROGRAM = "several seeds in one program need fully connected networks"
 _EXAMPLES = "a gradient penalty needs each example's own gradient"
 _NO_LABELS = " ".join(set(OBJECTIVES) - {"minimax", "non_saturating", "maximum_likelihood"})
 REFUSALS = [
-    _refused("adversarial", _CONVOLUTIONS, data=_VECTORS, generator="dcgan"),
-    _refused("adversarial", _CONVOLUTIONS, data=_VECTORS, critic="dcgan"),
-    _refused("adversarial", _ONE_PROGRAM, generator="dcgan", seeds="two"),
-    _refused("adversarial", _ONE_PROGRAM, critic="dcgan", seeds="two"),
+    _refused("adversarial", _CONVOLUTIONS, data=_VECTORS, generator=_OF_IMAGES),
+    _refused("adversarial", _CONVOLUTIONS, data=_VECTORS, critic=_OF_IMAGES),
+    _refused("adversarial", _ONE_PROGRAM, generator=_APART, seeds="two"),
+    _refused("adversarial", _ONE_PROGRAM, critic=_APART, seeds="two"),
     _refused("adversarial", "no labels to smooth", objective=_NO_LABELS, technique="smoothing"),
-    _refused("adversarial", _EXAMPLES, regulariser="gradient_penalty", critic="dcgan"),
+    _refused("adversarial", _EXAMPLES, regulariser="gradient_penalty", critic=_MIXING),
     _refused("adversarial", _EXAMPLES, regulariser="gradient_penalty", technique="minibatch"),
     _refused(
         "adversarial",
@@ -107,8 +116,8 @@ REFUSALS = [
     _refused(
         "adversarial", "spectral normalisation needs", constraint="spectral_norm", seeds="two"
     ),
-    _refused("variational", _CONVOLUTIONS, data=_VECTORS, encoder="dcgan"),
-    _refused("variational", _CONVOLUTIONS, data=_VECTORS, decoder="dcgan"),
+    _refused("variational", _CONVOLUTIONS, data=_VECTORS, encoder=_OF_IMAGES),
+    _refused("variational", _CONVOLUTIONS, data=_VECTORS, decoder=_OF_IMAGES),
     _refused("variational", "likelihood needs images", data=_VECTORS, likelihood="bernoulli"),
     _refused("variational", "several seeds in one program", seeds="two"),
 ]
@@ -119,7 +128,8 @@ def run_of(family: str, row: Row) -> Run:
     run = BASE.replace(learner=TINY["families", family])
     for factor, values in FACTORS[family].items():
         for path, value in values[row[factor]].items():
-            run = changed(run, path, value)
+            if has(run, path):  # not every network can be told of its batch
+                run = changed(run, path, value)
     return run
 
 

@@ -164,6 +164,13 @@ def changed(holder: Any, path: str, value: Any) -> Any:
     return holder.replace(**{first: inner})
 
 
+def has(holder: Any, path: str) -> bool:
+    """Whether the part at the end of a dotted path has that field; a list takes one more."""
+    *way, last = path.split(".")
+    owner = at(holder, ".".join(way)) if way else holder
+    return isinstance(owner, tuple) or last in type(owner).model_fields
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a part stands in a run.

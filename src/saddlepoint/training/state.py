@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from torch import Tensor
 
+from saddlepoint.data.dataset import Dataset
 from saddlepoint.errors import BadInput
+from saddlepoint.learners.learner import Learner
 from saddlepoint.training import checkpoint
+from saddlepoint.training.averaging import Average
+from saddlepoint.training.device import Policy
 from saddlepoint.training.restoring import flatten_optimiser, restore_optimiser
+from saddlepoint.training.step import Stepper
+from saddlepoint.training.validation import Validator
 
-if TYPE_CHECKING:
-    from saddlepoint.training.job import Job
+
+class Stateful(Protocol):
+    """What a job has that must survive."""
+
+    learner: Learner
+    average: Average
+    stepper: Stepper
+    validator: Validator | None
+    data: Dataset
+    policy: Policy
+    folder: Path
+    horizon: int
+    done: int
+    seconds: float
+    scalars: dict[str, float]
 
 
-def of(job: Job) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def of(job: Stateful) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors, named ``part/name``, and the facts."""
     tensors: dict[str, Tensor] = {}
     groups = {}
@@ -44,7 +64,7 @@ def of(job: Job) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, facts
 
 
-def restore(job: Job, saved: checkpoint.Checkpoint) -> None:
+def restore(job: Stateful, saved: checkpoint.Checkpoint) -> None:
     """Put back what ``of`` gave.
 
     Raises:

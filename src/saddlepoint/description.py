@@ -10,7 +10,7 @@ import inspect
 import types
 import typing
 from abc import ABC
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -61,7 +61,15 @@ class Part(Description, ABC):
 
     A kind is a leaf: its class sets ``kind: Literal["word"] = "word"``, and nothing derives from
     it. What builds it imports torch inside its methods.
+
+    Attributes:
+        presets: Words that stand for this kind with settings, on the command line. A part with a
+            preset's settings answers to its word, whatever its ``tuned`` fields hold.
+        tuned: Fields that a preset may begin with and that do not make it.
     """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    tuned: ClassVar[frozenset[str]] = frozenset()
 
     kind: str
 
@@ -69,6 +77,15 @@ class Part(Description, ABC):
     def word(cls) -> str:
         """The word that names this kind in descriptions."""
         return str(cls.model_fields["kind"].default)
+
+    def names(self) -> tuple[str, ...]:
+        """The words that this part answers to: the presets whose settings it has, then its kind."""
+        fitting = (
+            word
+            for word, settings in self.presets.items()
+            if all(getattr(self, k) == v for k, v in settings.items() if k not in self.tuned)
+        )
+        return (*fitting, self.kind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +100,22 @@ class Kinds:
     def words(self) -> tuple[str, ...]:
         """The kinds that there are now."""
         return tuple(part.word() for part in self.parts)
+
+    def vocabulary(self) -> tuple[str, ...]:
+        """The words that a part can be made of: every kind, followed by its presets."""
+        return tuple(word for part in self.parts for word in (part.word(), *part.presets))
+
+    def made(self, word: str) -> Any:
+        """The part that a word stands for: a kind with its defaults, or a preset.
+
+        Raises:
+            ValueError: No such word, or a kind that has fields without a default.
+        """
+        for part in self.parts:
+            for known, settings in ((part.word(), {}), *part.presets.items()):
+                if same_word(word, known):
+                    return part.model_validate(dict(settings))
+        raise ValueError(unknown_kind(word, self.vocabulary()))
 
     def find(self, kind: object) -> type[Any] | None:
         """The class of a kind; None if there is none."""
@@ -119,6 +152,11 @@ class Kinds:
 def one_of(parts: list[type[Any]]) -> Any:
     """Marks a field that takes every part of the list, as the module's first lines show."""
     return Kinds(parts)
+
+
+def same_word(word: str, known: str) -> bool:
+    """Whether two words are the same, hyphens being as good as underscores."""
+    return word.replace("-", "_") == known.replace("-", "_")
 
 
 def unknown_kind(kind: object, words: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 from typing_extensions import override
@@ -91,6 +91,15 @@ class GradientPenalty(Regulariser):
     The critic is run anew in float32 (finer inputs stay as they are), whatever the precision
     around it, and the result can be differentiated again.
     """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "r1": {"place": "real", "target": 0.0},
+        "r2": {"place": "fake", "target": 0.0},
+        "wgan_gp": {"place": "between", "target": 1.0, "one_sided": False, "weight": 10.0},
+        "wgan_lp": {"place": "between", "target": 1.0, "one_sided": True, "weight": 10.0},
+        "dragan": {"place": "around", "target": 1.0, "one_sided": False, "weight": 10.0},
+    }
+    tuned: ClassVar[frozenset[str]] = frozenset({"weight"})
 
     equation = "(‖∇ₓD(x̂)‖ − target)²"
     cures = "a critic that is too steep: cycles around the solution, exploding or lost gradients"
@@ -261,27 +270,31 @@ AnyRegulariser = Annotated[Regulariser, one_of(REGULARISERS)]
 
 def r1(gamma: Coefficient, every: int = 1) -> GradientPenalty:
     """(γ/2)·‖∇D(x)‖² on real examples (Mescheder et al. 2018)."""
-    return GradientPenalty(place="real", weight=_half(gamma), every=every)
+    return _preset("r1", weight=_half(gamma), every=every)
 
 
 def r2(gamma: Coefficient, every: int = 1) -> GradientPenalty:
     """(γ/2)·‖∇D(G(z))‖² on generated examples (Mescheder et al. 2018)."""
-    return GradientPenalty(place="fake", weight=_half(gamma), every=every)
+    return _preset("r2", weight=_half(gamma), every=every)
 
 
 def wgan_gp(weight: Coefficient = 10.0) -> GradientPenalty:
     """λ(‖∇D(x̂)‖ − 1)² between real and generated examples (Gulrajani et al. 2017)."""
-    return GradientPenalty(place="between", target=1.0, weight=weight)
+    return _preset("wgan_gp", weight=weight)
 
 
 def wgan_lp(weight: Coefficient = 10.0) -> GradientPenalty:
     """λ·max(0, ‖∇D(x̂)‖ − 1)², which lets the critic be flat (Petzka et al. 2018)."""
-    return GradientPenalty(place="between", target=1.0, one_sided=True, weight=weight)
+    return _preset("wgan_lp", weight=weight)
 
 
 def dragan(weight: Coefficient = 10.0, spread: float = 0.5) -> GradientPenalty:
     """λ(‖∇D(x̂)‖ − 1)² around real examples (Kodali et al. 2017)."""
-    return GradientPenalty(place="around", target=1.0, spread=spread, weight=weight)
+    return _preset("dragan", spread=spread, weight=weight)
+
+
+def _preset(word: str, **settings: Any) -> GradientPenalty:
+    return GradientPenalty.model_validate({**GradientPenalty.presets[word], **settings})
 
 
 def _half(coefficient: Coefficient) -> Coefficient:

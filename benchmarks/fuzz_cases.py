@@ -58,6 +58,7 @@ TEMPLATES = [
     f"train dcgan --data {USER}/pictures.zip --width 4 --batch-size 8 {_TRAIN} --strict",
     f"train vae --data {USER}/images.npy --batch-size 8 {_TRAIN} --data.layout NHWC",
     f"train wgan-gp --data ring --batch-size 16 {_TRAIN}",
+    f"train gan --data ring --learner.critic-regularisers r1 drift --batch-size 16 {_TRAIN}",
     f"train ring/run.json {_TRAIN}",
     f"train digits --seed 3 {_TRAIN}",
     "resume ring --steps 6 --quiet",
@@ -165,8 +166,8 @@ def _all_options() -> list[str]:
         names |= dict.fromkeys(flags.names(recipe()))
     folder = RECIPES["dcgan"]().replace(data=Folder(path=Path(".")))
     names |= dict.fromkeys(flags.names(folder))
-    parts = ("critic-regularisers.0", "generator-regularisers.0", "constraints.0")
-    names |= {f"--learner.{part}.kind": None for part in parts}
+    members = ("critic-regularisers.r1.weight", "constraints.0.limit", "critic.kind")
+    names |= {f"--learner.{member}": None for member in members}
     commands = ("n", "seed", "out", "checkpoint", "member", "device", "scores", "features", "size")
     return [*names, *(f"--{name}" for name in (*commands, "data", "resize", "value-range"))]
 

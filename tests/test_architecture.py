@@ -37,6 +37,7 @@ ORDER = [
     "recipes",
     "lab",
     "report",
+    "kind_words",
     "flags",
     "options",
     "help_text",

@@ -1,20 +1,26 @@
-"""Completion scripts for the shells that tyro knows (torch-free)."""
+"""Completion scripts for the shells that tyro knows (torch-free).
+
+For ``train`` tyro is told of the same list of options that help and parser are made from.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import io
+import operator
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
+from saddlepoint import flags
 from saddlepoint.errors import BadInput
-from saddlepoint.options import COMMON, Short, recipe_options
+from saddlepoint.options import Short, common_options, recipe_options
 from saddlepoint.recipes import RECIPES
 from saddlepoint.recipes.registry import Recipe
-from saddlepoint.run.description import Run
 
 SHELLS = ("bash", "zsh", "tcsh")
 
@@ -32,8 +38,7 @@ def script(words: Sequence[str], plain: Mapping[str, Callable[..., Any]], prog: 
     """
     if len(words) != 1 or words[0] not in SHELLS:
         raise BadInput(f"name one shell: {prog} completion {'|'.join(SHELLS)}.")
-    trained = {f"train {name}": _options_of(recipe) for name, recipe in RECIPES.items()}
-    commands: dict[str, Callable[..., Any]] = {**plain, **trained}
+    commands: dict[str, Callable[..., Any]] = {**plain, "train": _train()}
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
@@ -47,33 +52,59 @@ def script(words: Sequence[str], plain: Mapping[str, Callable[..., Any]], prog: 
     return printed.getvalue()
 
 
-def _options_of(recipe: Recipe) -> Callable[..., None]:
-    """A function whose parameters are what ``train`` takes for this recipe."""
-    run = recipe()
-    short = [
-        (option.key, _type_of(option), _default_of(option))
-        for option in (*COMMON, *recipe_options(recipe))
-        if option.key not in type(run).model_fields or option.name == "data"
+def _train() -> Callable[..., None]:
+    """A function whose parameter is one of the recipes, each with its options."""
+
+    def train(recipe: Any) -> None:
+        """Train a recipe from its start."""
+
+    recipes: list[Any] = [
+        Annotated[_options_of(recipe), tyro.conf.subcommand(name)]
+        for name, recipe in RECIPES.items()
     ]
-    common: Any = dataclasses.make_dataclass("Common", short, frozen=True)
-    omitted: Any = tyro.conf.OmitArgPrefixes
-
-    def train(common: Any, description: Any) -> None:
-        """Train this recipe."""
-
-    train.__annotations__ = {
-        "common": omitted[common],
-        "description": Annotated[tyro.conf.AvoidSubcommands[Run], tyro.conf.arg(name="")],
-        "return": None,
-    }
-    train.__defaults__ = (common(), run)
+    one: Any = functools.reduce(operator.or_, recipes)
+    omitted: Any = tyro.conf.OmitSubcommandPrefixes
+    bare: Any = tyro.conf.OmitArgPrefixes
+    train.__annotations__ = {"recipe": omitted[bare[one]], "return": None}
     return train
 
 
-def _type_of(option: Short) -> Any:
-    return Literal[option.choices] if option.choices else option.kind
+def _options_of(recipe: Recipe) -> Any:
+    """A class whose fields are what ``train`` takes for this recipe."""
+    short = [*common_options(), *recipe_options(recipe)]
+    taken = {f"--{option.name}" for option in short}
+    listed = [flag for group in flags.groups(recipe()) for flag in group.flags]
+    fields = [_of_short(option) for option in short]
+    fields += [_of_flag(flag) for flag in listed if flag.name not in taken]
+    named = [(f"option_{n}", kind, value) for n, (kind, value) in enumerate(fields)]
+    return dataclasses.make_dataclass("Options", named, namespace={"__doc__": recipe.__doc__})
 
 
-def _default_of(option: Short) -> Any:
-    """Some value of the type: completion shows names and choices, no defaults."""
-    return option.choices[0] if option.choices else option.kind()
+def _of_short(option: Short) -> tuple[Any, Any]:
+    kind = Literal[option.choices] if option.choices else option.kind
+    if option.kind is bool and not option.opposite:
+        kind = tyro.conf.FlagCreatePairsOff[bool]
+    default = option.choices[0] if option.choices else option.kind()
+    return _said(kind, option.name, option.values, option.help, option.default), default
+
+
+def _of_flag(flag: flags.Flag) -> tuple[Any, Any]:
+    kind: Any
+    default: Any
+    if flag.switch:
+        kind, default = bool, False
+    elif flag.choices:
+        kind, default = Literal[flag.choices], flag.choices[0]
+    else:  # paths are completed, and so is a text, which may be one; numbers are not
+        kind = next((k for word, k in (("PATH", Path), ("TEXT", str)) if word in flag.values), int)
+        default = kind()
+    if flag.many:
+        kind, default = tuple[kind, ...], (default,)
+    name, words = flag.name.removeprefix("--"), " ".join(flag.words)
+    return _said(kind, name, flag.values, flag.help, words), default
+
+
+def _said(kind: Any, name: str, values: str, meaning: str, default: str) -> Any:
+    hint = f"(default: {default})" if default else ""
+    arg = tyro.conf.arg(name=name, metavar=values, help=meaning, help_behavior_hint=hint)
+    return Annotated[kind, arg]

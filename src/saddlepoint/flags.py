@@ -5,30 +5,21 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from tyro.constructors import PrimitiveConstructorSpec
 
-from saddlepoint.description import (
-    Description,
-    OneOf,
-    explain,
-    field_type,
-    kinds_of,
-    models_of,
-    part_of_list,
-    unknown_kind,
-)
-from saddlepoint.errors import BadInput
-from saddlepoint.run.description import Run
+from saddlepoint.description import Description, OneOf
+from saddlepoint.kind_words import ELSEWHERE, NONE, Slot, addresses, is_coefficient, slot_of
 from saddlepoint.schedules import coefficient_text
 
 _WORDS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH", type(None): "None"}
+
+
+ANOTHER = "Another part starts from its own defaults."
+MEMBERS = "These words are the whole list; 'none' empties it. A member keeps its values."
 
 
 @dataclass(frozen=True)
@@ -37,23 +28,43 @@ class Flag:
 
     Attributes:
         name: As it is written: ``--training.log-every``.
+        path: The same with the members of lists by number, as the parser knows it.
         values: What may follow: ``INT``, ``{a,b}``, ``PATH|None``; nothing after a switch.
         words: The present value as words of the command line; of a switch: on or off.
         help: What it means.
+        choices: The words that may follow, if these are all that may.
         switch: Whether ``--no-...`` is its opposite.
+        part: Whether its words choose parts.
     """
 
     name: str
+    path: str
     values: str
     words: tuple[str, ...]
     help: str
+    choices: tuple[str, ...] = ()
     switch: bool = False
+    part: bool = False
+
+    @property
+    def many(self) -> bool:
+        """Whether any number of words may follow."""
+        return self.values.endswith("...")
 
     @property
     def opposite(self) -> str:
         """The name that turns a switch off."""
-        place, dot, last = self.name.removeprefix("--").rpartition(".")
-        return f"--{place}{dot}no-{last}"
+        return _opposite(self.name)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The names that the parser knows it by."""
+        return (self.path, _opposite(self.path)) if self.switch else (self.path,)
+
+
+def _opposite(name: str) -> str:
+    place, dot, last = name.removeprefix("--").rpartition(".")
+    return f"--{place}{dot}no-{last}"
 
 
 @dataclass(frozen=True)
@@ -64,46 +75,40 @@ class Group:
         place: Where it stands: ``learner.generator``; empty for the run itself.
         title: What it is, in a line.
         flags: Its options.
-        more: A list whose members can be added: the name of the option that adds one, and the
-            kinds that there are.
     """
 
     place: str
     title: str
     flags: tuple[Flag, ...]
-    more: tuple[tuple[str, str], ...] = ()
 
 
-def groups(description: Description, place: str = "", kinds: Sequence[str] = ()) -> list[Group]:
+def groups(description: Description, place: str = "", path: str | None = None) -> list[Group]:
     """Every option of a description as it stands, by the part that it belongs to.
 
     Args:
         description: The description, whose values are the defaults.
         place: Where it stands in the run.
-        kinds: What else could stand there.
+        path: The same with the members of lists by number.
     """
-    prefix = f"{place}." if place else ""
-    flags, more, below = [], [], []
+    path = place if path is None else path
+    flags, below = [], []
     for name, field in type(description).model_fields.items():
-        value = getattr(description, name)
-        dotted = f"{prefix}{name.replace('_', '-')}"
-        members = _members_of(field)
-        if _is_coefficient(field):
-            words = (coefficient_text(value),)
-            flags.append(Flag(f"--{dotted}", "NUMBER|SCHEDULE", words, field.description or ""))
-        elif isinstance(value, Description):
-            below += groups(value, dotted, _kinds_of(field_type(field)))
-        elif members is not None:
-            possible = _kinds_of(members)
-            for index, each in enumerate(value):
-                below += groups(each, f"{dotted}.{index}", possible)
-            more.append((f"--{dotted}.{len(value)}.kind", "{" + ",".join(possible) + "}"))
-        elif dotted == "data.kind":
-            flags.append(Flag("--data.kind", f"{{{value}}}", (value,), "Chosen with --data."))
-        else:
-            flags.append(_flag(f"--{dotted}", field, value, kinds if name == "kind" else ()))
+        value, dashed = getattr(description, name), name.replace("_", "-")
+        dotted, parsed = (f"{each}.{dashed}".lstrip(".") for each in (place, path))
+        slot = slot_of(field)
+        if name == "kind":
+            continue
+        if slot is not None and dotted not in ELSEWHERE:
+            flags.append(_part_flag(dotted, parsed, field, slot, value))
+        if isinstance(value, Description) and not is_coefficient(field):
+            below += groups(value, dotted, parsed)
+        elif isinstance(value, tuple) and any(isinstance(each, Description) for each in value):
+            for index, (address, each) in enumerate(zip(addresses(value), value, strict=True)):
+                below += groups(each, f"{dotted}.{address}", f"{parsed}.{index}")
+        elif slot is None:
+            flags.append(_flag(dotted, parsed, field, value))
     title = inspect.cleandoc(type(description).__doc__ or "").splitlines()[0]
-    return [Group(place, title, tuple(flags), tuple(more)), *below]
+    return [Group(place, title, tuple(flags)), *below]
 
 
 def names(description: Description) -> list[str]:
@@ -112,96 +117,31 @@ def names(description: Description) -> list[str]:
     return [flag.name for flag in flags] + [flag.opposite for flag in flags if flag.switch]
 
 
-def with_kinds(run: Run, words: Sequence[str]) -> Run:
-    """The run after every ``--PLACE.kind KIND`` in ``words``, outer parts first.
-
-    A part of another kind starts from the defaults of that kind. The number after the last
-    member of a list adds a member.
-
-    Raises:
-        BadInput: A part of that kind cannot stand there.
-    """
-    chosen = dict(_chosen_kinds(words))
-    for place in sorted(chosen, key=lambda place: place.count(".")):
-        run = _with_kind(run, place.split("."), chosen[place], place)
-    return run
+def _part_flag(name: str, path: str, field: FieldInfo, slot: Slot, value: Any) -> Flag:
+    present = [each.names()[0] for each in (value if slot.many else (value,))]
+    values = "{" + ",".join(slot.words) + "}" + " ..." * slot.many
+    said = f"{field.description or ''} {MEMBERS if slot.many else ANOTHER}".strip()
+    words = tuple(present) or (NONE,)
+    return Flag(f"--{name}", f"--{path}", values, words, said, choices=slot.words, part=True)
 
 
-def _chosen_kinds(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for index, word in enumerate(words):
-        name, equals, value = word.partition("=")
-        name = name.replace("_", "-")
-        if name.startswith("--") and name.endswith(".kind"):
-            following = value if equals else "".join(words[index + 1 : index + 2])
-            if following and not following.startswith("--"):  # else the parser complains
-                yield name.removeprefix("--").removesuffix(".kind"), following
-
-
-def _with_kind(whole: Any, path: list[str], kind: str, place: str) -> Any:
-    name = path[0].replace("-", "_")
-    field = type(whole).model_fields.get(name)
-    value: Any = getattr(whole, name, None)
-    if field is None:
-        return whole  # an unknown place is refused with all other unknown options
-    members = _members_of(field)
-    if members is not None and len(path) > 1 and path[1].isdigit():
-        index = int(path[1])
-        if index > len(value):
-            raise BadInput(
-                f"--{place}.kind: the list has {len(value)} member(s), so the next one is "
-                f"number {len(value)}."
-            )
-        if len(path) > 2:
-            inner = _with_kind(value[index], path[2:], kind, place) if index < len(value) else None
-        else:
-            old = value[index] if index < len(value) else None
-            inner = _of_kind(members, kind, old, place)
-        changed = value if inner is None else (*value[:index], inner, *value[index + 1 :])
-    elif isinstance(value, Description):
-        rest = path[1:]
-        changed = (
-            _with_kind(value, rest, kind, place)
-            if rest
-            else _of_kind(field_type(field), kind, value, place)
-        )
-    else:
-        return whole
-    try:
-        return whole.replace(**{name: changed})
-    except ValidationError as error:
-        raise BadInput(explain(error, type(whole))) from None
-
-
-def _of_kind(annotation: Any, kind: str, old: Any, place: str) -> Any:
-    """A part of this kind: the old one if it is of this kind already, else one of defaults."""
-    if old is not None and old.kind == kind:
-        return old
-    if place == "data":
-        raise BadInput(f"--data.kind: choose the data with --data; here they are '{old.kind}'.")
-    kinds = kinds_of(annotation)
-    part = kinds.find(kind) if kinds is not None else None
-    if part is None:
-        words = kinds.words() if kinds is not None else ()
-        raise BadInput(f"--{place}.kind: {unknown_kind(kind, words)}")
-    return part()
-
-
-def _flag(name: str, field: FieldInfo, value: Any, kinds: Sequence[str]) -> Flag:
-    text = field.description or ""
+def _flag(name: str, path: str, field: FieldInfo, value: Any) -> Flag:
+    name, path, text = f"--{name}", f"--{path}", field.description or ""
+    if is_coefficient(field):
+        return Flag(name, path, "NUMBER|SCHEDULE", (coefficient_text(value),), text)
     if field.annotation is bool:
-        return Flag(name, "", ("on" if value else "off",), text, switch=True)
+        return Flag(name, path, "", ("on" if value else "off",), text, switch=True)
     one_of = [each for each in field.metadata if isinstance(each, OneOf)]
-    if kinds:
-        values, text = (
-            "{" + ",".join(kinds) + "}",
-            text or "Another one starts from its own defaults.",
-        )
-    elif one_of:
-        values = "{" + ",".join(one_of[0].words) + "}"
-    else:
-        values = _values(field.annotation)
+    choices = one_of[0].words if one_of else _choices(field.annotation)
+    values = "{" + ",".join(choices) + "}" if choices else _values(field.annotation)
     many = value if isinstance(value, tuple) else (value,)
-    return Flag(name, values, tuple(map(str, many)), text)
+    return Flag(name, path, values, tuple(map(str, many)), text, choices)
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    """The words that a type takes, if it takes no others."""
+    literal = typing.get_origin(annotation) is typing.Literal
+    return tuple(map(str, typing.get_args(annotation))) if literal else ()
 
 
 def _values(annotation: Any) -> str:
@@ -218,20 +158,3 @@ def _values(annotation: Any) -> str:
             return f"{_values(arguments[0])} ..."
         return " ".join(map(_values, arguments))
     return _WORDS.get(annotation, "TEXT")
-
-
-def _is_coefficient(field: FieldInfo) -> bool:
-    return any(isinstance(each, PrimitiveConstructorSpec) for each in field.metadata)
-
-
-def _members_of(field: FieldInfo) -> Any:
-    """The type of a list's members if these are descriptions, else None."""
-    if typing.get_origin(field.annotation) is not tuple:
-        return None
-    first = part_of_list(field.annotation)
-    return first if models_of(first) else None
-
-
-def _kinds_of(annotation: Any) -> list[str]:
-    kinds = kinds_of(annotation)
-    return [] if kinds is None else list(kinds.words())

@@ -8,7 +8,13 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from saddlepoint import flags
-from saddlepoint.options import COMMON, Short, Start, described_so_far, recipe_options
+from saddlepoint.options import (
+    Short,
+    Start,
+    common_options,
+    described_so_far,
+    recipe_options,
+)
 from saddlepoint.run.description import Run
 from saddlepoint.schedules import forms
 
@@ -23,7 +29,7 @@ def train_help(start: Start, words: Sequence[str], prog: str, every: bool) -> st
         start: The recipe or description.
         words: The other words; those that decide which options there are count, as --data does.
         prog: The program's name with TARGET.
-        every: List every option of the description, not only the groups that they form.
+        every: List every option of the description, not only the words for its parts.
     """
     run = described_so_far(start, words, prog)
     width = min(WIDEST, shutil.get_terminal_size().columns)
@@ -32,7 +38,7 @@ def train_help(start: Start, words: Sequence[str], prog: str, every: bool) -> st
         title = inspect.cleandoc(start.recipe.__doc__ or "").splitlines()[0]
     lines = [f"usage: {prog} [options]", "", *textwrap.wrap(title, width), ""]
     lines += ["options of every run:"]
-    lines += _rows(map(_row, _with_defaults(COMMON, run)), width)
+    lines += _rows(map(_row, _with_defaults(common_options(), run)), width)
     particular = recipe_options(start.recipe)
     if particular:
         lines += ["", "options of this recipe:", *_rows(map(_row, particular), width)]
@@ -41,9 +47,14 @@ def train_help(start: Start, words: Sequence[str], prog: str, every: bool) -> st
         lines += [*_all(run, width), ""]
         schedule = f"NUMBER|SCHEDULE: {forms()}; progress runs from 0 to 1 over the training."
         return "\n".join([*lines, *textwrap.wrap(schedule, width)])
-    lines += ["further options, by their place in the description:"]
-    lines += _group_rows([group for group in flags.groups(run) if group.place], width)
-    closing = f"`{prog} --help --all` lists every option with its choices."
+    groups = flags.groups(run)
+    lines += ["parts, each chosen by a word, the members of a list by several:"]
+    lines += _part_rows([flag for group in groups for flag in group.flags if flag.part], width)
+    more = sum(len(group.flags) for group in groups)
+    closing = (
+        f"{more} options go by their place in the description, such as --training.log-every: "
+        f"`{prog} --help --all` lists every option with its choices."
+    )
     return "\n".join([*lines, "", *textwrap.wrap(closing, width, break_on_hyphens=False)])
 
 
@@ -72,13 +83,14 @@ def _row(option: Short | tuple[Short, str]) -> tuple[str, str]:
     )
 
 
-def _group_rows(groups: Sequence[flags.Group], width: int) -> Iterator[str]:
-    """One line for each group: how many options it has, and as many names as there is room for."""
-    left = max(len(group.place) for group in groups) + len("--.*")
-    for group in groups:
-        row = f"  {f'--{group.place}.*':<{left}} {len(group.flags):>3}: "
-        names = [flag.name.rpartition(".")[2] for flag in group.flags]
-        yield row + textwrap.shorten(", ".join(names), width - len(row), placeholder=" ...")
+def _part_rows(parts: Sequence[flags.Flag], width: int) -> Iterator[str]:
+    """For each place of a part the words that may stand there, and those that do."""
+    left = max(len(part.name) for part in parts)
+    for part in parts:
+        words = f"{', '.join(part.choices)} (default: {' '.join(part.words)})"
+        lines = textwrap.wrap(words, max(width - left - 4, LEFT), break_on_hyphens=False)
+        yield f"  {part.name:<{left}}  {lines[0]}"
+        yield from (" " * (left + 4) + line for line in lines[1:])
 
 
 def _rows(rows: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
@@ -86,7 +98,7 @@ def _rows(rows: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
     for left, right in rows:
         lines = textwrap.wrap(right, width - LEFT - 4, break_on_hyphens=False) or [""]
         if len(left) > LEFT:
-            yield f"  {left}"
+            yield from [f"  {left}"] if len(left) < width - 1 else _hanging(left, width)
         else:
             yield f"  {left:<{LEFT}}  {lines.pop(0)}".rstrip()
         yield from (" " * (LEFT + 4) + line for line in lines)
@@ -103,9 +115,6 @@ def _all(run: Run, width: int) -> Iterator[str]:
             yield from _hanging(name, width)
             said = f"{flag.help} " if flag.help else ""
             yield from _indented(f"{said}(default: {' '.join(flag.words)})", width)
-        for first, kinds in group.more:
-            yield from _hanging(f"{first} {kinds}", width)
-            yield from _indented("Adds a member to this list.", width)
 
 
 def _hanging(text: str, width: int) -> list[str]:

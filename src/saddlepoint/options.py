@@ -19,13 +19,12 @@ import tyro
 from pydantic import ValidationError
 from tyro.conf import AvoidSubcommands
 
-from saddlepoint import flags
+from saddlepoint import flags, kind_words
 from saddlepoint.data.describing import describe_data
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.kinds import built_in
-from saddlepoint.description import Description, explain
+from saddlepoint.description import Description, OneOf, explain
 from saddlepoint.errors import BadInput, did_you_mean_place
-from saddlepoint.games.dynamics import DYNAMICS
 from saddlepoint.recipes import RECIPES, find
 from saddlepoint.recipes.registry import Recipe
 from saddlepoint.run.description import Run, read_run
@@ -111,6 +110,8 @@ class Short:
         choices: The words that it may be, if these are few.
         metavar: What stands for the value in help.
         default: What holds without it, in words.
+        checked: Whether the description says what is wrong with a word, instead of the parser.
+        opposite: Of a switch: whether ``--no-...`` turns it off.
     """
 
     name: str
@@ -119,6 +120,8 @@ class Short:
     choices: tuple[str, ...] = ()
     metavar: str = "TEXT"
     default: str = ""
+    checked: bool = False
+    opposite: bool = False
 
     @property
     def key(self) -> str:
@@ -137,37 +140,40 @@ def _choices(model: type[Description], field: str) -> tuple[str, ...]:
     return tuple(map(str, typing.get_args(model.model_fields[field].annotation)))
 
 
-#: The short options of every run.
-COMMON = (
-    Short(
-        "data",
-        f"built-in data ({', '.join(built_in())}), a folder or .zip of images, an .npz or .npy "
-        "file",
-        metavar="NAME|PATH",
-        default="the recipe's",
-    ),
-    Short("out", "new run directory", Path, metavar="PATH", default="runs/NAME-N"),
-    Short("seed", "seed of everything", int, metavar="INT"),
-    Short("seeds", "seeds trained side by side; fully connected networks", int, metavar="INT"),
-    Short("steps", "training steps", int, metavar="INT"),
-    Short("batch-size", "examples per update", int, metavar="INT"),
-    Short("device", "auto, cpu, cuda, cuda:1 or mps", metavar="DEVICE"),
-    Short("precision", "how the networks compute", choices=_choices(Training, "precision")),
-    Short("dynamics", "how the players move", choices=tuple(each.word() for each in DYNAMICS)),
-    Short(
-        "validate",
-        "score on the validation split with every checkpoint; the best is kept",
-        choices=_choices(Validation, "score"),
-    ),
-    Short(
-        "stop-when",
-        f"stop after so many validations ({DEFAULT_PATIENCE}) without a new best",
-        metavar="plateau[:PATIENCE]",
-        default="never",
-    ),
-    Short("strict", "refuse an image folder with files that are unreadable or no images", bool),
-    Short("quiet", "show no progress", bool),
-)
+def common_options() -> tuple[Short, ...]:
+    """The short options of every run, with the words that there are now."""
+    dynamics = kind_words.slot_of(Training.model_fields["dynamics"])
+    assert dynamics is not None
+    return (
+        Short(
+            "data",
+            f"built-in data ({', '.join(built_in())}), a folder or .zip of images, an .npz or .npy "
+            "file",
+            metavar="NAME|PATH",
+            default="the recipe's",
+        ),
+        Short("out", "new run directory", Path, metavar="PATH", default="runs/NAME-N"),
+        Short("seed", "seed of everything", int, metavar="INT"),
+        Short("seeds", "seeds trained side by side; fully connected networks", int, metavar="INT"),
+        Short("steps", "training steps", int, metavar="INT"),
+        Short("batch-size", "examples per update", int, metavar="INT"),
+        Short("device", "auto, cpu, cuda, cuda:1 or mps", metavar="DEVICE"),
+        Short("precision", "how the networks compute", choices=_choices(Training, "precision")),
+        Short("dynamics", "how the players move", choices=dynamics.words),
+        Short(
+            "validate",
+            "score on the validation split with every checkpoint; the best is kept",
+            choices=_choices(Validation, "score"),
+        ),
+        Short(
+            "stop-when",
+            f"stop after so many validations ({DEFAULT_PATIENCE}) without a new best",
+            metavar="plateau[:PATIENCE]",
+            default="never",
+        ),
+        Short("strict", "refuse an image folder with files that are unreadable or no images", bool),
+        Short("quiet", "show no progress", bool),
+    )
 
 
 def recipe_options(recipe: Recipe | None) -> tuple[Short, ...]:
@@ -187,19 +193,26 @@ def _of_parameter(name: str, parameter: inspect.Parameter, meaning: str) -> Shor
     """A recipe's keyword parameter (a number, a string, a switch or a choice) as an option."""
     kind = parameter.annotation
     choices: tuple[str, ...] = ()
+    checked = False
+    if typing.get_origin(kind) is typing.Annotated:
+        one_of = [each for each in kind.__metadata__ if isinstance(each, OneOf)]
+        choices = one_of[0].words if one_of else ()
+        kind, checked = typing.get_args(kind)[0], True
     if typing.get_origin(kind) is typing.Literal:
         choices = tuple(map(str, typing.get_args(kind)))
         kind = type(typing.get_args(kind)[0])
     metavar = {int: "INT", float: "NUMBER"}.get(kind, "TEXT")
     default = parameter.default
     default = ("on" if default else "off") if kind is bool else str(default)
-    return Short(name.replace("_", "-"), meaning, kind, choices, metavar, default)
+    return Short(
+        name.replace("_", "-"), meaning, kind, choices, metavar, default, checked, kind is bool
+    )
 
 
 def common_parser(prog: str, recipe: Recipe | None) -> argparse.ArgumentParser:
     """The parser of the short options: those of every run and those of the recipe itself."""
     parser = _Parser(prog=prog, add_help=False, allow_abbrev=False, usage=argparse.SUPPRESS)
-    for option in COMMON:
+    for option in common_options():
         if option.kind is bool:
             parser.add_argument(f"--{option.name}", action="store_true")
         else:
@@ -217,7 +230,7 @@ def common_parser(prog: str, recipe: Recipe | None) -> argparse.ArgumentParser:
 
 
 def _add(parser: argparse.ArgumentParser, option: Short) -> None:
-    choices = [option.kind(word) for word in option.choices] or None
+    choices = [option.kind(word) for word in option.choices if not option.checked] or None
     parser.add_argument(f"--{option.name}", type=option.kind, choices=choices)
 
 
@@ -256,45 +269,52 @@ def described(start: Start, words: Sequence[str], prog: str) -> tuple[Run, argpa
         BadInput: An option or value that does not exist or fit, with what it should be.
     """
     common, dotted = common_parser(prog, start.recipe).parse_known_args(list(words))
-    run = flags.with_kinds(_describe(start, common), dotted)
-    known = flags.names(run)
-    short = [f"--{option.name}" for option in (*COMMON, *recipe_options(start.recipe))]
-    for word in dotted:
-        name = word.split("=", 1)[0]
-        if word.startswith("--") and name.replace("_", "-") not in known:
+    run, left = kind_words.chosen(_describe(start, common), dotted)
+    listed = [flag for group in flags.groups(run) for flag in group.flags]
+    known = {path for flag in listed if not flag.part for path in flag.paths}
+    for option in left:
+        if option.path not in known:
             raise BadInput(
-                f"'{name}' is not an option of `{prog}`.{_instead(name, run, [*short, *known])} "
-                f"See `{prog} --help --all`."
+                f"'{option.name}' is not an option of `{prog}`."
+                f"{_instead(option, run, listed, start.recipe)} See `{prog} --help --all`."
             )
     if dotted:
-        run = parse(AvoidSubcommands[Run], dotted, prog, default=run)
+        rest = [word for option in left for word in option.words]
+        run = parse(AvoidSubcommands[Run], rest, prog, default=run)
     return run, common
 
 
-def _instead(name: str, run: Run, known: Sequence[str]) -> str:
+def _instead(
+    option: kind_words.Option, run: Run, listed: Sequence[flags.Flag], recipe: Recipe | None
+) -> str:
     """What to write in the place of an unknown option."""
-    for group in flags.groups(run):
-        for first, kinds in group.more:
-            stem = first.rsplit(".", 2)[0]
-            beyond = not any(
-                each.startswith(f"{stem}.{name.removeprefix(stem)[1:].split('.')[0]}.")
-                for each in known
-            )
-            if name == stem or (name.startswith(f"{stem}.") and beyond):
-                return f" This is a list, whose next member is added with {first} {kinds}."
+    name = option.name
+    for flag in listed:
+        if flag.part and flag.many and option.path.startswith(f"{flag.path}."):
+            first = option.path.removeprefix(f"{flag.path}.").split(".")[0]
+            if not any(each.path.startswith(f"{flag.path}.{first}.") for each in listed):
+                return (
+                    f" The list has no member '{first}', it is now: {' '.join(flag.words)}. Its "
+                    f"members are chosen with {flag.name} {flag.values}."
+                )
+    kinds = kind_words.kinds_with(run, option)
+    if kinds:
+        place = name.rpartition(".")[0]
+        return f" It belongs to another kind: {place} {' or '.join(kinds)}."
+    short = [f"--{each.name}" for each in (*common_options(), *recipe_options(recipe))]
     elsewhere = [
-        recipe
-        for recipe, function in RECIPES.items()
-        if name.removeprefix("--") in [option.name for option in recipe_options(function)]
+        other
+        for other, function in RECIPES.items()
+        if name.removeprefix("--") in [each.name for each in recipe_options(function)]
     ]
     belongs = f" It is an option of the recipe {' and of '.join(elsewhere)}." * bool(elsewhere)
-    return did_you_mean_place(name, known) or belongs
+    return did_you_mean_place(name, [*short, *flags.names(run)]) or belongs
 
 
 def described_so_far(start: Start, words: Sequence[str], prog: str) -> Run:
-    """The run that the short options and kinds in ``words`` describe, for its help."""
+    """The run that the short options and the words for parts describe, for its help."""
     common, dotted = common_parser(prog, start.recipe).parse_known_args(list(words))
-    return flags.with_kinds(_describe(start, common), dotted)
+    return kind_words.chosen(_describe(start, common), dotted)[0]
 
 
 def _describe(start: Start, common: argparse.Namespace) -> Run:
@@ -316,8 +336,7 @@ def _describe(start: Start, common: argparse.Namespace) -> Run:
     if common.seeds is not None:
         run = replaced(run, {"seeds": common.seeds})
     if common.dynamics is not None:
-        training = replaced(run.training, {"dynamics": {"kind": common.dynamics}})
-        run = replaced(run, {"training": training})
+        run = kind_words.chosen(run, ["--training.dynamics", common.dynamics])[0]
     validation = run.training.validation
     if common.validate is not None:
         validation = replaced(validation, {"score": common.validate})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+from saddlepoint.games.description import ObjectiveName
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam
@@ -16,7 +17,7 @@ from saddlepoint.run.training import Training
 def gan(
     data: Any = "digits",
     *,
-    objective: str = "non_saturating",
+    objective: ObjectiveName = "non_saturating",
     critic_steps: int = 1,
     **common: Unpack[Common],
 ) -> Run:

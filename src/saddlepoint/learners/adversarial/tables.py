@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 
+from saddlepoint.description import Part
 from saddlepoint.games.constraints import CONSTRAINTS
 from saddlepoint.games.dynamics import DYNAMICS
 from saddlepoint.games.objectives import OBJECTIVES
@@ -27,6 +28,11 @@ def _code(name: str) -> str:
     return f"`{name}`"
 
 
+def _words(part: type[Part]) -> str:
+    """The words that choose a part: its kind, then its presets."""
+    return ", ".join(map(_code, (part.word(), *part.presets)))
+
+
 def _first(thing: object) -> str:
     """The first paragraph of a docstring."""
     return inspect.cleandoc(thing.__doc__ or "").split("\n\n")[0]
@@ -43,7 +49,7 @@ def objectives() -> str:
 
 def regularisers() -> str:
     """One row per penalty."""
-    rows = ((_code(r.word()), r.equation, r.cures, _first(r), r.paper) for r in REGULARISERS)
+    rows = ((_words(r), r.equation, r.cures, _first(r), r.paper) for r in REGULARISERS)
     return _table(
         ("`--learner.critic-regularisers`", "penalty", "cures", "what it is", "paper"), rows
     )
@@ -51,31 +57,31 @@ def regularisers() -> str:
 
 def constraints() -> str:
     """One row per constraint."""
-    rows = ((_code(c.word()), c.equation, c.cures, c.paper) for c in CONSTRAINTS)
+    rows = ((_words(c), c.equation, c.cures, c.paper) for c in CONSTRAINTS)
     return _table(("`--learner.constraints`", "constraint", "cures", "paper"), rows)
 
 
 def costs() -> str:
     """One row per cost of the generator."""
-    rows = ((_code(c.word()), c.equation, c.cures, c.paper) for c in COSTS)
+    rows = ((_words(c), c.equation, c.cures, c.paper) for c in COSTS)
     return _table(("`--learner.cost`", "cost", "cures", "paper"), rows)
 
 
 def lenses() -> str:
     """One row per lens."""
-    rows = ((_code(e.word()), e.equation, _first(e), e.cures, e.paper) for e in LENSES)
+    rows = ((_words(e), e.equation, _first(e), e.cures, e.paper) for e in LENSES)
     return _table(("`--learner.lenses`", "what is seen", "what it is", "cures", "paper"), rows)
 
 
 def auxiliaries() -> str:
     """One row per auxiliary term."""
-    rows = ((_code(a.word()), a.equation, _first(a), a.cures, a.paper) for a in AUXILIARIES)
+    rows = ((_words(a), a.equation, _first(a), a.cures, a.paper) for a in AUXILIARIES)
     return _table(("`--learner.auxiliaries`", "term", "what it is", "cures", "paper"), rows)
 
 
 def dynamics() -> str:
     """One row per dynamics."""
-    rows = ((_code(d.word()), d.equation, d.cures, d.on_xy, d.paper) for d in DYNAMICS)
+    rows = ((_words(d), d.equation, d.cures, d.on_xy, d.paper) for d in DYNAMICS)
     head = ("`--dynamics`", "step", "cures", "modulus of a step on min max xy", "paper")
     return _table(head, rows)
 

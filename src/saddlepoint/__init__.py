@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from saddlepoint.evaluation.result import Evaluation
     from saddlepoint.report.page import build_report
     from saddlepoint.run.description import Run, read_run
+    from saddlepoint.run.own_parts import import_parts
     from saddlepoint.training.trained import Trained, load
     from saddlepoint.training.trainer import Result, resume, train
 
@@ -31,6 +32,7 @@ _HOMES = {
     "describe_data": "data.describing",
     "Run": "run.description",
     "read_run": "run.description",
+    "import_parts": "run.own_parts",
     "Result": "training.trainer",
     "train": "training.trainer",
     "resume": "training.trainer",
@@ -58,6 +60,7 @@ __all__ = [
     "compare",
     "describe_data",
     "evaluate",
+    "import_parts",
     "load",
     "read_run",
     "recipes",

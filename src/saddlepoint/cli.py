@@ -24,6 +24,11 @@ from saddlepoint.errors import (
 )
 from saddlepoint.version import VERSION
 
+IMPORT_HELP = (
+    "Before or after every command, --import MODULE (or a .py file; repeatable) adds parts, "
+    "objectives and recipes of your own, see docs/extending.md."
+)
+
 COMPLETION_HELP = f"""usage: {PROG} completion bash|zsh|tcsh
 
 Print a completion script for a shell. For bash, for example:
@@ -41,6 +46,7 @@ def usage() -> str:
     closing = (
         f"{PROG} COMMAND --help says more; {PROG} --version prints the version; "
         f"{PROG} completion bash|zsh|tcsh prints a completion script for that shell. "
+        f"{IMPORT_HELP} "
         "Fetched data and computed features are kept in ~/.cache/saddlepoint, or in the folder "
         "that the environment variable SADDLEPOINT_DATA names."
     )
@@ -78,13 +84,40 @@ def dispatch(words: Sequence[str]) -> None:
         )
 
 
+def imported(words: Sequence[str]) -> list[str]:
+    """Import what ``--import`` names, wherever it stands, and return the other words.
+
+    Raises:
+        BadInput: It names nothing, or something that cannot be imported.
+    """
+    rest: list[str] = []
+    names: list[str] = []
+    left = list(words)
+    while left:
+        name, equals, value = left.pop(0).partition("=")
+        if name != "--import":
+            rest.append(f"{name}{equals}{value}")
+            continue
+        if not equals:
+            value = left.pop(0) if left and not left[0].startswith("--") else ""
+        if not value:
+            raise BadInput("--import: name a module, or the path of a .py file.")
+        names.append(value)
+    if names:
+        from saddlepoint.run.own_parts import import_parts
+
+        for name in names:
+            import_parts(name)
+    return rest
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Entry point: one sentence and an exit code for everything that the user can act on."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         # Names of files may be any bytes, and are printed.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        dispatch(sys.argv[1:] if words is None else words)
+        dispatch(imported(sys.argv[1:] if words is None else words))
     except SaddlepointError as error:
         print(f"saddlepoint: {one_line(str(error))}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None

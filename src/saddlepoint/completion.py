@@ -18,7 +18,7 @@ import tyro
 
 from saddlepoint import flags
 from saddlepoint.errors import BadInput
-from saddlepoint.options import Short, common_options, recipe_options
+from saddlepoint.options import IMPORT, Short, common_options, recipe_options
 from saddlepoint.recipes import RECIPES
 from saddlepoint.recipes.registry import Recipe
 
@@ -71,7 +71,7 @@ def _train() -> Callable[..., None]:
 
 def _options_of(recipe: Recipe) -> Any:
     """A class whose fields are what ``train`` takes for this recipe."""
-    short = [*common_options(), *recipe_options(recipe)]
+    short = [*common_options(), IMPORT, *recipe_options(recipe)]
     taken = {f"--{option.name}" for option in short}
     listed = [flag for group in flags.groups(recipe()) for flag in group.flags]
     fields = [_of_short(option) for option in short]

@@ -78,7 +78,7 @@ class Part(Description, ABC):
         """The word that names this kind in descriptions."""
         return str(cls.model_fields["kind"].default)
 
-    def names(self) -> tuple[str, ...]:
+    def known_as(self) -> tuple[str, ...]:
         """The words that this part answers to: the presets whose settings it has, then its kind."""
         fitting = (
             word
@@ -184,6 +184,11 @@ class OneOf:
     def words(self) -> tuple[str, ...]:
         """The words that there are now."""
         return tuple(self.known)
+
+
+@dataclass(frozen=True)
+class FilledIn:
+    """Annotates a field that a description finds out by itself, so that no option sets it."""
 
 
 def explain(

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PROG = "saddlepoint"
+#: Modules and files with parts of the user's own that are imported now, in their order.
+IMPORTS: list[str] = []
 
 
 class SaddlepointError(Exception):
@@ -111,9 +113,11 @@ def _parted(name: str) -> tuple[str, str]:
 def command_line(*words: object) -> str:
     """A command of this program that can be pasted into a shell, whatever its paths hold.
 
-    ``command_line("resume", Path("my run"))`` is ``saddlepoint resume 'my run'``.
+    ``command_line("resume", Path("my run"))`` is ``saddlepoint resume 'my run'``. What is imported
+    now is imported there.
     """
-    return " ".join([PROG, *(shlex.quote(_plain(word)) for word in words)])
+    imports = [word for name in IMPORTS for word in ("--import", name)]
+    return " ".join([PROG, *(shlex.quote(_plain(word)) for word in (*words, *imports))])
 
 
 def _plain(word: object) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from saddlepoint.description import Description, OneOf
+from saddlepoint.description import Description, FilledIn, OneOf
 from saddlepoint.kind_words import ELSEWHERE, NONE, Slot, addresses, is_coefficient, slot_of
 from saddlepoint.schedules import coefficient_text
 
@@ -96,7 +96,7 @@ def groups(description: Description, place: str = "", path: str | None = None) -
         value, dashed = getattr(description, name), name.replace("_", "-")
         dotted, parsed = (f"{each}.{dashed}".lstrip(".") for each in (place, path))
         slot = slot_of(field)
-        if name == "kind":
+        if name == "kind" or any(isinstance(each, FilledIn) for each in field.metadata):
             continue
         if slot is not None and dotted not in ELSEWHERE:
             flags.append(_part_flag(dotted, parsed, field, slot, value))
@@ -118,7 +118,7 @@ def names(description: Description) -> list[str]:
 
 
 def _part_flag(name: str, path: str, field: FieldInfo, slot: Slot, value: Any) -> Flag:
-    present = [each.names()[0] for each in (value if slot.many else (value,))]
+    present = [each.known_as()[0] for each in (value if slot.many else (value,))]
     values = "{" + ",".join(slot.words) + "}" + " ..." * slot.many
     said = f"{field.description or ''} {MEMBERS if slot.many else ANOTHER}".strip()
     words = tuple(present) or (NONE,)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from saddlepoint import flags
 from saddlepoint.options import (
+    IMPORT,
     Short,
     Start,
     common_options,
@@ -38,7 +39,7 @@ def train_help(start: Start, words: Sequence[str], prog: str, every: bool) -> st
         title = inspect.cleandoc(start.recipe.__doc__ or "").splitlines()[0]
     lines = [f"usage: {prog} [options]", "", *textwrap.wrap(title, width), ""]
     lines += ["options of every run:"]
-    lines += _rows(map(_row, _with_defaults(common_options(), run)), width)
+    lines += _rows(map(_row, _with_defaults((*common_options(), IMPORT), run)), width)
     particular = recipe_options(start.recipe)
     if particular:
         lines += ["", "options of this recipe:", *_rows(map(_row, particular), width)]

@@ -104,14 +104,14 @@ def addresses(members: Sequence[Any]) -> tuple[str, ...]:
     """
     found = []
     for index, member in enumerate(members):
-        word = member.names()[0] if isinstance(member, Part) else ""
+        word = member.known_as()[0] if isinstance(member, Part) else ""
         alone = sum(_answers(each, word) for each in members) == 1
         found.append(word.replace("_", "-") if alone else str(index))
     return tuple(found)
 
 
 def _answers(part: Any, word: str) -> bool:
-    return isinstance(part, Part) and any(same_word(word, name) for name in part.names())
+    return isinstance(part, Part) and any(same_word(word, name) for name in part.known_as())
 
 
 @dataclass
@@ -282,7 +282,7 @@ def _refuse_kind(run: Run, option: Option) -> None:
         for segment in above:
             members = _inside(members, segment)
         if slot is not None and slot.many:
-            words = [each.names()[0] for each in members]
+            words = [each.known_as()[0] for each in members]
             at = int(number) if number.isdecimal() and len(number) < 9 else len(words)
             new = [*words[:at], *new, *words[at + 1 :]]
     if slot is not None:

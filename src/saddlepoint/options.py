@@ -176,6 +176,12 @@ def common_options() -> tuple[Short, ...]:
     )
 
 
+#: Read by ``cli.py`` before everything else, for all commands.
+IMPORT = Short(
+    "import", "module or file with parts of your own; any number of times", metavar="MODULE|FILE.py"
+)
+
+
 def recipe_options(recipe: Recipe | None) -> tuple[Short, ...]:
     """The options that belong to this recipe alone: its keyword parameters."""
     if recipe is None:

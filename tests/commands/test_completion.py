@@ -19,7 +19,7 @@ from saddlepoint.commands import PLAIN
 from saddlepoint.completion import script
 from saddlepoint.errors import BadInput
 from saddlepoint.games.regularisers import REGULARISERS
-from saddlepoint.options import common_options, described, recipe_options, start_of
+from saddlepoint.options import IMPORT, common_options, described, recipe_options, start_of
 from saddlepoint.recipes import RECIPES
 
 
@@ -55,7 +55,7 @@ def test_help_completion_and_parser_agree_option_by_option(
     known = options_of(completed()["train"]["subcommands"][name])
     run, _ = described(start_of(name), [], "test")
     listed = [flag for group in flags.groups(run) for flag in group.flags]
-    short = [*common_options(), *recipe_options(RECIPES[name])]
+    short = [*common_options(), IMPORT, *recipe_options(RECIPES[name])]
     opposites = {f"--no-{option.name}" for option in short if option.opposite}
     assert set(known) - {"--help"} == helped | opposites
     assert helped == {*flags.names(run), *(f"--{option.name}" for option in short)}

@@ -85,10 +85,10 @@ def test_presets_are_the_functions_of_their_name() -> None:
     assert kinds.made("r1") == r1(2.0)
     for word in GradientPenalty.presets:
         penalty = kinds.made(word)
-        assert penalty.names() == (word, "gradient_penalty")
-        assert penalty.replace(weight=77.0).names() == (word, "gradient_penalty")
+        assert penalty.known_as() == (word, "gradient_penalty")
+        assert penalty.replace(weight=77.0).known_as() == (word, "gradient_penalty")
         assert penalty.model_dump()["kind"] == "gradient_penalty"
-    assert GradientPenalty(place="real", target=1).names() == ("gradient_penalty",)
+    assert GradientPenalty(place="real", target=1).known_as() == ("gradient_penalty",)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def method_of(run: Run) -> str:
     Where the data lie does not count, and what they are is checked by their fingerprint.
     """
     described = run.replace(seed=0, seeds=1, recipe=None).model_dump(
-        mode="json", exclude={"data": True, "training": set(Training.conduct)}
+        mode="json", exclude={"data": True, "imports": True, "training": set(Training.conduct)}
     )
     return json.dumps(described, sort_keys=True)
 

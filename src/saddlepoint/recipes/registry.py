@@ -14,10 +14,12 @@ from saddlepoint.errors import BadInput, did_you_mean
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.variational.description import Variational
 from saddlepoint.run.description import Run
+from saddlepoint.run.own_parts import NAMED
 from saddlepoint.run.training import Training
 
 Recipe = Callable[..., Run]
 RECIPES: dict[str, Recipe] = {}
+NAMED["recipe"] = RECIPES  # so that recipes of a user's own are found
 
 
 class Common(TypedDict, total=False):
@@ -31,9 +33,16 @@ class Common(TypedDict, total=False):
 
 
 def recipe(name: str) -> Callable[[Recipe], Recipe]:
-    """Register a recipe; values that do not fit become a ``BadInput`` sentence."""
+    """Register a recipe; values that do not fit become a ``BadInput`` sentence.
+
+    Raises:
+        BadInput: Another module has a recipe of this name.
+    """
 
     def register(function: Recipe) -> Recipe:
+        if name in RECIPES and RECIPES[name].__module__ != function.__module__:
+            raise BadInput(f"the recipe '{name}' is there already: rename it.")
+
         @functools.wraps(function)
         def guarded(*args: Any, **options: Any) -> Run:
             try:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from saddlepoint.data.kinds import AnySource
 from saddlepoint.data.published import Digits
-from saddlepoint.description import Description, validated
+from saddlepoint.description import Description, FilledIn, validated
 from saddlepoint.errors import BadInput
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.kinds import AnyFamily
+from saddlepoint.run.own_parts import check_imports, used_by
 from saddlepoint.run.training import Training
 
 FORMAT: Final = 2
@@ -25,7 +26,7 @@ EVALUATIONS = "evaluations"  # folder of a run directory
 class Run(Description):
     """Everything that decides what a run computes."""
 
-    conduct: ClassVar[frozenset[str]] = frozenset({"recipe"})
+    conduct: ClassVar[frozenset[str]] = frozenset({"recipe", "imports"})
 
     format: Literal[2] = Field(FORMAT, description="Version of this description's layout.")
     recipe: str | None = Field(None, description="Name of the recipe that it came from.")
@@ -37,9 +38,25 @@ class Run(Description):
         description="Train so many seeds (seed, seed + 1, ...) side by side in one program; "
         "fully connected networks only.",
     )
+    imports: Annotated[tuple[str, ...], FilledIn()] = Field(
+        (), description="Modules and files with parts of the user's own that it uses."
+    )
     data: AnySource = Digits()
     learner: AnyFamily = Adversarial()
     training: Training = Training()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _imports_are_there(cls, values: Any) -> Any:
+        """Say so before anything else fails for the lack of them."""
+        if isinstance(values, dict):
+            check_imports(values.get("imports"))
+        return values
+
+    @model_validator(mode="after")
+    def _knows_its_imports(self) -> Run:
+        self.__dict__["imports"] = used_by(self)  # the model is frozen
+        return self
 
 
 def seeds_of(run: Run) -> int | tuple[int, ...]:

@@ -20,6 +20,7 @@ from saddlepoint.description import Description, validated
 from saddlepoint.errors import BadInput, RunStopped, command_line
 from saddlepoint.outputs import check_writable, is_empty
 from saddlepoint.run.description import FORMAT, NAME, Run, check_format, read_json
+from saddlepoint.run.own_parts import MissingImport
 from saddlepoint.training.checkpoint import replace_text
 from saddlepoint.version import VERSION
 
@@ -94,6 +95,8 @@ def read(folder: Path) -> Stored:
     try:
         run = validated(Run, found["given"])
         resolved = validated(_Resolved, found["resolved"])
+    except MissingImport:
+        raise
     except BadInput as error:
         raise BadInput(f"{folder / NAME} is damaged: {error}") from error
     return Stored(run=run, resolved=found["resolved"], data=resolved.data)

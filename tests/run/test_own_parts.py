@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -208,6 +209,15 @@ def test_own_words_stand_in_other_runs_help_and_completion(here: Path) -> None:
     assert "'slimmer'" in command("completion", "bash", "--import", "my_losses").stdout
 
 
+def test_the_example_of_the_documentation_works(here: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(\"{3}my_losses\.py.*?)```", page, re.DOTALL)
+    (line,) = re.findall(r"^saddlepoint (train .*--import my_losses.*)$", page, re.MULTILINE)
+    (here / "my_losses.py").write_text(example)
+    done = command(*line.split(), *TRAIN, "--out", "run")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_run_that_uses_nothing_of_a_module_does_not_need_it(here: Path) -> None:
     done = command("train", "gan", "--data", "ring", *TRAIN, "--out", "run", "--import=my_losses")
     assert done.returncode == 0, done.stderr
@@ -280,6 +290,14 @@ REFUSED = {
     "empty": (
         part("networks.mlp", "Mlp", '"""Mine."""\n    kind: Literal["none"] = "none"'),
         "the part Own is called 'none'",
+    ),
+    "unfit": (
+        part(
+            "networks.mlp",
+            "Mlp",
+            '"""Mine."""\n    presets = {"wide": {"hiden": 9}}\n    kind: Literal["own"] = "own"',
+        ),
+        "the preset 'wide' of the part Own: 'hiden' is not an option here.",
     ),
     "roleless": (
         part("description", "Part", '"""Mine."""\n    kind: Literal["own"] = "own"'),

@@ -22,9 +22,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pydantic import ValidationError
+
 from saddlepoint.data.kinds import SOURCES
 from saddlepoint.data.source import DataSource
-from saddlepoint.description import Description, Kinds, OneOf, Part, same_word
+from saddlepoint.description import Description, Kinds, OneOf, Part, explain, same_word
 from saddlepoint.errors import IMPORTS, BadInput, did_you_mean
 from saddlepoint.games.constraints import CONSTRAINTS, Constraint
 from saddlepoint.games.dynamics import DYNAMICS, Dynamics
@@ -334,6 +336,11 @@ def _check(part: type[Part], others: Iterable[type[Part]]) -> None:
                     f"the word '{own}' of the part {name} is taken by {other.__name__}: choose "
                     "another."
                 )
+    for preset, settings in part.presets.items():
+        try:
+            part.model_validate(dict(settings))
+        except ValidationError as error:
+            raise BadInput(f"the preset '{preset}' of the part {name}: {explain(error)}") from None
 
 
 # --- which run uses what ---
@@ -377,8 +384,8 @@ def check_imports(names: Any) -> None:
         MissingImport: One is not.
     """
     there = {_stem(each.name) for each in _IMPORTED.values()}
-    given = [name for name in names if isinstance(name, str)] if isinstance(names, Iterable) else []
-    missing = [name for name in given if _stem(name) not in there]
+    given = names if isinstance(names, list | tuple) else ()  # what else it may be is refused later
+    missing = [name for name in given if isinstance(name, str) and _stem(name) not in there]
     if missing:
         raise MissingImport(
             f"this run uses parts of {' and of '.join(map(repr, missing))}: add "

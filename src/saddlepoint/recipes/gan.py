@@ -28,7 +28,7 @@ def gan(
 
     Args:
         data: A built-in name, an image folder, an array or its file.
-        objective: ``minimax`` or ``non_saturating``.
+        objective: The game; the paper has ``minimax`` and ``non_saturating``.
         critic_steps: Critic updates before each generator update.
         **common: seed, steps, batch_size, device, precision.
     """

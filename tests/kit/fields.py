@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from kit.field_values import AROUND, OTHERS
 from kit.outcomes import Outcome
 from kit.parts import BASE, KINDS, LISTS, PLACES, TINY, at, changed
-from saddlepoint.description import Description, Part, field_type, kinds_of, part_of_list
+from saddlepoint.description import Description, FilledIn, Part, field_type, kinds_of, part_of_list
 from saddlepoint.run.description import Run
 
 
@@ -98,10 +98,14 @@ def _below(name: str, whole: Run, path: str) -> Iterator[Spot]:
         inside = f"{path}.{field}".lstrip(".")
         if isinstance(value, Description) and not isinstance(value, Part):
             yield from _below(f"{name} {field}", whole, inside)
-        elif len(list(_words(type(owner).model_fields[field].annotation))) != 1:
-            yield Spot(
-                f"{name} {field}", whole, inside
-            )  # one word only, as of a kind, is no choice
+        elif _is_choice(type(owner).model_fields[field]):
+            yield Spot(f"{name} {field}", whole, inside)
+
+
+def _is_choice(info: FieldInfo) -> bool:
+    """Not of one word only, as a kind, nor filled in by the description itself."""
+    filled_in = any(isinstance(mark, FilledIn) for mark in info.metadata)
+    return not filled_in and len(list(_words(info.annotation))) != 1
 
 
 def breach(spot: Spot, outcome: Callable[[Run], Outcome], alone: bool = False) -> str | None:

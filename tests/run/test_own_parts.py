@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from kit.parts import LISTS
 from kit.tiny import command
+from saddlepoint.run.own_parts import ROLES
 
 MODULE = '''
 """Parts of a user's own."""
@@ -207,6 +209,11 @@ def test_own_words_stand_in_other_runs_help_and_completion(here: Path) -> None:
     )
     assert "crossed" in command("recipes", "--import", "my_losses").stdout
     assert "'slimmer'" in command("completion", "bash", "--import", "my_losses").stdout
+
+
+def test_every_list_of_parts_takes_own_ones() -> None:
+    assert {id(parts) for parts in ROLES.values()} == {id(parts) for parts in LISTS.values()}
+    assert all(issubclass(part, base) for base, parts in ROLES.items() for part in parts)
 
 
 def test_the_example_of_the_documentation_works(here: Path) -> None:

@@ -53,7 +53,22 @@ class Schedule(Part):
         """The word that ``read`` reads, its numbers included."""
 
 
-class Cosine(Schedule):
+class FromTo(Schedule):
+    """A schedule that goes from ``start`` to ``end`` and never leaves what lies between them."""
+
+    start: float
+    end: float
+
+    @override
+    def least(self) -> float:
+        return min(self.start, self.end)
+
+    @override
+    def scaled(self, factor: float) -> Self:
+        return self.replace(start=self.start * factor, end=self.end * factor)
+
+
+class Cosine(FromTo):
     """Half a cosine from ``start`` to ``end``: end + (start − end)(1 + cos πp) / 2."""
 
     form = "cosine:START:END"
@@ -65,14 +80,6 @@ class Cosine(Schedule):
     @override
     def at(self, progress: float) -> float:
         return self.end + (self.start - self.end) * (1 + math.cos(math.pi * progress)) / 2
-
-    @override
-    def least(self) -> float:
-        return min(self.start, self.end)
-
-    @override
-    def scaled(self, factor: float) -> Self:
-        return self.replace(start=self.start * factor, end=self.end * factor)
 
     @classmethod
     @override
@@ -87,7 +94,7 @@ class Cosine(Schedule):
         return f"cosine:{self.start}:{self.end}"
 
 
-class Exponential(Schedule):
+class Exponential(FromTo):
     """A geometric way from ``start`` to ``end``, both positive: start · (end / start)^(p / until).
 
     It arrives at progress ``until`` and stays there.
@@ -103,14 +110,6 @@ class Exponential(Schedule):
     @override
     def at(self, progress: float) -> float:
         return self.start * (self.end / self.start) ** min(progress / self.until, 1.0)
-
-    @override
-    def least(self) -> float:
-        return min(self.start, self.end)
-
-    @override
-    def scaled(self, factor: float) -> Self:
-        return self.replace(start=self.start * factor, end=self.end * factor)
 
     @classmethod
     @override

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kit.outcomes import Workshop, resumed, trained
-from kit.parts import BASE, KINDS, PLACES, TINY, run_with
+from kit.parts import BASE, KINDS, LISTS, PLACES, TINY, run_with
 from kit.tiny import command
 from saddlepoint.run.description import Run
 from saddlepoint.training.step import Stepper
@@ -42,6 +42,18 @@ def test_it_trains_and_a_phase_moves_only_its_players(
 def test_it_resumes_to_the_same_bits(shop: Workshop, name: str, kind: str, place: str) -> None:
     run = run_with(name, kind, place)
     assert shop.outcome(run).same(resumed(shop.place_of(run)))
+
+
+@pytest.mark.parametrize("kind", [source.word() for source in LISTS["sources"]])
+def test_its_data_are_found_from_another_folder(
+    ground: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    source = TINY["sources", kind]
+    run = BASE.replace(data=source.without_fetching())
+    monkeypatch.chdir(ground)
+    before = trained(run, tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    assert before.same(resumed(tmp_path / "run"))
 
 
 @pytest.fixture(scope="module")

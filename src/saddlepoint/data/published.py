@@ -81,6 +81,13 @@ class Downloaded(Published):
         return self.replace(root=path)
 
     @override
+    def kept_at(self, run: Path) -> Self:
+        """See ``DataSource.kept_at``."""
+        if self.root is None:
+            return self
+        return self.replace(root=self.root.expanduser().absolute())
+
+    @override
     def without_fetching(self) -> Self:
         """See ``DataSource.without_fetching``."""
         return self.replace(download=False)

@@ -142,8 +142,6 @@ BROKEN: dict[str, str] = {
         f"sources {name} data split test": _OFFICIAL
         for name in ("fashion-mnist", "stacked-fashion-mnist", "mnist", "cifar10")
     },
-    "sources folder data memory_gib": "a streamed folder has another fingerprint than one in "
-    "memory, so that runs on the same images count as runs on different data",
 }
 # By their names: fields that are not refused as yet where the options are missing that they need.
 SILENT: dict[str, str] = {

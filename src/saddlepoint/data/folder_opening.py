@@ -11,6 +11,7 @@ import numpy as np
 
 from saddlepoint.data.bounds import check_memory
 from saddlepoint.data.dataset import Dataset
+from saddlepoint.data.file_digests import FileDigests
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.folder_notes import notes_on
 from saddlepoint.data.labels import folder_labels, folders_without_labels
@@ -102,6 +103,7 @@ class _Opening:
         """Decode every image into one array."""
         description, total = self._description, len(self._names)
         facts: dict[str, Facts] = {}
+        digests: dict[str, str] = {}
         while True:
             names = list(headers)
             rendering = choose_rendering(description, list(headers.values()))
@@ -112,7 +114,8 @@ class _Opening:
 
             def decode(item: tuple[int, str], now: Any = now, out: Any = pixels) -> Facts | str:
                 try:
-                    out[item[0]], seen = render_with_facts(self._tree.source(item[1]), now)
+                    source, digests[item[1]] = self._tree.content(item[1])
+                    out[item[0]], seen = render_with_facts(source, now)
                 except (UndecodableError, OSError) as error:
                     return str(error)
                 return seen
@@ -144,7 +147,8 @@ class _Opening:
             passed_over=self._passed_over,
         )
         classes, labels, more = self._labels(names)
-        examples = Examples(pixels, labels, classes, notes + more)
+        files = FileDigests(rendering, tuple(digests[name] for name in names))
+        examples = Examples(pixels, labels, classes, notes + more, files=files)
         return ResidentDataset(
             self._tree.name,
             examples,
@@ -169,8 +173,7 @@ class _Opening:
             status = Status(0, 0)
             try:
                 status = self._tree.status(name)
-                digest = self._tree.digest(name)
-                source = self._tree.source(name)
+                source, digest = self._tree.content(name)
             except OSError as error:
                 problem = problem or error.strerror or str(error) or "unreadable"
                 return Entry(name, status.size, status.stamp, "", problem, -1), None

@@ -25,7 +25,8 @@ class DataInfo(Description):
     )
     counts: dict[str, int] = Field(description="Examples in train, validation and test.")
     fingerprint: str = Field(
-        description="SHA-256 over the examples, the labels that are used and the split."
+        description="SHA-256 over the examples (of a folder, over its files), the labels that are "
+        "used and the split."
     )
     centre: tuple[float, ...] = Field((), description="Mean of vectors; empty for images.")
     guessed_range: str | None = Field(

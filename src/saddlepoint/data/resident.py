@@ -15,6 +15,7 @@ from torch import Tensor
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.bounds import check_batch
 from saddlepoint.data.dataset import Dataset, Loader
+from saddlepoint.data.file_digests import FileDigests
 from saddlepoint.data.info import DataInfo
 from saddlepoint.data.labelling import class_counts, composition_of, used_labels
 from saddlepoint.data.limiting import chosen_apart, limit_note
@@ -38,6 +39,8 @@ class Examples:
         guessed_range: Range that floating-point images were taken to have, if nobody stated it.
         targets: What a learner should produce for each example, (N, ...); of images (N, H, W) or
             (N, H, W, C), mirrored with them. None for every source that a run can name today.
+        files: What the images were decoded from, so that they are known as the same when they
+            are streamed.
     """
 
     values: NDArray[Any]
@@ -47,6 +50,7 @@ class Examples:
     official_test: int = 0
     guessed_range: str | None = None
     targets: NDArray[Any] | None = None
+    files: FileDigests | None = None
 
 
 def limited(examples: Examples, description: DataSource) -> Examples:
@@ -74,7 +78,12 @@ def limited(examples: Examples, description: DataSource) -> Examples:
 
 
 def fingerprint(examples: Examples, members: Members) -> str:
-    """SHA-256 over shape, type and bytes of the examples, their used labels and the split."""
+    """SHA-256 over the examples, their used labels and the split.
+
+    Of the examples their shape, type and bytes, or the files that they were decoded from.
+    """
+    if examples.files is not None:
+        return examples.files.fingerprint(examples.labels, members)
     digest = hashlib.sha256()
     parts: list[NDArray[Any] | None] = [examples.values, examples.labels]
     if examples.targets is not None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
 from typing import final
 
 import numpy as np
@@ -17,6 +14,7 @@ from numpy.typing import NDArray
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.bounds import check_batch
 from saddlepoint.data.dataset import Dataset, Loader
+from saddlepoint.data.file_digests import FileDigests
 from saddlepoint.data.fitting import Rendering
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.info import DataInfo
@@ -25,7 +23,7 @@ from saddlepoint.data.manifest import Manifest
 from saddlepoint.data.order import Composition, Visits, visits_of
 from saddlepoint.data.pictures import UndecodableError, render
 from saddlepoint.data.pixels import as_batch, mirrored, upload
-from saddlepoint.data.splitting import SPLITS, divide, members_of
+from saddlepoint.data.splitting import divide, members_of
 from saddlepoint.data.tree import Tree
 from saddlepoint.errors import BadInput
 
@@ -128,17 +126,7 @@ class StreamingDataset(Dataset):
         train, share, seed = self._members["train"], description.label_share, description.split.seed
         self._labels, said = used_labels(labels, train, manifest.classes, share, seed, tree.name)
         self._composition = composition_of(self._labels, train, share)
-        rendering = asdict(self._rendering)
-        if rendering["bits"] == 16:
-            # As it was before there were other depths, so that older runs know their data.
-            del rendering["bits"]
-        digest = hashlib.sha256(json.dumps(rendering, sort_keys=True).encode())
-        # Not the manifest's labels: some of these may be hidden.
-        used = [-1] * len(good) if self._labels is None else self._labels.tolist()
-        for entry, label in zip(good, used, strict=True):
-            digest.update(f"{entry.sha256} {label};".encode())
-        for split in SPLITS:
-            digest.update(self._members[split].tobytes() + b";")
+        files = FileDigests(self._rendering, tuple(entry.sha256 for entry in good))
         size = self._rendering
         self.info = DataInfo(
             name=tree.name,
@@ -147,7 +135,8 @@ class StreamingDataset(Dataset):
             classes=manifest.classes,
             class_counts=class_counts(self._labels, train, len(manifest.classes)),
             counts={part: len(members) for part, members in self._members.items()},
-            fingerprint=digest.hexdigest(),
+            # Not the manifest's labels: some of these may be hidden.
+            fingerprint=files.fingerprint(self._labels, self._members),
             notes=manifest.notes + said,
         )
 

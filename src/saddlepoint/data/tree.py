@@ -82,6 +82,10 @@ class Tree(ABC):
     def digest(self, name: str) -> str:
         """SHA-256 of a file's content; ``OSError`` if it cannot be read."""
 
+    @abstractmethod
+    def content(self, name: str) -> tuple[Path | bytes, str]:
+        """``source`` and ``digest`` of a file, which is read once; errors as theirs."""
+
     def place(self, name: str) -> str:
         """The file, as a message names it."""
         return shown(str(self.root / name))
@@ -158,6 +162,13 @@ class _FolderTree(Tree):
         with self._regular(name).open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
 
+    def content(self, name: str) -> tuple[Path | bytes, str]:
+        path = self._regular(name)
+        if path.stat().st_size > MOST_BYTES:
+            return path, self.digest(name)  # rather read twice than held whole
+        content = path.read_bytes()
+        return content, hashlib.sha256(content).hexdigest()
+
     def _regular(self, name: str) -> Path:
         path = self.root / name
         # Opening a pipe would wait for somebody to write into it.
@@ -218,9 +229,12 @@ class _ZipTree(Tree):
             raise OSError(f"damaged in the archive: {reason_of(error)}") from error
 
     def digest(self, name: str) -> str:
+        return self.content(name)[1]
+
+    def content(self, name: str) -> tuple[Path | bytes, str]:
         content = self.source(name)
         assert isinstance(content, bytes)
-        return hashlib.sha256(content).hexdigest()
+        return content, hashlib.sha256(content).hexdigest()
 
     def _entry(self, name: str) -> zipfile.ZipInfo:
         try:

@@ -91,6 +91,7 @@ def _sentence(box: str, prog: str) -> str:
     said = said.replace("Value error, ", "").replace(": Input should", ": it should")
     said = re.sub(r" \[type=.*?\]( For further information visit \S+)?", "", said)
     said = re.sub(r"^Error parsing (\S+): (\w+) Value error, ", r"--\1.\2: ", said)
+    said = re.sub(r"^Error parsing (\S+): ", r"--\1: ", said)  # of several fields together
     return f"{said.rstrip('.')}.{hint} See `{prog} --help`."
 
 
@@ -344,7 +345,9 @@ def _describe(start: Start, common: argparse.Namespace) -> Run:
     if common.dynamics is not None:
         run = kind_words.chosen(run, ["--training.dynamics", common.dynamics])[0]
     validation = run.training.validation
-    if common.validate is not None:
+    if common.validate == "none":
+        validation = Validation()  # what a score would have used goes with it
+    elif common.validate is not None:
         validation = replaced(validation, {"score": common.validate})
     if common.stop_when is not None:
         patience = _patience(common.stop_when)

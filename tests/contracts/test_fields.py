@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import pytest
 from pydantic import ValidationError
 
-from kit.field_values import AROUND, BROKEN, OTHERS, REFUSED, SILENT
+from kit.field_values import AROUND, OTHERS, REFUSED
 from kit.fields import Spot, breach, spots
 from kit.outcomes import Workshop
 from kit.parts import BASE, LISTS
@@ -19,14 +18,7 @@ from saddlepoint.run.description import Run
 SPOTS = {spot.name: spot for spot in spots()}
 
 
-def _marks(name: str, known: Mapping[str, str]) -> list[pytest.MarkDecorator]:
-    """A field that is refused from now on fails too, so that its entry goes."""
-    if name not in known:
-        return []
-    return [pytest.mark.xfail(reason=known[name], raises=AssertionError, strict=True)]
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=_marks(name, BROKEN)) for name in SPOTS])
+@pytest.mark.parametrize("name", SPOTS)
 def test_a_field_decides_the_result_or_is_conduct(shop: Workshop, name: str) -> None:
     if name in REFUSED:
         with pytest.raises((BadInput, ValidationError), match=REFUSED[name]):
@@ -36,12 +28,7 @@ def test_a_field_decides_the_result_or_is_conduct(shop: Workshop, name: str) -> 
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=_marks(name, SILENT))
-        for name, spot in SPOTS.items()
-        if spot.needs_others and name not in {**BROKEN, **REFUSED}
-    ],
+    "name", [name for name, spot in SPOTS.items() if spot.needs_others and name not in REFUSED]
 )
 def test_a_field_that_needs_others_is_refused_without_them(shop: Workshop, name: str) -> None:
     try:
@@ -52,7 +39,7 @@ def test_a_field_that_needs_others_is_refused_without_them(shop: Workshop, name:
 
 
 def test_the_tables_speak_of_fields_that_there_are() -> None:
-    assert {*REFUSED, *BROKEN, *SILENT} <= SPOTS.keys()
+    assert REFUSED.keys() <= SPOTS.keys()
     there = {(base, spot.own) for spot in SPOTS.values() for base in type(spot.owner).__mro__}
     assert {*OTHERS, *AROUND} <= there
 

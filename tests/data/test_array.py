@@ -118,6 +118,11 @@ def test_a_given_range_is_obeyed_also_for_integers():
         (np.zeros((2, 7, 8)), {}, r"7×8 pixels.*at least 8"),
         (np.zeros((2, 8)), {"layout": "NHW"}, r"needs 3"),
         (np.zeros(9), {}, r"has 1 axes"),
+        (
+            np.zeros((9, 2)),
+            {"value_range": "0..1"},
+            r"vectors.*leave out --data\.value-range",
+        ),
         (np.float64(3), {}, r"has 0 axes"),
         (np.zeros((1, 8, 8)), {}, r"at least 2 are needed"),
         (np.zeros((0, 8, 8)), {}, r"holds no images"),

@@ -1,11 +1,13 @@
 """Folders of images held in memory."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pydantic import ValidationError
 
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.source import Split
@@ -85,6 +87,12 @@ def test_what_was_done_is_said(tmp_path):
     assert "1 image(s) stored in colour were turned grey" in notes
     notes = " ".join(Folder(path=tmp_path, resize="stretch", size=9).open().info.notes)
     assert "stretched to 9×9" in notes
+
+
+@pytest.mark.parametrize("colour", [(300, 0, 0), (0, -1, 0)])
+def test_a_background_that_is_no_colour_is_refused(colour):
+    with pytest.raises(ValidationError, match="red, green and blue are levels from 0 to 255"):
+        Folder(path=Path("images"), background=colour)
 
 
 def test_labels_are_the_top_sub_folders(tmp_path):

@@ -37,10 +37,16 @@ def test_split_is_disjoint_complete_and_stable(n, validation, test, seed):
 
 @given(train=st.integers(3, 200), test=st.integers(1, 50), share=st.floats(0, 0.3))
 def test_an_official_test_set_stays_the_test_set(train, test, share):
-    parts = divide(train + test, Split(validation=share, test=0.5), official_test=test)
+    parts = divide(train + test, Split(validation=share), official_test=test)
     assert set(parts["test"]) == set(range(train, train + test))
     assert set(parts["train"]) | set(parts["validation"]) == set(range(train))
     assert len(parts["validation"]) == int(share * train + 0.5)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2])
+def test_of_an_official_test_set_no_share_can_be_chosen(share):
+    with pytest.raises(BadInput, match=r"letters comes with .* leave --data\.split\.test at 0\.1"):
+        divide(25, Split(test=share), official_test=5, name="letters")
 
 
 def test_split_seed_matters_and_rounding_is_to_nearest():

@@ -44,6 +44,14 @@ def test_two_hundred_are_held_against_all_held_out_ones(tmp_path: Path) -> None:
     assert "parzen" not in {row.key for row in evaluation.rows}
 
 
+def test_of_an_official_test_set_the_advice_is_more_validation(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (150, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", x_train=images[:100], x_test=images[100:])
+    sp.train(tiny("gan", steps=2, data=tmp_path / "a.npz"), tmp_path / "run", quiet=True)
+    (note,) = (n for n in sides.of_run(tmp_path / "run", None).notes if "held out" in n)
+    assert "train with a larger --data.split.validation for more" in note
+
+
 def test_a_hundred_need_training_examples_in_the_reference(tmp_path: Path) -> None:
     run = run_on(tmp_path, 120)  # 12 and 12
     reference = sides.of_run(run, None)

@@ -46,6 +46,7 @@ OTHERS: dict[Field, Any] = {
     (Training, "device"): "cpu:0",
     (Training, "precision"): "bfloat16",
     (Training, "averaging"): 0.05,  # in two steps, larger ones are still warming up
+    (Validation, "score"): "kernel",
     (Validation, "features"): "kit.field_values:Doubled",
     (Validation, "samples"): 41,
     (Best, "scalar"): "critic/loss",
@@ -88,7 +89,7 @@ AROUND: dict[Field, dict[str, Any]] = {
     (Variational, "encoder"): _DIGITS,
     (Variational, "decoder"): _DIGITS,
     (Variational, "likelihood"): _DIGITS,
-    (Validation, "score"): {".data": Ring(examples=500), "samples": 40},
+    (Validation, "score"): {**_SCORED, "score": "frechet"},
     (Validation, "features"): _SCORED,
     (Validation, "samples"): _SCORED,
     # Models that stand still do not improve, and patience ends before the last step.
@@ -117,6 +118,7 @@ AROUND: dict[Field, dict[str, Any]] = {
 }
 
 _ONE_BY_ONE = "a generator makes each example by itself"
+_OF_VIEWERS = "is for networks that look at examples"
 _NO_CRITIC = "is for critics, and an autoencoder has none"
 # By their names: fields that nothing but the default may have there, and the words that say so.
 REFUSED: dict[str, str] = {
@@ -126,39 +128,16 @@ REFUSED: dict[str, str] = {
     "networks dcgan encoder minibatch": _NO_CRITIC,
     "networks mlp decoder minibatch": _ONE_BY_ONE,
     "networks dcgan decoder minibatch": _ONE_BY_ONE,
-    "sources array data layout": "has 8 channels, and images have 1 to 4",
-}
-
-_OF_BACKBONES = "a backbone's option, which a generator takes and ignores"
-_OFFICIAL = "data with an official test set take the share and ignore it"
-# By their names: fields that break the contract as yet, and how.
-BROKEN: dict[str, str] = {
     **{
-        f"networks mlp {place} {name}": _OF_BACKBONES
+        f"networks mlp {place} {name}": _OF_VIEWERS
         for place in ("generator", "decoder")
         for name in ("dropout_input", "dropout", "waves", "wave_frequency", "wave_amplitude")
     },
     **{
-        f"sources {name} data split test": _OFFICIAL
+        f"sources {name} data split test": "comes with a test set of its own"
         for name in ("fashion-mnist", "stacked-fashion-mnist", "mnist", "cifar10")
     },
-}
-# By their names: fields that are not refused as yet where the options are missing that they need.
-SILENT: dict[str, str] = {
-    "run training validation features": "taken and ignored without a score",
-    "run training validation samples": "taken and ignored without a score",
-    "run training best mode": "taken and ignored without a scalar",
-    **{
-        f"networks mlp {place} pieces": "taken and ignored by every activation but maxout"
-        for place in ("generator", "critic", "encoder", "decoder")
-    },
-    **{
-        f"networks mlp {place} wave_{name}": "taken and ignored without waves"
-        for place in ("critic", "encoder")
-        for name in ("frequency", "amplitude")
-    },
-    "regularisers gradient_penalty critic spread": "taken and ignored at every place but around",
-    "sources folder data label_level": "taken and ignored without labels",
+    "sources array data layout": "has 8 channels, and images have 1 to 4",
 }
 
 

@@ -71,6 +71,7 @@ KINDS = [(name, part.word()) for name, parts in LISTS.items() for part in parts]
 _MLP = Mlp(hidden=(8,), activation="leaky_relu")
 # Few validation and test examples still: two for training are enough, and each must be there.
 _SPLIT = Split(validation=0.2, test=0.2)
+_OFFICIAL = Split(validation=0.2)  # of sources with a test set of their own
 _ADAM = Adam(learning_rate=1e-3)
 _SGD = Sgd(learning_rate=1e-3)
 
@@ -112,12 +113,12 @@ _INSTANCES: dict[str, list[Part]] = {
     ],
     "sources": [
         Digits(limit=40, split=_SPLIT),
-        FashionMnist(root=Path("idx"), split=_SPLIT),
+        FashionMnist(root=Path("idx"), split=_OFFICIAL),
         StackedFashionMnist(
             root=Path("idx"), train=20, validation=6, test=6, split=Split(validation=0.5)
         ),
-        Mnist(root=Path("idx"), split=_SPLIT),
-        Cifar10(root=Path("cifar"), split=_SPLIT),
+        Mnist(root=Path("idx"), split=_OFFICIAL),
+        Cifar10(root=Path("cifar"), split=_OFFICIAL),
         Folder(path=Path("images"), split=_SPLIT),
         Array(path=Path("array.npz"), split=_SPLIT),
         Ring(examples=40, split=_SPLIT),

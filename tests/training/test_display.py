@@ -23,7 +23,7 @@ import saddlepoint as sp
 from kit.tiny import tiny
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.info import DataInfo
-from saddlepoint.data.published import Digits, StackedFashionMnist
+from saddlepoint.data.published import Digits, Mnist, StackedFashionMnist
 from saddlepoint.errors import BadInput, Interrupted
 from saddlepoint.lab import side_by_side
 from saddlepoint.options import described, start_of
@@ -120,6 +120,14 @@ def test_small_splits_are_said_with_what_to_do() -> None:
     assert "39 images: too few to be evaluated at all, which takes 40" in said
     stacked = few_held_out(StackedFashionMnist(), info(60_000, 26_000, 10)) or ""
     assert "--data.test 40" in stacked
+
+
+def test_of_an_official_test_set_no_larger_share_is_suggested() -> None:
+    def said(*counts: int) -> str:
+        return few_held_out(Mnist(), info(*counts).replace(official_test=True)) or ""
+
+    assert said(180, 20, 200).endswith("To hold out more: --data.split.validation 0.2.")
+    assert said(180, 20, 30).endswith("More images would help.")
 
 
 @pytest.mark.parametrize("n", [130, 150, 200, 390])

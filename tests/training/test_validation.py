@@ -147,6 +147,16 @@ def test_words_of_the_command_line() -> None:
             run(*words)
     with pytest.raises(sp.BadInput, match="patience counts validations"):
         run("--training.validation.patience", "3")
+    with pytest.raises(sp.BadInput, match=r"^--training\.validation: samples are what a score"):
+        run("--training.validation.samples", "50")
+
+
+def test_without_a_score_goes_what_it_would_have_used(tmp_path: Path) -> None:
+    settings = Validation(score="kernel", features="classifier", samples=50, patience=3)
+    path = tmp_path / "run.json"
+    path.write_text(tiny("gan", training={"validation": settings}).model_dump_json())
+    run, _ = described(start_of(str(path)), ["--validate", "none"], "saddlepoint train")
+    assert run.training.validation == Validation()
 
 
 def test_an_empty_validation_split_is_told(tmp_path: Path) -> None:

@@ -71,6 +71,11 @@ def open_array(description: Array) -> ResidentDataset:
     notes: tuple[str, ...]
     guess: str | None = None
     if layout == "ND":
+        if description.value_range != "auto":
+            raise BadInput(
+                f"{where} holds vectors, whose values are taken as they are: leave out "
+                "--data.value-range (of evaluate: --value-range), which is for images."
+            )
         stored = as_vectors(values, where)
         notes = (f"Read as {len(values):,} vectors of {values.shape[1]} dimensions (ND).",)
     else:

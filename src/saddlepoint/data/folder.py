@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from typing_extensions import override
 
 from saddlepoint.data.bounds import too_many_values
@@ -82,6 +82,23 @@ class Folder(Images, Labelled):
         if problem := too_many_values((sides[0], sides[-1])):
             raise ValueError(problem)
         return sides if len(sides) == 2 else sides[0]
+
+    @field_validator("background")
+    @classmethod
+    def _levels(cls, value: tuple[int, int, int]) -> tuple[int, int, int]:
+        if not all(0 <= level <= 255 for level in value):
+            shown = " ".join(map(str, value))
+            raise ValueError(f"red, green and blue are levels from 0 to 255, and this is {shown}.")
+        return value
+
+    @model_validator(mode="after")
+    def _level_of_labels(self) -> Self:
+        if not self.labels and self.label_level != type(self).model_fields["label_level"].default:
+            raise ValueError(
+                "label-level says which sub-folders name the labels, and none are taken: add "
+                "--data.labels, or leave it at 1."
+            )
+        return self
 
     @override
     def open(self, keep: Path | None = None) -> Dataset:

@@ -221,9 +221,6 @@ class _Opening:
         if len(self._names) < self._found:
             limited = (limit_note(len(self._names), self._found, description.split.seed),)
         if not description.labels:
-            if description.label_level != 1:
-                level = f"label_level = {description.label_level}"
-                limited += (f"{level} changed nothing: no labels are taken.",)
             return (), None, limited + folders_without_labels(good)
         classes, labels, notes = folder_labels(good, self._tree.root, description.label_level)
         return classes, labels, limited + notes

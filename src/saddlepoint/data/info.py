@@ -32,6 +32,9 @@ class DataInfo(Description):
     guessed_range: str | None = Field(
         None, description="Range that floating-point images were taken to have, if not stated."
     )
+    official_test: bool = Field(
+        False, description="Whether the test split is the test set that the data came with."
+    )
     scale: float = Field(1.0, gt=0, description="Standard deviation of vectors over all axes.")
     notes: tuple[str, ...] = Field(
         (), description="What was decided or skipped, one sentence each."

@@ -171,6 +171,7 @@ class ResidentDataset(Dataset):
             fingerprint=fingerprint(examples, self._members),
             centre=() if train is None else tuple(map(float, train.mean(0, dtype=np.float64))),
             guessed_range=examples.guessed_range,
+            official_test=examples.official_test > 0,
             scale=1.0 if train is None else _scale(train),
             notes=examples.notes,
         )

@@ -34,7 +34,7 @@ class Split(Description):
         0.1,
         ge=0,
         le=0.5,
-        description="Share kept for `evaluate`; data with an official test set use that instead.",
+        description="Share kept for `evaluate`; no choice where there is an official test set.",
     )
     seed: int = Field(0, ge=0, description="Seed of the split, apart from the run's seed.")
 

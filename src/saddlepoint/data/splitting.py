@@ -21,16 +21,23 @@ def divide(n: int, split: Split, official_test: int = 0, name: str = "the data")
     Args:
         n: All examples, those of an official test set included.
         split: Shares and seed; a share is rounded to the nearest whole number of examples.
-        official_test: Examples at the end that form an official test set; ``split.test`` is
-            then ignored and validation is taken from the rest.
+        official_test: Examples at the end that form an official test set; validation is taken
+            from the rest.
         name: What the examples are called in a message.
 
     Returns:
         The indices of each split, in the order in which ``Dataset.take`` shows them.
 
     Raises:
-        BadInput: Fewer than 2 examples are left for training.
+        BadInput: Fewer than 2 examples are left for training; or a share is asked for tests
+            beside an official test set.
     """
+    usual = Split.model_fields["test"].default
+    if official_test and split.test != usual:
+        raise BadInput(
+            f"{name} comes with a test set of its own, so there is no share for tests to choose: "
+            f"leave --data.split.test at {usual}."
+        )
     free = n - official_test
     order = numpy_generator(split.seed, "split").permutation(free).astype(np.int64)
     tests = 0 if official_test else int(split.test * free + 0.5)

@@ -12,6 +12,7 @@ from torch import Tensor
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.info import DataInfo
 from saddlepoint.data.mixture import Mixture
+from saddlepoint.data.source import DataSource
 from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.errors import BadInput
 from saddlepoint.randomness import derive
@@ -89,14 +90,15 @@ def of_run(where: Path, n: int | None, data: str | Path | None = None) -> Refere
     dataset = open_own_data(where, data)
     info, counts = dataset.info, dataset.info.counts
     train = take(dataset, "train", 6 * MOST)
+    described = folder.read(where).run.data
     known: dict[str, Any] = {
         "data": info,
         "dataset": dataset,
         "train": Side(f"{info.name} (train)", train),
-        "mixture": folder.read(where).run.data.mixture(),
+        "mixture": described.mixture(),
     }
     if min(counts["test"], counts["validation"]) < LEAST:
-        return _of_few(known, n)
+        return _of_few(known, n, described)
     size = min(counts["test"], counts["validation"], MOST) if n is None else n
     enough(size, counts["test"], f"the test split of {info.name}")
     return Reference(
@@ -107,13 +109,15 @@ def of_run(where: Path, n: int | None, data: str | Path | None = None) -> Refere
     )
 
 
-def _of_few(known: dict[str, Any], n: int | None) -> Reference:
+def _of_few(known: dict[str, Any], n: int | None, described: DataSource) -> Reference:
     """The reference of data with fewer than 40 examples in a split."""
     info, dataset, train = known["data"], known["dataset"], known["train"].x
     held = torch.cat([take(dataset, split, MOST) for split in ("test", "validation")])
     total = len(held) + len(train)
     enough(LEAST, total, info.name)
-    advice = "train with a larger --data.split.test for more"
+    option = "split.validation" if info.official_test else "split.test"
+    option = "test" if described.counts_are_options else option
+    advice = f"train with a larger --data.{option} for more"
     counts = f"{info.counts['test']:,} examples for tests and {info.counts['validation']:,} for "
     few = f"only {counts}validation were held out"
     if len(held) >= LEAST:

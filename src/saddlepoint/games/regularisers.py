@@ -13,7 +13,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from saddlepoint.description import one_of
@@ -114,6 +114,21 @@ class GradientPenalty(Regulariser):
     target: float = Field(0.0, ge=0, description="The norm that costs nothing.")
     one_sided: bool = Field(False, description="Norms below the target cost nothing either.")
     spread: float = Field(0.5, gt=0, description="Size of the noise of the place 'around'.")
+
+    @model_validator(mode="after")
+    def _nothing_is_idle(self) -> Self:
+        usual = type(self).model_fields["spread"].default
+        if self.place != "around" and self.spread != usual:
+            raise ValueError(
+                "spread is the size of the noise of the place around, and the place is "
+                f"{self.place}: choose that place, or leave spread at {usual}."
+            )
+        if self.one_sided and self.target == 0:
+            raise ValueError(
+                "one-sided lets norms below the target be, and none is below 0: set target above "
+                "0, or leave one-sided off."
+            )
+        return self
 
     @property
     @override

@@ -20,6 +20,15 @@ class Best(Description):
     )
     mode: Literal["min", "max"] = Field("min", description="Is smaller or larger better?")
 
+    @model_validator(mode="after")
+    def _mode_needs_a_scalar(self) -> Best:
+        if self.scalar is None and self.mode != "min":
+            raise ValueError(
+                "mode says which value of a scalar is best: name one with "
+                "--training.best.scalar, or leave mode at min."
+            )
+        return self
+
 
 class Validation(Description):
     """A score of the averaged model on the validation split, with every checkpoint."""
@@ -36,9 +45,18 @@ class Validation(Description):
     )
 
     @model_validator(mode="after")
-    def _patience_needs_a_score(self) -> Validation:
-        if self.patience is not None and self.score == "none":
+    def _all_needs_a_score(self) -> Validation:
+        if self.score != "none":
+            return self
+        if self.patience is not None:
             raise ValueError("patience counts validations: choose a score with --validate.")
+        for name in ("features", "samples"):
+            usual = type(self).model_fields[name].default
+            if getattr(self, name) != usual:
+                raise ValueError(
+                    f"{name} are what a score compares, and there is none: choose a score with "
+                    f"--validate, or leave {name} at {usual}."
+                )
         return self
 
 

@@ -32,7 +32,8 @@ class Adversarial(Family):
     prior: AnyPrior = Field(Normal(), description="What latents are drawn from.")
     standardise: bool = Field(
         False,
-        description="Play on vectors of mean 0 and deviation 1; samples are scaled back.",
+        description="Play on vectors of mean 0 and deviation 1; samples are scaled back; images "
+        "are left as they are.",
     )
     objective: ObjectiveName = Field("non_saturating", description="The game that is played.")
     real_target: float = Field(

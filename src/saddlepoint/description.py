@@ -52,6 +52,11 @@ class Description(BaseModel):
             setattr(fresh, name, value)
         return fresh
 
+    def changed(self, *names: str) -> list[str]:
+        """Those of the fields that are not at their defaults."""
+        fields = type(self).model_fields
+        return [name for name in names if getattr(self, name) != fields[name].default]
+
     def __str__(self) -> str:
         return self.model_dump_json(indent=2)
 

@@ -117,17 +117,16 @@ AROUND: dict[Field, dict[str, Any]] = {
     (Array, "value_range"): {"path": Path("floats.npy")},
 }
 
-_ONE_BY_ONE = "a generator makes each example by itself"
 _OF_VIEWERS = "is for networks that look at examples"
 _NO_CRITIC = "is for critics, and an autoencoder has none"
 # By their names: fields that nothing but the default may have there, and the words that say so.
 REFUSED: dict[str, str] = {
-    "networks mlp generator minibatch": _ONE_BY_ONE,
-    "networks dcgan generator minibatch": _ONE_BY_ONE,
+    "networks mlp generator minibatch": _OF_VIEWERS,
+    "networks dcgan generator minibatch": _OF_VIEWERS,
     "networks mlp encoder minibatch": _NO_CRITIC,
     "networks dcgan encoder minibatch": _NO_CRITIC,
-    "networks mlp decoder minibatch": _ONE_BY_ONE,
-    "networks dcgan decoder minibatch": _ONE_BY_ONE,
+    "networks mlp decoder minibatch": _OF_VIEWERS,
+    "networks dcgan decoder minibatch": _OF_VIEWERS,
     **{
         f"networks mlp {place} {name}": _OF_VIEWERS
         for place in ("generator", "decoder")

@@ -13,7 +13,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from saddlepoint.networks.fields import MINIBATCH, NORM, Minibatch, Norm
-from saddlepoint.networks.network import Backbone, Network, Site, refuse_minibatch
+from saddlepoint.networks.network import Backbone, Network, Site
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,6 +33,7 @@ class Dcgan(Network):
 
     takes = frozenset({"images"})
     least_side = 8
+    of_backbones = frozenset({"minibatch"})
 
     kind: Literal["dcgan"] = "dcgan"
     width: int = Field(
@@ -47,7 +48,6 @@ class Dcgan(Network):
 
         from saddlepoint.networks.shells import MapGenerator, finished
 
-        refuse_minibatch(self.minibatch, site)
         colours, height, width = site.shape
         path = sizes(height, width)
         levels = len(path) - 1

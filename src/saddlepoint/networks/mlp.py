@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from saddlepoint.errors import BadInput
 from saddlepoint.networks.fields import MINIBATCH, NORM, Activation, Minibatch, Norm
-from saddlepoint.networks.network import Backbone, Network, Site, refuse_minibatch
+from saddlepoint.networks.network import Backbone, Network, Site
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,6 +21,7 @@ class Mlp(Network):
 
     takes = frozenset({"vectors", "images"})
     stacks_members = True
+    of_backbones = frozenset({"minibatch", "dropout_input", "dropout", "waves"})
 
     kind: Literal["mlp"] = "mlp"
     hidden: tuple[Annotated[int, Field(gt=0)], ...] = Field(
@@ -54,12 +55,12 @@ class Mlp(Network):
 
     @model_validator(mode="after")
     def _nothing_is_idle(self) -> Self:
-        if self.activation != "maxout" and self._changed("pieces"):
+        if self.activation != "maxout" and self.changed("pieces"):
             raise ValueError(
                 f"pieces are of the activation maxout only, and this is {self.activation}: choose "
                 "maxout, or leave pieces at 5."
             )
-        if not self.waves and self._changed("wave_frequency", "wave_amplitude"):
+        if not self.waves and self.changed("wave_frequency", "wave_amplitude"):
             raise ValueError(
                 "wave-frequency and wave-amplitude are of use with waves only: set waves above 0, "
                 "or leave them at 1."
@@ -71,8 +72,6 @@ class Mlp(Network):
         from saddlepoint.networks.members import linear
         from saddlepoint.networks.shells import FlatGenerator, finished
 
-        refuse_minibatch(self.minibatch, site)
-        self._refuse_options_of_backbones(site)
         layers, last = self._hidden(site.inputs, site.members)
         layers.append(linear(last, math.prod(site.shape), site.members))
         network = FlatGenerator(finished(layers, site.output), site.shape)
@@ -115,24 +114,6 @@ class Mlp(Network):
         if not self.hidden or min(self.hidden) < 2:
             return {}
         return {"hidden": " ".join(str(each // 2) for each in self.hidden)}
-
-    def _changed(self, *names: str) -> list[str]:
-        """Those of the fields that are not at their defaults."""
-        fields = type(self).model_fields
-        return [name for name in names if getattr(self, name) != fields[name].default]
-
-    def _refuse_options_of_backbones(self, site: Site) -> None:
-        """Refuse what changes how examples are looked at, in a network that makes them.
-
-        Raises:
-            BadInput: It asks for dropout or waves.
-        """
-        if asked := self._changed("dropout_input", "dropout", "waves"):
-            option = f"--{site.place}.{asked[0].replace('_', '-')}"
-            raise BadInput(
-                f"{option} is for networks that look at examples (critics and encoders), and this "
-                "one makes them: set it to 0."
-            )
 
     def _initialise(self, network: nn.Module) -> None:
         """Start the weights in U(−r, r) and the biases at 0, if that is asked."""

@@ -69,11 +69,14 @@ class Network(Part):
         takes: What it can work on: ``vectors``, ``images``, ``labels``, ``given``.
         stacks_members: Whether it can hold the weights of several independent networks.
         least_side: Smallest height and width of images.
+        of_backbones: Fields that only a backbone reads; a generator refuses them, unless they are
+            at their defaults.
     """
 
     takes: ClassVar[frozenset[str]] = frozenset({"images"})
     stacks_members: ClassVar[bool] = False
     least_side: ClassVar[int] = 1
+    of_backbones: ClassVar[frozenset[str]] = frozenset()
 
     def generator(self, site: Site) -> nn.Module:
         """A module from latents (batch, inputs) to examples (batch, *shape)."""
@@ -90,6 +93,12 @@ class Network(Part):
             BadInput: The network cannot stand there.
         """
         self.check(site)
+        for name in self.changed(*sorted(self.of_backbones)):
+            usual = type(self).model_fields[name].default
+            raise BadInput(
+                f"--{site.place}.{name.replace('_', '-')} is for networks that look at examples, "
+                f"critics and encoders, and this one makes each by itself: set it to {usual}."
+            )
         return self.generator(site)
 
     def as_backbone(self, site: Site) -> Backbone:
@@ -141,16 +150,3 @@ class Network(Part):
 
     def _no(self, role: str) -> NoReturn:
         raise BadInput(f"the network '{self.kind}' is no {role}: choose another kind for it.")
-
-
-def refuse_minibatch(minibatch: str, site: Site) -> None:
-    """Refuse what only critics are told, in the description of a generator at ``site``.
-
-    Raises:
-        BadInput: It asks for a minibatch layer.
-    """
-    if minibatch != "none":
-        raise BadInput(
-            f"minibatch '{minibatch}' is for critics, and a generator makes each example by "
-            f"itself: set --{site.place}.minibatch none."
-        )

@@ -569,7 +569,7 @@ def test_what_makes_no_sense_is_refused_in_a_sentence() -> None:
         for network in (Mlp, Dcgan):
             for change, sentence in (
                 ({"norm": "virtual"}, f"--learner.{part}.norm to batch or none"),
-                ({"minibatch": "discrimination"}, f"--learner\.{part}\.minibatch .*none"),
+                ({"minibatch": "discrimination"}, rf"--learner\.{part}\.minibatch .*none"),
             ):
                 with pytest.raises(sp.BadInput, match=sentence):
                     Variational(**{part: network(**change)}).learner(IMAGES, batch_size=8, seed=0)

@@ -46,6 +46,8 @@ class Memories(nn.Module, Generic[Kind]):
         The parameters are those that the update starts from, also where a dynamics evaluated the
         turn at others.
         """
+        if not self._last:
+            return
         present = dict(self._player[0].named_parameters())
         for name, turn in self._last.items():
             memory = self.memory(name)

@@ -158,8 +158,7 @@ class Duel(nn.Module):
         for constraint in self.description.constraints:
             for name, scalar in constraint.watch(self.critic).items():
                 watched[f"critic/{name}"] = scalar.expand_as(watched["critic/loss"])
-        turn = self._turn(self.critic, judge, fake.detach(), real, scored)
-        turn = replace(turn, latents=latents.detach())
+        turn = self._turn(self.critic, judge, latents.detach(), fake.detach(), real, scored)
         terms = {"adversarial": term}
         self._penalise("critic", self.critic_memories, turn, terms, watched)
         self._help("critic", turn, terms, watched)
@@ -182,8 +181,7 @@ class Duel(nn.Module):
             shown = self.seen(real, streams, moment, "real")
             scored = cache(lambda: self.scores(judge, shown, fake))
             real = shown
-        turn = self._turn(self.generator, judge, fake, real, scored)
-        turn = replace(turn, latents=latents)
+        turn = self._turn(self.generator, judge, latents, fake, real, scored)
         term = Term(self.description.cost.values(turn))
         terms = {"adversarial": term}
         watched = {"generator/loss": term.each.detach()}
@@ -211,6 +209,7 @@ class Duel(nn.Module):
         self,
         mover: nn.Module,
         judge: Judgement,
+        latents: Tensor,
         fake: Tensor,
         real: Tensor | None,
         scored: Callable[[], tuple[Tensor, Tensor]] | None,
@@ -225,6 +224,7 @@ class Duel(nn.Module):
             scored=scored,
             judge=judge,
             objective=self.objective,
+            latents=latents,
             moment=judge.moment,
             members=self.members,
         )
@@ -238,6 +238,8 @@ class Duel(nn.Module):
         watched: dict[str, Tensor],
     ) -> None:
         """Add the player's penalties that are due to the terms of its loss."""
+        if not memories.parts:  # the most frequent case, and small networks wait for the host
+            return
         due: dict[str, tuple[Regulariser, Turn]] = {}
         for name, penalty, memory in memories:
             own = replace(turn, memory=memory)
@@ -257,6 +259,8 @@ class Duel(nn.Module):
         self, player: Player, turn: Turn, terms: dict[str, Term], watched: dict[str, Tensor]
     ) -> None:
         """Add the auxiliaries that join the player's turn to the terms of its loss."""
+        if not self.auxiliary_memories.parts:
+            return
         modules = dict(self.auxiliaries.items())
         for name, part, memory in self.auxiliary_memories:
             own = replace(turn, memory=memory)

@@ -69,6 +69,7 @@ class Learner(nn.Module, ABC):
         members: Number of independent models trained side by side; None for one.
         mixing: What lets an example's loss depend on the others in its batch, in words; empty if
             nothing.
+        bounded: Whether its samples lie in [−1, 1] whatever its weights are.
     """
 
     headline: tuple[str, ...]
@@ -76,6 +77,7 @@ class Learner(nn.Module, ABC):
     phases: tuple[Phase, ...]
     members: int | None = None
     mixing: tuple[str, ...] = ()
+    bounded: bool = False
 
     @property
     @abstractmethod

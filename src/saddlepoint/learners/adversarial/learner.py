@@ -40,6 +40,7 @@ class AdversarialLearner(LatentLearner):
         site = Site(data.shape, members=members, batch=batch_size, output=output)
         self.duel = Duel(description, site)
         self.mixing = tuple(self.duel.critic.mixing)
+        self.bounded = output == "tanh"
         standardise = description.standardise and not data.images
         self._scale = data.scale if standardise else 1.0
         self._centre = torch.tensor(data.centre) if standardise else None

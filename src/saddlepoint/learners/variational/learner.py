@@ -91,6 +91,7 @@ class VariationalLearner(LatentLearner):
             raise BadInput("several seeds in one program are for adversarial learners so far.")
         self.autoencoder = Autoencoder(description, data.shape)
         self.mixing = tuple(mixing_layers(self.autoencoder.modules()))
+        self.bounded = description.likelihood == "bernoulli"
         self.phases = (Phase("elbo", ("autoencoder",), self.elbo_loss),)
 
     @property

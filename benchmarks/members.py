@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from saddlepoint import recipes
-from saddlepoint.data.members import MemberLoader
+from saddlepoint.data.member_batches import MemberLoader
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.training.averaging import Average
 from saddlepoint.training.device import choose, processor

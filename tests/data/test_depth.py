@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
+from saddlepoint.data.decoding import UndecodableError, read_header, render
 from saddlepoint.data.fitting import Rendering
 from saddlepoint.data.folder import Folder
-from saddlepoint.data.pictures import UndecodableError, read_header, render
 from saddlepoint.data.source import Split
 from saddlepoint.errors import BadInput
 

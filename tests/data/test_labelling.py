@@ -19,7 +19,7 @@ from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.describing import describe_data
 from saddlepoint.data.folder import Folder
-from saddlepoint.data.members import MemberLoader
+from saddlepoint.data.member_batches import MemberLoader
 from saddlepoint.data.published import Digits, StackedFashionMnist
 from saddlepoint.data.source import Labelled, Split
 from saddlepoint.data.toys import Ring, Spirals, SwissRoll

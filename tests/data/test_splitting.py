@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from saddlepoint.data.array import Array
 from saddlepoint.data.describing import describe_data
-from saddlepoint.data.members import MemberLoader
+from saddlepoint.data.member_batches import MemberLoader
 from saddlepoint.data.order import Order
 from saddlepoint.data.published import Digits
 from saddlepoint.data.source import Split

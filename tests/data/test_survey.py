@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from saddlepoint.data import pictures
+from saddlepoint.data import decoding
 from saddlepoint.data.describing import describe_data
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.survey import survey
@@ -28,7 +28,7 @@ def fill(root, sizes, channels=3):
 def test_sizes_are_counted_and_nothing_is_decoded(tmp_path, monkeypatch):
     root = fill(tmp_path / "a", [(16, 20)] * 3 + [(30, 9)])
     (root / "broken.png").write_bytes(b"no picture")
-    monkeypatch.setattr(pictures, "pixels_of", None)
+    monkeypatch.setattr(decoding, "pixels_of", None)
     told = survey(Folder(path=root))
     assert told.readable == 4
     assert told.unreadable == 1

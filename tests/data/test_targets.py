@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from saddlepoint.data.members import MemberLoader
+from saddlepoint.data.member_batches import MemberLoader
 from saddlepoint.data.resident import Examples, ResidentDataset, limited
 from saddlepoint.data.source import Split
 from saddlepoint.data.toys import Ring

@@ -241,7 +241,7 @@ def test_user_networks_and_several_spaces(digits_run: Path) -> None:
 def test_features_of_real_examples_are_computed_once(
     digits_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from saddlepoint.features.pixels import PixelSpace
+    from saddlepoint.features.pixel_space import PixelSpace
 
     sp.evaluate(digits_run, features="pixels", scores="kernel")
     calls = []

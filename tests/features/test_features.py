@@ -21,10 +21,10 @@ from saddlepoint.data.toys import Ring
 from saddlepoint.errors import BadInput
 from saddlepoint.features import opening
 from saddlepoint.features.batching import _switches, batch_size, float32_only, in_batches
-from saddlepoint.features.description import SPACES, FeatureWord, parse_features
 from saddlepoint.features.opening import open_features
-from saddlepoint.features.pixels import open_pixels
+from saddlepoint.features.pixel_space import open_pixels
 from saddlepoint.features.resizing import as_rgb, resized, to_uint8, within
+from saddlepoint.features.words import SPACES, FeatureWord, parse_features
 from saddlepoint.pictures import to_uint8 as bytes_of_pictures
 
 CPU = torch.device("cpu")
@@ -80,7 +80,7 @@ def test_nonsense_is_refused_without_a_suggestion(word: str) -> None:
 
 def test_words_need_no_torch() -> None:
     program = (
-        "import sys\nfrom saddlepoint.features.description import parse_features\n"
+        "import sys\nfrom saddlepoint.features.words import parse_features\n"
         "parse_features('auto')\nassert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

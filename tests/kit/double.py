@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kit.tiny import tiny
-from saddlepoint.data.members import MemberLoader
+from saddlepoint.data.member_batches import MemberLoader
 from saddlepoint.optimisers import Sgd
 from saddlepoint.training.device import Policy
 from saddlepoint.training.step import Batches, Stepper

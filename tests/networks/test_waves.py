@@ -10,7 +10,7 @@ import torch
 import saddlepoint as sp
 from kit.built import build_backbone
 from kit.tiny import same_bits, tensors, tiny
-from saddlepoint.networks.members import stack_into
+from saddlepoint.networks.member_linear import stack_into
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.networks.waves import RandomWaves
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from saddlepoint.errors import BadInput
 from saddlepoint.pictures import grid, save_png
-from saddlepoint.report import figures, parts
+from saddlepoint.report import figures, markup
 from saddlepoint.report.gather import Curve, gather
 from saddlepoint.report.page import NAME, build_report
 from saddlepoint.training.record import Record
@@ -431,11 +431,11 @@ def test_smoothing_keeps_lines_and_gaps():
 def test_compact_shrinks_and_refuses(tmp_path):
     path = tmp_path / "a.png"
     save_png(Image.new("RGB", (900, 300), "red"), path)
-    data, size = parts.compact(path, 1000, 10**6)
+    data, size = markup.compact(path, 1000, 10**6)
     assert (data, size) == (path.read_bytes(), (900, 300))
-    assert parts.compact(path, 300, 10**6)[1] == (300, 100)
+    assert markup.compact(path, 300, 10**6)[1] == (300, 100)
     path.write_text("no")
-    assert parts.compact(path, 300, 10**6) is None
+    assert markup.compact(path, 300, 10**6) is None
 
 
 def test_an_evaluation_is_shown(tmp_path):

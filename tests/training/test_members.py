@@ -13,7 +13,7 @@ import torch
 import saddlepoint as sp
 from kit.double import Doubled
 from kit.tiny import same_bits, tensors, tiny
-from saddlepoint.data.members import MemberLoader
+from saddlepoint.data.member_batches import MemberLoader
 from saddlepoint.learners.learner import Learner
 from saddlepoint.randomness import Streams
 from saddlepoint.training.device import Policy

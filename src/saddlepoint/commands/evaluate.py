@@ -54,7 +54,7 @@ def evaluate(
         device: Where to draw samples.
         quiet: Show no progress.
     """
-    from saddlepoint.features.description import parse_features
+    from saddlepoint.features.words import parse_features
     from saddlepoint.outputs import check_output, clear_output, free_path
 
     for word in features:

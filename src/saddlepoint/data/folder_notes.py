@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from saddlepoint.data.decoding import Facts, Header
 from saddlepoint.data.fitting import Rendering
-from saddlepoint.data.pictures import Facts, Header
 from saddlepoint.data.tree import shown
 
 _NAMED = 5

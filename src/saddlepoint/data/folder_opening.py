@@ -11,6 +11,7 @@ import numpy as np
 
 from saddlepoint.data.bounds import check_memory
 from saddlepoint.data.dataset import Dataset
+from saddlepoint.data.decoding import Facts, Header, UndecodableError, render_with_facts
 from saddlepoint.data.file_digests import FileDigests
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.folder_notes import notes_on
@@ -24,7 +25,6 @@ from saddlepoint.data.manifest import (
     check_unchanged,
     load_manifest,
 )
-from saddlepoint.data.pictures import Facts, Header, UndecodableError, render_with_facts
 from saddlepoint.data.resident import Examples, ResidentDataset
 from saddlepoint.data.streaming import StreamingDataset
 from saddlepoint.data.survey import (

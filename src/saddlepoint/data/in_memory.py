@@ -11,6 +11,7 @@ from PIL import Image
 from saddlepoint.data.array import Array
 from saddlepoint.data.array_images import RANGES, check_kind, recognise_layout, recognise_range
 from saddlepoint.data.bounds import check_memory, in_bytes, physical_memory
+from saddlepoint.data.decoding import Facts, Header, header_of, pixels_of
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.folder_notes import notes_on, setting
 from saddlepoint.data.items import (
@@ -20,7 +21,6 @@ from saddlepoint.data.items import (
     label_number,
     to_numpy,
 )
-from saddlepoint.data.pictures import Facts, Header, header_of, pixels_of
 from saddlepoint.data.pillow_warnings import load, without_pillow_warnings
 from saddlepoint.data.reasons import reason_of
 from saddlepoint.data.survey import choose_rendering

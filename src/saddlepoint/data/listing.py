@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from saddlepoint.data.pictures import EXTENSIONS, FORMATS
+from saddlepoint.data.decoding import EXTENSIONS, FORMATS
 from saddlepoint.data.tree import Tree, shown
 from saddlepoint.errors import BadInput
 

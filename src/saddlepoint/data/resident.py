@@ -19,8 +19,8 @@ from saddlepoint.data.file_digests import FileDigests
 from saddlepoint.data.info import DataInfo
 from saddlepoint.data.labelling import class_counts, composition_of, used_labels
 from saddlepoint.data.limiting import chosen_apart, limit_note
+from saddlepoint.data.network_input import as_batch, mirrored, upload
 from saddlepoint.data.order import Visits, visits_of
-from saddlepoint.data.pixels import as_batch, mirrored, upload
 from saddlepoint.data.source import ALL_LABELS, DataSource, LabelShare, Split
 from saddlepoint.data.splitting import SPLITS, Members, divide, members_of
 from saddlepoint.errors import BadInput

@@ -21,8 +21,8 @@ from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.info import DataInfo
 from saddlepoint.data.labelling import class_counts
 from saddlepoint.data.limiting import shares
+from saddlepoint.data.network_input import as_batch, mirrored, upload
 from saddlepoint.data.order import Order
-from saddlepoint.data.pixels import as_batch, mirrored, upload
 from saddlepoint.data.published import StackedFashionMnist
 from saddlepoint.data.resident import Examples, fingerprint
 from saddlepoint.data.splitting import Members, divide, members_of

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.bounds import check_batch
 from saddlepoint.data.dataset import Dataset, Loader
+from saddlepoint.data.decoding import UndecodableError, render
 from saddlepoint.data.file_digests import FileDigests
 from saddlepoint.data.fitting import Rendering
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.info import DataInfo
 from saddlepoint.data.labelling import class_counts, composition_of, used_labels
 from saddlepoint.data.manifest import Manifest
+from saddlepoint.data.network_input import as_batch, mirrored, upload
 from saddlepoint.data.order import Composition, Visits, visits_of
-from saddlepoint.data.pictures import UndecodableError, render
-from saddlepoint.data.pixels import as_batch, mirrored, upload
 from saddlepoint.data.splitting import divide, members_of
 from saddlepoint.data.tree import Tree
 from saddlepoint.errors import BadInput

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from saddlepoint.data.array_images import MIN_SIDE
 from saddlepoint.data.bounds import too_many_values
+from saddlepoint.data.decoding import Header, UndecodableError, read_header
 from saddlepoint.data.fitting import Rendering
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.limiting import chosen
 from saddlepoint.data.listing import list_images
-from saddlepoint.data.pictures import Header, UndecodableError, read_header
 from saddlepoint.data.tree import Tree, open_tree
 from saddlepoint.data.working import in_order, threads_for_files
 from saddlepoint.errors import BadInput

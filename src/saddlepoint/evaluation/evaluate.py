@@ -59,7 +59,7 @@ def evaluate(
             whose data then count.
         fake: What to score: the same, or a run, whose samples then count.
         n: Real examples and samples; by default what both sides allow, at most 10,000.
-        features: Feature spaces (see ``saddlepoint.features.description.SPACES``), a path of an
+        features: Feature spaces (see ``saddlepoint.features.words.SPACES``), a path of an
             ONNX file, ``module:name`` or a torch module; one or several.
         scores: ``default``, ``all`` or names of scores; one or several.
         checkpoint: Which checkpoint of a run, as for ``load``.

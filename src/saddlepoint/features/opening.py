@@ -11,14 +11,14 @@ from torch import nn
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.errors import BadInput
 from saddlepoint.features.classifier import open_classifier, why_unsuitable
-from saddlepoint.features.description import parse_features
 from saddlepoint.features.efficientnet import open_efficientnet, weights_file
 from saddlepoint.features.inception import open_inception
 from saddlepoint.features.interface import FeatureSpace, Progress
 from saddlepoint.features.onnx_network import open_onnx
-from saddlepoint.features.pixels import open_pixels
-from saddlepoint.features.stacked import stacked_space
+from saddlepoint.features.pixel_space import open_pixels
+from saddlepoint.features.stacked_space import stacked_space
 from saddlepoint.features.user import import_module, open_module
+from saddlepoint.features.words import parse_features
 
 _CPU = torch.device("cpu")
 _LOOK = 2  # examples that a foreign network is tried on

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from typing_extensions import override
 
 from saddlepoint.data.bounds import check_memory
-from saddlepoint.networks.members import stack_into
+from saddlepoint.networks.member_linear import stack_into
 from saddlepoint.randomness import derive
 
 Module = TypeVar("Module", bound=nn.Module)

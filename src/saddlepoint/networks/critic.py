@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from saddlepoint.networks.members import linear
+from saddlepoint.networks.member_linear import linear
 from saddlepoint.networks.minibatch import MinibatchStd
 from saddlepoint.networks.mixing import mixing_layers
 from saddlepoint.networks.network import Backbone, Site

@@ -69,7 +69,7 @@ class Mlp(Network):
 
     @override
     def generator(self, site: Site) -> nn.Module:
-        from saddlepoint.networks.members import linear
+        from saddlepoint.networks.member_linear import linear
         from saddlepoint.networks.shells import FlatGenerator, finished
 
         layers, last = self._hidden(site.inputs, site.members)
@@ -119,7 +119,7 @@ class Mlp(Network):
         """Start the weights in U(−r, r) and the biases at 0, if that is asked."""
         from torch import nn
 
-        from saddlepoint.networks.members import MemberLinear
+        from saddlepoint.networks.member_linear import MemberLinear
 
         if self.initial_range is None:
             return
@@ -138,7 +138,7 @@ class Mlp(Network):
         from torch import nn
 
         from saddlepoint.networks.activations import activation
-        from saddlepoint.networks.members import linear
+        from saddlepoint.networks.member_linear import linear
         from saddlepoint.networks.minibatch import MinibatchStd
 
         first = 1 if of_backbone else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from saddlepoint.games.description import ObjectiveName
+from saddlepoint.games.objective_name import ObjectiveName
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam

@@ -16,9 +16,9 @@ from PIL import Image
 from saddlepoint.errors import BadInput, RunStopped, command_line
 from saddlepoint.outputs import check_output, check_replaceable, output_file, replace_output
 from saddlepoint.pictures import animation, evenly_spaced
-from saddlepoint.report import figures, parts
+from saddlepoint.report import figures, markup
+from saddlepoint.report.evaluations import evaluation
 from saddlepoint.report.gather import Event, Frame, Summary, at, gather, number
-from saddlepoint.report.scores import evaluation
 
 NAME = "report.html"
 GIF = "timeline.gif"
@@ -85,7 +85,7 @@ def page(summary: Summary, gif: bytes | None = None) -> str:
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{parts.text(name)} · saddlepoint</title>
+<title>{markup.text(name)} · saddlepoint</title>
 <style>
 {style}</style>
 </head>
@@ -108,14 +108,14 @@ def _name(summary: Summary) -> str:
 def _head(summary: Summary, name: str) -> str:
     state = summary.state
     word = "running or killed" if state.kind == "open" else state.kind
-    badge = f'<span class="state {state.kind}">{parts.text(word)}</span>'
-    notes = [parts.paragraph(problem, "problem") for problem in summary.problems]
+    badge = f'<span class="state {state.kind}">{markup.text(word)}</span>'
+    notes = [markup.paragraph(problem, "problem") for problem in summary.problems]
     return "\n".join(
         [
-            f"<header><h1>{parts.text(name)} {badge}</h1>",
-            parts.paragraph(state.sentence, "lead"),
+            f"<header><h1>{markup.text(name)} {badge}</h1>",
+            markup.paragraph(state.sentence, "lead"),
             *notes,
-            parts.facts(_key_figures(summary)),
+            markup.facts(_key_figures(summary)),
             "</header>",
         ]
     )
@@ -156,43 +156,45 @@ def _key_figures(summary: Summary) -> list[tuple[str, object]]:
 
 def _samples(summary: Summary) -> str:
     items = []
-    real = parts.compact(summary.real, 1000, 220_000) if summary.real else None
+    real = markup.compact(summary.real, 1000, 220_000) if summary.real else None
     if real:
-        items.append(parts.figure(parts.img(*real, "Real examples of the data."), "Real"))
+        items.append(markup.figure(markup.img(*real, "Real examples of the data."), "Real"))
     newest, image = None, None
     for newest in reversed(summary.frames):
-        image = parts.compact(newest.path, 1000, 220_000)
+        image = markup.compact(newest.path, 1000, 220_000)
         if image:
             break
     if newest and image:
         alt = f"Generated samples at step {newest.step:,}."
-        items.append(parts.figure(parts.img(*image, alt), f"Generated, step {newest.step:,}"))
-    missing = [] if real else [parts.paragraph("No picture of real examples is recorded.", "quiet")]
+        items.append(markup.figure(markup.img(*image, alt), f"Generated, step {newest.step:,}"))
+    missing = (
+        [] if real else [markup.paragraph("No picture of real examples is recorded.", "quiet")]
+    )
     if not image:
-        missing.append(parts.paragraph("No picture of generated samples is recorded.", "quiet"))
-    return parts.section(
-        "Real and generated", parts.cards(items, "pair") if items else "", *missing, key="samples"
+        missing.append(markup.paragraph("No picture of generated samples is recorded.", "quiet"))
+    return markup.section(
+        "Real and generated", markup.cards(items, "pair") if items else "", *missing, key="samples"
     )
 
 
 def _curves(summary: Summary) -> str:
     drawings, left = figures.curves(summary)
     if not drawings:
-        words = parts.paragraph("No scalars are recorded.", "quiet")
-        return parts.section("Curves", words, key="curves")
+        words = markup.paragraph("No scalars are recorded.", "quiet")
+        return markup.section("Curves", words, key="curves")
     hints = ["Solid: running mean; faint: logged values."]
     if any(not math.isfinite(value) for curve in summary.curves for value in curve.values):
         hints.append("× at the foot: a value that was not finite.")
     players = at(summary.resolved, "parameters")
     if isinstance(players, dict) and "critic" in players:
         hints.append("In a game of two players a falling loss does not mean better samples.")
-    more = parts.paragraph(f"Not drawn, but in record.jsonl: {', '.join(left)}.") if left else ""
+    more = markup.paragraph(f"Not drawn, but in record.jsonl: {', '.join(left)}.") if left else ""
     images = [_drawing(drawing) for drawing in drawings]
     seeds = _seeds(summary)
     if seeds:
         hints.append("Thin lines: the seeds; band: their mean ± one standard deviation.")
-    hint = parts.paragraph(" ".join(hints), "quiet")
-    return parts.section("Curves", hint, parts.cards(images, "charts"), more, seeds, key="curves")
+    hint = markup.paragraph(" ".join(hints), "quiet")
+    return markup.section("Curves", hint, markup.cards(images, "charts"), more, seeds, key="curves")
 
 
 def _seeds(summary: Summary) -> str:
@@ -207,13 +209,13 @@ def _seeds(summary: Summary) -> str:
         whole = f"{statistics.fmean(last):.4g} ± {statistics.stdev(last):.2g}"
         rows.append((curve.name, whole, *(f"{value:.4g}" for value in last)))
     heads = ("scalar", "mean ± standard deviation", *(f"seed {i}" for i in range(count)))
-    return parts.table(f"The {count} seeds at step {curves[0].steps[-1]:,}", heads, rows)
+    return markup.table(f"The {count} seeds at step {curves[0].steps[-1]:,}", heads, rows)
 
 
 def _drawing(drawing: figures.Drawing) -> str:
     width, height = drawing.picture.size
-    image = parts.img(parts.png(drawing.picture), (width // 2, height // 2), drawing.alt)
-    return parts.figure(image, drawing.title)
+    image = markup.img(markup.png(drawing.picture), (width // 2, height // 2), drawing.alt)
+    return markup.figure(image, drawing.title)
 
 
 def _timeline(summary: Summary, *, keep: bool) -> bytes | None:
@@ -248,49 +250,49 @@ def _time(summary: Summary, gif: bytes | None) -> str:
     chosen = [summary.frames[i] for i in evenly_spaced(len(summary.frames), _THUMBNAILS)]
     thumbnails: list[tuple[Frame, tuple[bytes, tuple[int, int]]]] = []
     for frame in chosen:
-        image = parts.compact(frame.path, 480, 40_000)
+        image = markup.compact(frame.path, 480, 40_000)
         if image:
             thumbnails.append((frame, image))
     content = []
     if gif is not None:
-        still = parts.uri(thumbnails[-1][1][0]) if thumbnails else ""
+        still = markup.uri(thumbnails[-1][1][0]) if thumbnails else ""
         content.append(_animation(summary, gif, still))
     small = [
-        parts.figure(
-            parts.img(*image, f"Generated samples at step {frame.step:,}."),
+        markup.figure(
+            markup.img(*image, f"Generated samples at step {frame.step:,}."),
             f"step {frame.step:,}",
         )
         for frame, image in thumbnails
     ]
-    content.append(parts.cards(small, "thumbs") if small else "")
+    content.append(markup.cards(small, "thumbs") if small else "")
     if summary.events:
         heads = ("Step", "Time (UTC)", "Event", "Detail")
-        content.append(parts.table("What happened", heads, _event_rows(summary.events)))
+        content.append(markup.table("What happened", heads, _event_rows(summary.events)))
     else:
-        content.append(parts.paragraph("No events are recorded.", "quiet"))
+        content.append(markup.paragraph("No events are recorded.", "quiet"))
     if summary.checkpoints:
         kept = ", ".join(f"{step:,}" for step in summary.checkpoints[-12:])
         lead = "…, " if len(summary.checkpoints) > 12 else ""
-        content.append(parts.paragraph(f"Checkpoints kept at steps {lead}{kept}."))
+        content.append(markup.paragraph(f"Checkpoints kept at steps {lead}{kept}."))
     else:
-        content.append(parts.paragraph("No checkpoints are kept.", "quiet"))
-    return parts.section("Timeline", *content, key="timeline")
+        content.append(markup.paragraph("No checkpoints are kept.", "quiet"))
+    return markup.section("Timeline", *content, key="timeline")
 
 
 def _animation(summary: Summary, data: bytes, still: str) -> str:
     if len(data) > _GIF_BYTES:
         kept = (summary.folder / "samples" / GIF).is_file()
         place = f": it is in the run directory, samples/{GIF}." if kept else "."
-        return parts.paragraph(f"The animation is too large for this page{place}", "quiet")
+        return markup.paragraph(f"The animation is too large for this page{place}", "quiet")
     try:
         with Image.open(io.BytesIO(data), formats=["GIF"]) as image:
             size = image.size
     except (OSError, ValueError, SyntaxError):
-        return parts.paragraph(f"The animation samples/{GIF} cannot be read.", "quiet")
+        return markup.paragraph(f"The animation samples/{GIF} cannot be read.", "quiet")
     first, last = (summary.frames[0].step, summary.frames[-1].step) if summary.frames else (0, 0)
     alt = f"Animation of generated samples from step {first:,} to step {last:,}."
-    return parts.cards(
-        [parts.figure(parts.img(data, size, alt, still), "All steps in motion")], "single"
+    return markup.cards(
+        [markup.figure(markup.img(data, size, alt, still), "All steps in motion")], "single"
     )
 
 
@@ -349,8 +351,8 @@ def _data(summary: Summary) -> str:
     # The first digits tell two data sets apart; all stand in the description.
     pairs.append(("Fingerprint", f"{fingerprint[:12]}…" if isinstance(fingerprint, str) else None))
     notes = at(data, "notes")
-    said = parts.listing(notes) if isinstance(notes, list) and notes else ""
-    return parts.section("Data", parts.facts(pairs), said, key="data")
+    said = markup.listing(notes) if isinstance(notes, list) and notes else ""
+    return markup.section("Data", markup.facts(pairs), said, key="data")
 
 
 def _description(summary: Summary) -> str:
@@ -358,10 +360,10 @@ def _description(summary: Summary) -> str:
     for title, tree in (("As given", summary.given), ("As resolved", summary.resolved)):
         if tree:
             content = json.dumps(tree, indent=2, ensure_ascii=False)
-            pieces.append(parts.details(title, parts.code(content, title)))
+            pieces.append(markup.details(title, markup.code(content, title)))
         else:
-            pieces.append(parts.paragraph(f"{title}: not recorded.", "quiet"))
-    return parts.section("Description", *pieces, key="description")
+            pieces.append(markup.paragraph(f"{title}: not recorded.", "quiet"))
+    return markup.section("Description", *pieces, key="description")
 
 
 def _environment(summary: Summary) -> str:
@@ -373,17 +375,17 @@ def _environment(summary: Summary) -> str:
     else:
         pairs.append(("Versions", None))
     drawing = figures.speed(summary)
-    chart = parts.cards([_drawing(drawing)], "charts") if drawing else ""
-    return parts.section("Environment and speed", parts.facts(pairs), chart, key="environment")
+    chart = markup.cards([_drawing(drawing)], "charts") if drawing else ""
+    return markup.section("Environment and speed", markup.facts(pairs), chart, key="environment")
 
 
 def _onwards(summary: Summary) -> str:
-    return parts.section(
+    return markup.section(
         "How to go on",
-        parts.paragraph("Carry on from the latest checkpoint:"),
-        parts.code(command_line("resume", summary.folder), "Command to resume"),
-        parts.paragraph("Draw new samples:"),
-        parts.code(
+        markup.paragraph("Carry on from the latest checkpoint:"),
+        markup.code(command_line("resume", summary.folder), "Command to resume"),
+        markup.paragraph("Draw new samples:"),
+        markup.code(
             command_line("sample", summary.folder, "--n", 64, "--out", "grid.png"),
             "Command to sample",
         ),

@@ -12,7 +12,7 @@ import torch
 from saddlepoint import pictures
 from saddlepoint.data.bounds import check_memory
 from saddlepoint.data.dataset import Dataset, Loader
-from saddlepoint.data.members import MemberLoader
+from saddlepoint.data.member_batches import MemberLoader
 from saddlepoint.errors import BadInput, Interrupted, RunStopped, command_line
 from saddlepoint.learners.learner import Learner
 from saddlepoint.randomness import derive

@@ -74,7 +74,7 @@ class LatentRegression(Auxiliary):
 
     @override
     def module(self, site: Site, features: int) -> nn.Module:
-        from saddlepoint.networks.members import linear
+        from saddlepoint.networks.member_linear import linear
 
         return linear(features, site.inputs, site.members)
 

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from saddlepoint.data.info import DataInfo
 from saddlepoint.games.constraints import AnyConstraint
-from saddlepoint.games.description import ObjectiveName
+from saddlepoint.games.objective_name import ObjectiveName
 from saddlepoint.games.regularisers import AnyRegulariser
 from saddlepoint.learners.adversarial.auxiliaries import AnyAuxiliary
 from saddlepoint.learners.adversarial.costs import AnyCost, GameCost

@@ -21,7 +21,7 @@ from saddlepoint.learners.adversarial.auxiliaries import Player
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.lenses import Look
 from saddlepoint.learners.losses import Losses, Term
-from saddlepoint.learners.memories import Memories
+from saddlepoint.learners.part_memories import PartMemories
 from saddlepoint.networks.critic import Critic, CriticOutput
 from saddlepoint.networks.network import Site
 from saddlepoint.networks.packing import pack, unpack
@@ -90,10 +90,10 @@ class Duel(nn.Module):
                 f"a gradient penalty needs each example's own gradient, and this critic's {what} "
                 f"{'mix' if ' and ' in what else 'mixes'} the examples of a batch: set {remedies}."
             )
-        self.critic_memories = Memories(penalties, self.critic)
-        self.generator_memories = Memories(description.generator_regularisers, self.generator)
-        self.lens_memories = Memories(description.lenses, self.critic)
-        self.auxiliary_memories = Memories(description.auxiliaries, self.critic)
+        self.critic_memories = PartMemories(penalties, self.critic)
+        self.generator_memories = PartMemories(description.generator_regularisers, self.generator)
+        self.lens_memories = PartMemories(description.lenses, self.critic)
+        self.auxiliary_memories = PartMemories(description.auxiliaries, self.critic)
         modules = {
             name: part.module(seen, self.critic.features)
             for name, part in self.auxiliary_memories.parts.items()
@@ -232,7 +232,7 @@ class Duel(nn.Module):
     def _penalise(
         self,
         player: str,
-        memories: Memories[Regulariser],
+        memories: PartMemories[Regulariser],
         turn: Turn,
         terms: dict[str, Term],
         watched: dict[str, Tensor],

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from saddlepoint.errors import command_line
-from saddlepoint.report import parts
+from saddlepoint.report import markup
 from saddlepoint.report.gather import at, number
 from saddlepoint.run.description import EVALUATIONS
 
@@ -27,13 +27,13 @@ def evaluation(folder: Path) -> str:
         words = (
             f"Not evaluated yet: {command_line('evaluate', folder)} puts scores and intervals here."
         )
-        return parts.section("Evaluation", parts.paragraph(words, "quiet"), key="evaluation")
+        return markup.section("Evaluation", markup.paragraph(words, "quiet"), key="evaluation")
     content = []
     for index, (path, body) in enumerate(stored):
         pieces = _pieces(path, body)
         title = f"{path.stem}, {str(body.get('time', '')).replace('T', ' ').removesuffix('Z')}"
-        content.append("".join(pieces) if index < _OPEN else parts.details(title, *pieces))
-    return parts.section("Evaluation", *content, key="evaluation")
+        content.append("".join(pieces) if index < _OPEN else markup.details(title, *pieces))
+    return markup.section("Evaluation", *content, key="evaluation")
 
 
 def _stored(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
@@ -58,7 +58,7 @@ def _pieces(path: Path, body: dict[str, Any]) -> list[str]:
     rows = _rows(body)
     head = f"{at(body, 'candidate')} against {at(body, 'reference')}. {at(body, 'where')}."
     summary = _lines(body.get("summary"))
-    table = parts.table(
+    table = markup.table(
         "Scores with 95 % intervals; ↓ lower is better, ↑ higher, = like the control",
         ("score", "compared with real", "value", "control: real", "space", "n: real / samples"),
         [_row(row) for row in rows],
@@ -72,12 +72,12 @@ def _pieces(path: Path, body: dict[str, Any]) -> list[str]:
         for side, lines in (prepared.items() if isinstance(prepared, dict) else ())
         for line in _lines(lines)
     ]
-    said = parts.listing([f"Spaces: {'; '.join(spaces)}.", *done, *_lines(body.get("notes"))])
+    said = markup.listing([f"Spaces: {'; '.join(spaces)}.", *done, *_lines(body.get("notes"))])
     drawn = "".join(
         _picture(path.with_name(f"{path.stem}{ending}"), words)
         for ending, words in PICTURES.items()
     )
-    return [parts.paragraph(head), *map(parts.paragraph, summary), table, said, drawn]
+    return [markup.paragraph(head), *map(markup.paragraph, summary), table, said, drawn]
 
 
 def _lines(value: Any) -> list[str]:
@@ -108,8 +108,8 @@ def _said(value: Any) -> str:
 
 
 def _picture(path: Path, words: str) -> str:
-    drawing = parts.compact(path, 1600, 2_000_000)
+    drawing = markup.compact(path, 1600, 2_000_000)
     if drawing is None:
         return ""
     data, size = drawing
-    return parts.figure(parts.img(data, size, words), words)
+    return markup.figure(markup.img(data, size, words), words)

@@ -18,7 +18,7 @@ from saddlepoint.evaluation.progress import telling
 from saddlepoint.evaluation.scorer import Scorer, Settings
 from saddlepoint.evaluation.sides import Reference, Side
 from saddlepoint.features.opening import open_features
-from saddlepoint.features.stacked import StackedSpace
+from saddlepoint.features.stacked_space import StackedSpace
 
 CPU = torch.device("cpu")
 SPLIT = Split(validation=0.2)

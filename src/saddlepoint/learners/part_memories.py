@@ -13,7 +13,7 @@ from saddlepoint.games.turn import Remembering, Turn
 Kind = TypeVar("Kind", bound=Remembering)
 
 
-class Memories(nn.Module, Generic[Kind]):
+class PartMemories(nn.Module, Generic[Kind]):
     """Parts (penalties, lenses, auxiliaries) with the memory of each, as buffers.
 
     Iterating gives (name, part, memory); names tell several of one kind apart.

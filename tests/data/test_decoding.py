@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from saddlepoint.data.pictures import (
+from saddlepoint.data.decoding import (
     Rendering,
     UndecodableError,
     plain_mode,

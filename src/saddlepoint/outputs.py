@@ -219,12 +219,12 @@ class OutputFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.written = 0
-        self._ledger: Ledger | None = None
+        self._ledger = Ledger(path)
 
     def __enter__(self) -> Self:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._ledger = Ledger(self.path).__enter__()
+            self._ledger.__enter__()
         except OSError as error:
             raise RunStopped(f"{self.path} cannot be written ({_reason(error)}).") from error
         return self
@@ -236,7 +236,6 @@ class OutputFolder:
             BadInput: A file of this name is there.
             RunStopped: It cannot be written; says how many were.
         """
-        assert self._ledger is not None, "the folder is written inside a with block"
         path = self.path / name
         _refuse_taken(path)
         try:
@@ -255,7 +254,6 @@ class OutputFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._ledger is not None
         self._ledger.__exit__(kind, error, trace)
         if hasattr(os, "sync"):  # one for all: a sync for each file takes most of the time
             os.sync()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from saddlepoint.errors import BadInput
+from saddlepoint.games.objectives import OBJECTIVES
 from saddlepoint.games.regularisers import (
     REGULARISERS,
     AnyRegulariser,
@@ -27,6 +28,7 @@ from saddlepoint.games.regularisers import (
     wgan_lp,
 )
 from saddlepoint.games.turn import Turn
+from saddlepoint.networks.critic import CriticOutput
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import Cosine, Exponential, Piecewise, value_at
 
@@ -41,16 +43,30 @@ def _seeded():
     torch.manual_seed(0)
 
 
+@dataclass
+class Scored:
+    """A critic that is one function of its inputs: nothing but a score."""
+
+    score: Callable[[Tensor], Tensor]
+
+    def __call__(self, x: Tensor, at: object = None) -> CriticOutput:
+        return CriticOutput(self.score(x), x)
+
+    def parameters(self) -> dict[str, Tensor]:
+        return {}
+
+
 def turn(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, **changes) -> Turn:
     scores = critic(real), critic(fake)
     whole = Turn(
-        critic=critic,
-        mixes_examples=False,
-        real=real,
-        fake=fake,
-        scored=lambda: scores,
-        parameters={},
         streams=Streams(3, "test"),
+        parameters={},
+        judge=Scored(critic),
+        objective=OBJECTIVES["non_saturating"],
+        latents=torch.empty(0),
+        fake=fake,
+        examples=real,
+        scored=lambda: scores,
     )
     return replace(whole, **changes)
 
@@ -317,6 +333,13 @@ def test_the_gradient_in_the_weights_agrees_with_finite_differences(place, targe
 
     assert value(first, second).max() > 0.01
     assert torch.autograd.gradcheck(value, (first, second))
+
+
+def test_a_turn_without_real_examples_says_so() -> None:
+    whole = turn(half_square, *batches(4, 3), examples=None, scored=None)
+    for ask in (lambda: whole.real, lambda: whole.real_score, lambda: whole.fake_score):
+        with pytest.raises(LookupError, match="this turn has no real examples"):
+            ask()
 
 
 @pytest.mark.parametrize("target", [0.0, 1.0])

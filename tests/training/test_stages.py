@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ import saddlepoint as sp
 from kit.crash import crashed
 from kit.tiny import same_bits, tensors, tiny
 from saddlepoint.learners.adversarial.learner import AdversarialLearner
-from saddlepoint.learners.learner import Phase
+from saddlepoint.learners.learner import DatalessPhase, Phase
 from saddlepoint.learners.losses import Losses
 from saddlepoint.training.stages import Stages
 
 
 def phase(*during: float, every: int = 1) -> Phase:
-    return Phase("p", (), lambda *_: Losses({}), during=during or (0.0, 1.0), every=every)
+    return DatalessPhase("p", (), lambda *_: Losses({}), during=during or (0.0, 1.0), every=every)
 
 
 def test_stages_begin_where_phases_begin_or_end() -> None:
@@ -64,7 +65,7 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     def init(self: AdversarialLearner, *arguments: Any) -> None:
         build(self, *arguments)
         critic, generator = self.phases
-        self.phases = (Phase(**{**vars(critic), "during": (0.5, 1.0)}), generator)
+        self.phases = (replace(critic, during=(0.5, 1.0)), generator)
 
     def enter(self: AdversarialLearner, stage: int) -> None:
         told.append(stage)

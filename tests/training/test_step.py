@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Loader
 from saddlepoint.errors import BadInput
-from saddlepoint.learners.learner import Learner, Phase
+from saddlepoint.learners.learner import DatalessPhase, DataPhase, Learner, Phase
 from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.optimisers import Adam, RmsProp, Sgd
+from saddlepoint.randomness import Streams
 from saddlepoint.training.device import Policy, choose
 from saddlepoint.training.meters import Meters, Trouble
 from saddlepoint.training.step import Batches, Stepper, guarded_step
@@ -60,20 +62,32 @@ class Duel(Learner):
         return None
 
 
-def duel(optimiser: Adam | Sgd | RmsProp | None = None, **settings: Any) -> tuple[Duel, Stepper]:
+def duel(
+    optimiser: Adam | Sgd | RmsProp | None = None, data: bool = True, **settings: Any
+) -> tuple[Duel, Stepper]:
     """A learner whose 'left' phase counts the batches it sees in ``learner.seen``."""
     phases: list[Phase] = []
     learner = Duel(phases, optimiser or Adam())
     learner.seen = []
 
-    def loss(batch: Batch | None, streams: object, moment: object) -> Losses:
-        learner.seen.append(None if batch is None else float(batch.x[0, 0]))
-        x = torch.ones(4, 2) if batch is None else batch.x + 1
+    def loss(batch: Batch, streams: object, moment: object) -> Losses:
+        learner.seen.append(float(batch.x[0, 0]))
+        return product(batch.x + 1)
+
+    def loss_without_data(streams: object, moment: object) -> Losses:
+        learner.seen.append(None)
+        return product(torch.ones(4, 2))
+
+    def product(x: Tensor) -> Losses:
         values = (learner.left(x) * learner.right(x)).squeeze(1) * learner.factor
         return Losses({"first": Term(values), "second": Term(values, weight=2.0)}, {})
 
     learner.factor = 1.0
-    phases.append(Phase("only", ("left",), loss, **settings))
+    phases.append(
+        DataPhase("only", ("left",), loss, **settings)
+        if data
+        else DatalessPhase("only", ("left",), loss_without_data, **settings)
+    )
     return learner, Stepper(learner, FLOAT32, Batches(Counting(), 16), seed=0)
 
 
@@ -104,11 +118,19 @@ def test_only_movers_change_or_receive_gradient() -> None:
 
 
 def test_every_and_needs_data() -> None:
-    learner, stepper = duel(every=3, needs_data=False)
+    learner, stepper = duel(every=3, data=False)
     for number in range(7):
         stepper.step(number, 0.0)
     assert learner.seen == [None, None, None]
     assert stepper.batches.cursor == 0
+
+
+def test_a_phase_that_needs_data_says_so_when_it_gets_none() -> None:
+    learner, _ = duel()
+    (phase,) = learner.phases
+    with pytest.raises(TypeError, match="the phase 'only' learns from a batch"):
+        learner(phase, None, Streams(0, "test"))
+    assert learner.seen == []
 
 
 def test_processes_draw_numbers_of_their_own_and_a_single_one_those_without_ranks() -> None:
@@ -135,11 +157,11 @@ def test_a_moment_counts_steps_updates_and_examples() -> None:
     learner, stepper = duel(repeats=2, every=3)
     (phase,) = learner.phases
 
-    def loss(batch: Batch | None, streams: object, moment: Any) -> Losses:
+    def loss(batch: Batch, streams: object, moment: Any) -> Losses:
         moments.append(moment)
         return phase.loss(batch, streams, moment)
 
-    learner.phases[0] = Phase("only", ("left",), loss, repeats=2, every=3)
+    learner.phases[0] = DataPhase("only", ("left",), loss, repeats=2, every=3)
     for number in range(7):
         stepper.step(number, number / 7)
     assert [m.number for m in moments] == [0, 0, 3, 3, 6, 6]
@@ -157,7 +179,7 @@ def test_projection_comes_after_the_update() -> None:
             for parameter in learner.left.parameters():
                 parameter.clamp_(-0.01, 0.01)
 
-    learner.phases[0] = Phase("only", ("left",), learner.phases[0].loss, project=clip)
+    learner.phases[0] = replace(learner.phases[0], project=clip)
     stepper.step(0, 0.0)
     assert weights(learner.left).abs().max() <= 0.01
 
@@ -179,8 +201,8 @@ OPTIMISERS = [Adam(), Adam(weight_decay=0.1), Sgd(momentum=0.9), RmsProp(learnin
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_non_finite_update_is_not_applied(optimiser: Any, bad: float) -> None:
     """The bad step leaves no trace: the next step is what it would have been without it."""
-    learner, stepper = duel(optimiser, needs_data=False)
-    twin, other = duel(optimiser, needs_data=False)
+    learner, stepper = duel(optimiser, data=False)
+    twin, other = duel(optimiser, data=False)
     twin.load_state_dict(learner.state_dict())
     for number in range(2):
         stepper.step(number, 0.0)
@@ -230,7 +252,7 @@ class HostReads(TorchDispatchMode):
 
 @pytest.mark.parametrize("optimiser", [Adam(), Sgd(momentum=0.9)], ids=["adam", "sgd"])
 def test_a_step_never_reads_from_the_device(optimiser: Any) -> None:
-    _, stepper = duel(optimiser, repeats=2, needs_data=False)
+    _, stepper = duel(optimiser, repeats=2, data=False)
     stepper.step(0, 0.0)
     with HostReads() as reads:
         for number in range(1, 4):
@@ -297,12 +319,12 @@ def test_randomness_belongs_to_the_step_alone() -> None:
         learner, stepper = duel()
         noise: list[Tensor] = []
 
-        def loss(batch: Batch | None, streams: Any, moment: object) -> Losses:
+        def loss(batch: Batch, streams: Any, moment: object) -> Losses:
             noise.append(streams.normal((2,), "noise"))
             noise.append(torch.rand(2))  # a layer that draws by itself
             return Losses({"x": Term(learner.left(torch.ones(1, 2)).squeeze(1))})
 
-        learner.phases[0] = Phase("only", ("left",), loss)
+        learner.phases[0] = DataPhase("only", ("left",), loss)
         for number in range(2):
             if disturb:
                 torch.rand(number + 5)

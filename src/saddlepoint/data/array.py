@@ -102,9 +102,9 @@ class Array(Images, Labelled):
     @override
     def kept_at(self, run: Path) -> Self:
         """See ``DataSource.kept_at``."""
-        there = self.stored(run / OWN_DATA) if self.path is None else self
-        assert there.path is not None
-        return there.replace(path=there.path.expanduser().absolute())
+        if self.path is None:
+            return self.stored((run / OWN_DATA).expanduser().absolute())
+        return self.replace(path=self.path.expanduser().absolute())
 
     def stored(self, path: Path) -> Self:
         """Store what is in memory at ``path``; a description with the same settings that reads it.

@@ -21,7 +21,15 @@ def chosen(n: int, limit: int | None, seed: int) -> NDArray[np.int64] | None:
     """
     if limit is None or limit >= n:
         return None
+    _check_order_fits(n)
+    return _drawn(n, limit, seed)
+
+
+def _check_order_fits(n: int) -> None:
     check_memory(8 * n, f"choosing among {n:,} examples needs", "hand over fewer")
+
+
+def _drawn(n: int, limit: int, seed: int) -> NDArray[np.int64]:
     order = numpy_generator(seed, "limit").permutation(n)
     return np.sort(order[:limit]).astype(np.int64)
 
@@ -40,9 +48,8 @@ def chosen_apart(
     if limit is None or limit >= n:
         return None
     if not official_test:
-        kept = chosen(n, limit, seed)
-        assert kept is not None
-        return kept, 0
+        _check_order_fits(n)
+        return _drawn(n, limit, seed), 0
     tests = shares(limit, (n - official_test, official_test))[1]
     if not 0 < tests < limit:
         raise BadInput(

@@ -218,7 +218,7 @@ class _ZipTree(Tree):
     def head(self, name: str) -> AbstractContextManager[Path | IO[bytes]]:
         return self._opened(self._entry(name))
 
-    def source(self, name: str) -> Path | bytes:
+    def source(self, name: str) -> bytes:
         entry = self._entry(name)
         try:
             with self._opened(entry) as content:
@@ -233,7 +233,6 @@ class _ZipTree(Tree):
 
     def content(self, name: str) -> tuple[Path | bytes, str]:
         content = self.source(name)
-        assert isinstance(content, bytes)
         return content, hashlib.sha256(content).hexdigest()
 
     def _entry(self, name: str) -> zipfile.ZipInfo:

@@ -160,7 +160,6 @@ class GradientPenalty(Regulariser):
 
         points = [penalty.points(turn) for penalty, turn in asked]
         first = asked[0][1]
-        assert first.critic is not None
         axis = first.real_score.dim() - 1
         whole = points[0] if len(points) == 1 else torch.cat(points, axis)
         gradient = _gradient(first.critic, whole)
@@ -190,8 +189,6 @@ class GradientPenalty(Regulariser):
                 "examples of a batch (batch normalisation, minibatch discrimination or minibatch "
                 "standard deviation): choose a critic without them, or no gradient penalty."
             )
-        assert turn.real is not None
-        assert turn.fake is not None
         if self.place == "fake":
             return _fine(turn.fake)
         real, batch_shape = _fine(turn.real), tuple(turn.real_score.shape)
@@ -210,8 +207,8 @@ class GradientPenalty(Regulariser):
             return share * real + (1 - share) * fake
         shape = tuple(real.shape[members:])
         noise = turn.streams.uniform(shape, self.kind, self.place, "noise").to(real)
-        own = tuple(range(len(batch_shape) - 1, real.dim()))
-        deviation = real.std(own, correction=0, keepdim=True)
+        axes = tuple(range(len(batch_shape) - 1, real.dim()))  # of one member
+        deviation = real.std(axes, correction=0, keepdim=True)
         return real + share * self.spread * deviation * noise
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from saddlepoint.description import Part
 from saddlepoint.games.moment import Moment
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from saddlepoint.games.objectives import Objective
+    from saddlepoint.networks.critic import CriticOutput
 
 
 class Judge(Protocol):
     """A critic as one turn uses it: what lies inside of it and the labels are bound already."""
 
-    def __call__(self, x: Tensor, at: Mapping[str, Tensor] | None = None) -> Any:
+    def __call__(self, x: Tensor, at: Mapping[str, Tensor] | None = None) -> CriticOutput:
         """Score, features and logits of critic inputs, at other parameters if ``at`` has any."""
 
     def parameters(self) -> dict[str, Tensor]:
@@ -31,21 +32,22 @@ class Turn:
     """One player's turn, as a penalty, a cost, a lens or an auxiliary sees it.
 
     The batch shape is that of the scores: (batch,), or (members, batch) for models trained side
-    by side. A critic that packs ``pack`` consecutive examples gives one score per pack. What a
-    turn does not have is None.
+    by side. A critic that packs ``pack`` consecutive examples gives one score per pack. A turn
+    without real examples has neither ``real`` nor the two scores: who needs them declares it
+    (``sees``, ``sees_real``).
 
     Attributes:
         streams: Random numbers by purpose.
         parameters: The mover's parameters by name; with members, the first axis is theirs.
-        critic: From examples to scores.
-        mixes_examples: True if an example's score depends on the others in its batch.
-        real: Examples of the data (*batch shape, *example shape), packed already or not.
-        fake: Generated examples, likewise; without gradient where the generator does not move.
-        scored: Gives the scores of ``real`` and ``fake``, each in the batch shape; they are
-            computed when they are first asked for.
-        judge: The critic with its features.
+        judge: The critic, with its features.
         objective: The game that is played.
         latents: What the fakes were made from.
+        fake: Generated examples (*batch shape, *example shape), packed already or not; without
+            gradient where the generator does not move.
+        examples: Those of the data, likewise; None if the turn draws none.
+        scored: Gives the scores of ``examples`` and ``fake``, each in the batch shape; they are
+            computed when they are first asked for. None without examples.
+        mixes_examples: True if an example's score depends on the others in its batch.
         label: The labels of the fakes.
         memory: What the part keeps between turns; in the checkpoint.
         moment: When this is.
@@ -55,14 +57,13 @@ class Turn:
 
     streams: Streams
     parameters: Mapping[str, Tensor]
-    critic: Callable[[Tensor], Tensor] | None = None
-    mixes_examples: bool = False
-    real: Tensor | None = None
-    fake: Tensor | None = None
+    judge: Judge
+    objective: Objective
+    latents: Tensor
+    fake: Tensor
+    examples: Tensor | None = None
     scored: Callable[[], tuple[Tensor, Tensor]] | None = None
-    judge: Judge | None = None
-    objective: Objective | None = None
-    latents: Tensor | None = None
+    mixes_examples: bool = False
     label: Tensor | None = None
     memory: dict[str, Tensor] = field(default_factory=dict)
     moment: Moment = field(default_factory=Moment)
@@ -70,16 +71,30 @@ class Turn:
     members: int | None = None
 
     @property
+    def real(self) -> Tensor:
+        """The examples of the data; asking a turn without them is an error of the program."""
+        if self.examples is None:
+            raise LookupError("this turn has no real examples")
+        return self.examples
+
+    @property
     def real_score(self) -> Tensor:
         """The critic's scores of ``real``, in the batch shape."""
-        assert self.scored is not None, "this turn has no real examples"
-        return self.scored()[0]
+        return self._scores()[0]
 
     @property
     def fake_score(self) -> Tensor:
-        """The critic's scores of ``fake``."""
-        assert self.scored is not None, "this turn has no real examples"
-        return self.scored()[1]
+        """The critic's scores of ``fake``, computed together with those of ``real``."""
+        return self._scores()[1]
+
+    def critic(self, x: Tensor) -> Tensor:
+        """The score of each critic input in ``x``."""
+        return self.judge(x).score
+
+    def _scores(self) -> tuple[Tensor, Tensor]:
+        if self.scored is None:
+            raise LookupError("this turn has no real examples, whose scores come with the fakes'")
+        return self.scored()
 
 
 class Remembering(Part):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar, final
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.games.moment import Moment
@@ -21,14 +23,12 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True)
-class Phase:
-    """One turn of a training step.
+class Phase(ABC):
+    """One turn of a training step: a ``DataPhase``, or a ``DatalessPhase``.
 
     Attributes:
         name: Shown in diagnostics and messages; random streams are told apart by it.
         moves: Names of the players that are updated; only they receive gradient.
-        loss: From a batch (None if the phase needs no data), random streams and the moment to
-            losses.
         repeats: Updates in a row, each on a fresh batch.
         every: The phase takes part in every so many-th step.
         during: The share of the run in which it plays, from and up to. Where phases begin and
@@ -36,24 +36,67 @@ class Phase:
         prepare: Called once an update, after the loss and before the optimiser's step (memories
             of regularisers).
         project: Called after each update (weight clipping, for example).
-        needs_data: False if ``loss`` reads no batch; then none is drawn.
+        needs_data: Whether a batch is drawn for it.
     """
+
+    needs_data: ClassVar[bool]
 
     name: str
     moves: tuple[str, ...]
-    loss: Callable[[Batch | None, Streams, Moment], Losses]
+    _: KW_ONLY
     repeats: int = 1
     every: int = 1
     during: tuple[float, float] = (0.0, 1.0)
     prepare: Callable[[], None] = _nothing
     project: Callable[[], None] = _nothing
-    needs_data: bool = True
+
+    @abstractmethod
+    def losses(self, batch: Batch | None, streams: Streams, moment: Moment) -> Losses:
+        """What the phase computes of its batch, if it needs one, random streams and the moment."""
 
     def plays(self, number: int, progress: float) -> bool:
         """Whether it takes part in step ``number`` (from 0), at ``progress`` in [0, 1]."""
         first, end = self.during
         over = first < progress == end == 1  # the horizon is reached or passed
         return number % self.every == 0 and (first <= progress < end or over)
+
+
+@final
+@dataclass(frozen=True)
+class DataPhase(Phase):
+    """A phase that draws a fresh batch for each update.
+
+    Attributes:
+        loss: From the batch, random streams and the moment to losses.
+    """
+
+    needs_data = True
+
+    loss: Callable[[Batch, Streams, Moment], Losses]
+
+    @override
+    def losses(self, batch: Batch | None, streams: Streams, moment: Moment) -> Losses:
+        if batch is None:
+            raise TypeError(f"the phase '{self.name}' learns from a batch, and got none")
+        return self.loss(batch, streams, moment)
+
+
+@final
+@dataclass(frozen=True)
+class DatalessPhase(Phase):
+    """A phase that learns without data, as a generator does from its critic.
+
+    Attributes:
+        loss: From random streams and the moment to losses.
+    """
+
+    needs_data = False
+
+    loss: Callable[[Streams, Moment], Losses]
+
+    @override
+    def losses(self, batch: Batch | None, streams: Streams, moment: Moment) -> Losses:
+        return self.loss(streams, moment)
 
 
 class Learner(nn.Module, ABC):
@@ -126,7 +169,7 @@ class Learner(nn.Module, ABC):
             streams: Random numbers by purpose.
             moment: When this is; by default the start of the run.
         """
-        return phase.loss(batch, streams, moment or Moment())
+        return phase.losses(batch, streams, moment or Moment())
 
 
 @contextmanager

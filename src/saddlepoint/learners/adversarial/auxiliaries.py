@@ -40,17 +40,19 @@ class Auxiliary(Remembering):
 
     weight: NonNegative = Field(1.0, description="Factor of the term in the player's loss.")
 
-    def module(self, site: Site, features: int) -> nn.Module | None:
-        """What it learns; None if nothing.
+    def module(self, site: Site, features: int) -> nn.Module:
+        """What it learns; by default a module without parameters.
 
         Args:
             site: Where the critic stands; ``inputs`` numbers of latents belong to one critic input.
             features: Number of the critic's features.
         """
-        return None
+        from torch import nn
+
+        return nn.Identity()
 
     @abstractmethod
-    def values(self, turn: Turn, module: nn.Module | None) -> Tensor:
+    def values(self, turn: Turn, module: nn.Module) -> Tensor:
         """Unweighted values of each critic input ([members,] batch)."""
 
 
@@ -79,11 +81,7 @@ class LatentRegression(Auxiliary):
         return linear(features, site.inputs, site.members)
 
     @override
-    def values(self, turn: Turn, module: nn.Module | None) -> Tensor:
-        assert module is not None
-        assert turn.judge is not None
-        assert turn.fake is not None
-        assert turn.latents is not None
+    def values(self, turn: Turn, module: nn.Module) -> Tensor:
         features = turn.judge(turn.fake).features
         latents = turn.latents.reshape(*features.shape[:-1], -1)  # those of one pack side by side
         return (latents - module(features)).square().mean(-1)

@@ -54,12 +54,9 @@ class GameCost(Cost):
 
     @override
     def values(self, turn: Turn) -> Tensor:
-        assert turn.objective is not None
-        if turn.real is not None:
+        if turn.examples is not None:
             return turn.objective.generator(turn.real_score, turn.fake_score)
         # A game whose generator ignores the real score gets the fake one in its place.
-        assert turn.critic is not None
-        assert turn.fake is not None
         score = turn.critic(turn.fake)
         return turn.objective.generator(score, score)
 
@@ -81,9 +78,6 @@ class FeatureMatching(Cost):
     def values(self, turn: Turn) -> Tensor:
         import torch
 
-        assert turn.judge is not None
-        assert turn.real is not None
-        assert turn.fake is not None
         with torch.no_grad():
             target = turn.judge(turn.real).features.mean(-2)
         distance = (target - turn.judge(turn.fake).features.mean(-2)).square().sum(-1)
@@ -114,10 +108,6 @@ class Unrolled(Cost):
         import torch
 
         judge, objective, real, fake = turn.judge, turn.objective, turn.real, turn.fake
-        assert judge is not None
-        assert objective is not None
-        assert real is not None
-        assert fake is not None
         ahead = judge.parameters()
         for _ in range(self.steps):
             scores = judge(real, ahead).score, judge(fake, ahead).score

@@ -94,11 +94,12 @@ class Duel(nn.Module):
         self.generator_memories = PartMemories(description.generator_regularisers, self.generator)
         self.lens_memories = PartMemories(description.lenses, self.critic)
         self.auxiliary_memories = PartMemories(description.auxiliaries, self.critic)
-        modules = {
-            name: part.module(seen, self.critic.features)
-            for name, part in self.auxiliary_memories.parts.items()
-        }
-        self.auxiliaries = nn.ModuleDict({n: m for n, m in modules.items() if m is not None})
+        self.auxiliaries = nn.ModuleDict(
+            {
+                name: part.module(seen, self.critic.features)
+                for name, part in self.auxiliary_memories.parts.items()
+            }
+        )
         if isinstance(self.generator, WithReference):  # last, so that no weight depends on it
             (reference,) = self.generator.reference
             self.generator.offer(description.prior.of(torch.randn_like(reference)))
@@ -109,8 +110,8 @@ class Duel(nn.Module):
 
     def _side(self, player: Player, network: nn.Module) -> nn.Module:
         parts = self.auxiliary_memories.parts
-        own = {n: m for n, m in self.auxiliaries.items() if parts[n].owner == player}
-        return nn.ModuleDict({player: network, **own}) if own else network
+        owned = {n: m for n, m in self.auxiliaries.items() if parts[n].owner == player}
+        return nn.ModuleDict({player: network, **owned}) if owned else network
 
     @property
     def generator_sees_real(self) -> bool:
@@ -165,13 +166,15 @@ class Duel(nn.Module):
         self._look_back(turn)
         return Losses(terms, watched)
 
-    def generator_turn(self, real: Tensor | None, streams: Streams, moment: Moment) -> Losses:
+    def generator_turn(
+        self, streams: Streams, moment: Moment, real: Tensor | None = None
+    ) -> Losses:
         """The generator's cost, its penalties and the auxiliaries that join it.
 
         Args:
-            real: Real examples, where ``generator_sees_real``.
             streams: Random numbers by purpose.
             moment: When this is.
+            real: Real examples, where ``generator_sees_real``.
         """
         latents = self.latents(streams)
         fake = self.seen(self.generator(latents), streams, moment, "fake")
@@ -217,14 +220,13 @@ class Duel(nn.Module):
         return Turn(
             streams=judge.streams,
             parameters=dict(mover.named_parameters()),
-            critic=lambda x: judge(x).score,
             mixes_examples=self.critic.mixes_examples,
-            real=real,
-            fake=fake,
-            scored=scored,
             judge=judge,
             objective=self.objective,
             latents=latents,
+            fake=fake,
+            examples=real,
+            scored=scored,
             moment=judge.moment,
             members=self.members,
         )
@@ -242,10 +244,10 @@ class Duel(nn.Module):
             return
         due: dict[str, tuple[Regulariser, Turn]] = {}
         for name, penalty, memory in memories:
-            own = replace(turn, memory=memory)
-            memories.saw(name, own)
+            seen = replace(turn, memory=memory)
+            memories.saw(name, seen)
             if penalty.due(turn.moment.number):
-                due[name] = (penalty, own)
+                due[name] = (penalty, seen)
         values: dict[str, Tensor] = {}
         for names in _alike(due):
             kind = type(due[names[0]][0])
@@ -261,12 +263,11 @@ class Duel(nn.Module):
         """Add the auxiliaries that join the player's turn to the terms of its loss."""
         if not self.auxiliary_memories.parts:
             return
-        modules = dict(self.auxiliaries.items())
         for name, part, memory in self.auxiliary_memories:
-            own = replace(turn, memory=memory)
-            self.auxiliary_memories.saw(name, own)
+            seen = replace(turn, memory=memory)
+            self.auxiliary_memories.saw(name, seen)
             if player in part.joins:
-                values = part.values(own, modules.get(name))
+                values = part.values(seen, self.auxiliaries[name])
                 terms[name] = Term(values, weight=value_at(part.weight, turn.moment.progress))
                 watched[f"{player}/{name}"] = terms[name].each.detach()
 

@@ -14,7 +14,7 @@ from saddlepoint.games.moment import Moment
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.duel import Duel
 from saddlepoint.learners.latent import LatentLearner
-from saddlepoint.learners.learner import Phase
+from saddlepoint.learners.learner import DatalessPhase, DataPhase, Phase
 from saddlepoint.learners.losses import Losses
 from saddlepoint.networks.network import Output, Site
 from saddlepoint.optimisers import Optimiser
@@ -45,7 +45,7 @@ class AdversarialLearner(LatentLearner):
         self._scale = data.scale if standardise else 1.0
         self._centre = torch.tensor(data.centre) if standardise else None
         self.phases = (
-            Phase(
+            DataPhase(
                 "critic",
                 ("critic",),
                 self.critic_loss,
@@ -53,14 +53,14 @@ class AdversarialLearner(LatentLearner):
                 prepare=self.duel.prepare_critic,
                 project=self.duel.project,
             ),
-            Phase(
-                "generator",
-                ("generator",),
-                self.generator_loss,
-                prepare=self.duel.prepare_generator,
-                needs_data=self.duel.generator_sees_real,
-            ),
+            self._generator_phase(),
         )
+
+    def _generator_phase(self) -> Phase:
+        name, moves, prepare = "generator", ("generator",), self.duel.prepare_generator
+        if self.duel.generator_sees_real:
+            return DataPhase(name, moves, self.generator_loss, prepare=prepare)
+        return DatalessPhase(name, moves, self.duel.generator_turn, prepare=prepare)
 
     @property
     def generator(self) -> nn.Module:
@@ -85,15 +85,13 @@ class AdversarialLearner(LatentLearner):
             "generator": self.description.generator_optimiser,
         }
 
-    def critic_loss(self, batch: Batch | None, streams: Streams, moment: Moment) -> Losses:
+    def critic_loss(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The critic's turn."""
-        assert batch is not None
         return self.duel.critic_turn(self.standardised(batch.x), streams, moment)
 
-    def generator_loss(self, batch: Batch | None, streams: Streams, moment: Moment) -> Losses:
-        """The generator's turn."""
-        real = None if batch is None else self.standardised(batch.x)
-        return self.duel.generator_turn(real, streams, moment)
+    def generator_loss(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
+        """The generator's turn, where its cost sees real examples."""
+        return self.duel.generator_turn(streams, moment, self.standardised(batch.x))
 
     def standardised(self, x: Tensor) -> Tensor:
         """Vectors of mean 0 and deviation 1, if that is asked; the generator lives among them."""

@@ -16,7 +16,7 @@ from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
 from saddlepoint.learners.latent import LatentLearner
-from saddlepoint.learners.learner import Phase, evaluating
+from saddlepoint.learners.learner import DataPhase, evaluating
 from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.learners.variational.description import Variational
 from saddlepoint.networks.mixing import mixing_layers
@@ -92,7 +92,7 @@ class VariationalLearner(LatentLearner):
         self.autoencoder = Autoencoder(description, data.shape)
         self.mixing = tuple(mixing_layers(self.autoencoder.modules()))
         self.bounded = description.likelihood == "bernoulli"
-        self.phases = (Phase("elbo", ("autoencoder",), self.elbo_loss),)
+        self.phases = (DataPhase("elbo", ("autoencoder",), self.elbo_loss),)
 
     @property
     @override
@@ -117,9 +117,8 @@ class VariationalLearner(LatentLearner):
             return bernoulli_log_likelihood(output, (x + 1) / 2)
         return gaussian_log_likelihood(output, self.autoencoder.log_scale, x)
 
-    def elbo_loss(self, batch: Batch | None, streams: Streams, moment: Moment) -> Losses:
+    def elbo_loss(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The two terms of the negative bound."""
-        assert batch is not None
         beta = value_at(self.description.beta, moment.progress)
         mean, log_variance = self.posterior(batch.x)
         noise = streams.normal(tuple(mean.shape), "posterior")
@@ -167,9 +166,9 @@ def _refuse_what_critics_have(option: str, network: nn.Module, discriminates: bo
             "virtual batch norm normalises by a reference batch, which only adversarial "
             f"learners keep: set --learner.{option}.norm to batch or none."
         )
-    told = [name for name in mixing_layers(network.modules()) if name.startswith("minibatch")]
-    if told or discriminates:
+    layers = [n for n in mixing_layers(network.modules()) if n.startswith("minibatch")]
+    if layers or discriminates:
         raise BadInput(
-            f"{(told or ['minibatch discrimination'])[0]} is for critics, and an autoencoder has "
+            f"{(layers or ['minibatch discrimination'])[0]} is for critics, and an autoencoder has "
             f"none: set --learner.{option}.minibatch none."
         )

@@ -87,8 +87,8 @@ def test_the_import_check_sees_what_it_should(tmp_path: Path) -> None:
         "import saddlepoint.cli\nfrom saddlepoint import pictures\n"
         "def f():\n    from saddlepoint.training.step import Stepper\n"
     )
-    found = ["saddlepoint.cli", "saddlepoint.pictures", "saddlepoint.training.step"]
-    assert sorted(imports(file)) == found
+    expected = ["saddlepoint.cli", "saddlepoint.pictures", "saddlepoint.training.step"]
+    assert sorted(imports(file)) == expected
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
@@ -103,7 +103,7 @@ KIT = sorted((TESTS / "kit").rglob("*.py"))
 
 def imported_tests(path: Path) -> list[str]:
     """Every test that a file imports, from whatever folder, also inside functions."""
-    found = []
+    names_of_tests = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             names = [f"{node.module or ''}.{alias.name}" for alias in node.names]
@@ -111,8 +111,10 @@ def imported_tests(path: Path) -> list[str]:
             names = [alias.name for alias in node.names]
         else:
             continue
-        found += [name for name in names if any(p.startswith("test_") for p in name.split("."))]
-    return found
+        names_of_tests += [
+            name for name in names if any(p.startswith("test_") for p in name.split("."))
+        ]
+    return names_of_tests
 
 
 @pytest.mark.parametrize("path", [*TEST_FILES, *KIT], ids=lambda p: str(p.relative_to(TESTS)))
@@ -127,8 +129,8 @@ def test_the_check_of_tests_sees_what_it_should(tmp_path: Path) -> None:
         "import pytest\nfrom kit.tiny import tiny\nfrom test_docs import DOCS\n"
         "from data import test_array\ndef f():\n    import tests.lab.test_lab\n"
     )
-    found = ["data.test_array", "test_docs.DOCS", "tests.lab.test_lab"]
-    assert sorted(imported_tests(file)) == found
+    expected = ["data.test_array", "test_docs.DOCS", "tests.lab.test_lab"]
+    assert sorted(imported_tests(file)) == expected
 
 
 def test_the_tests_stand_in_the_rooms_of_what_they_test() -> None:

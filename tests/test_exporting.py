@@ -80,11 +80,11 @@ def test_streamed_arrays_are_what_numpy_writes(tmp_path: Path, shape: tuple[int,
     expected = io.BytesIO()
     np.save(expected, np.ascontiguousarray(array))
     assert (tmp_path / "a.npy").read_bytes() == expected.getvalue()
-    with np.load(tmp_path / "a.npz", allow_pickle=False) as found:
-        assert found.files == ["x"]
-        assert found["x"].dtype == array.dtype
-        assert np.array_equal(found["x"], array)
-        [member] = found.zip.infolist()
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
+        assert archive.files == ["x"]
+        assert archive["x"].dtype == array.dtype
+        assert np.array_equal(archive["x"], array)
+        [member] = archive.zip.infolist()
         assert member.compress_type == 8, "deflated"
 
 

@@ -26,12 +26,12 @@ def trajectory(build, gradients: torch.Tensor) -> torch.Tensor:
     """Where the optimiser that ``build`` makes goes under the given gradients."""
     x = parameter(*[1.0] * gradients.shape[1])
     optimiser = build([x])
-    found = []
+    points = []
     for gradient in gradients:
         x.grad = gradient.clone()
         optimiser.step()
-        found.append(x.detach().clone())
-    return torch.stack(found)
+        points.append(x.detach().clone())
+    return torch.stack(points)
 
 
 def some_gradients(steps: int = 20) -> torch.Tensor:

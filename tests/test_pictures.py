@@ -211,11 +211,11 @@ def frames(folder, count, size=(40, 30)):
 
 
 def pauses(gif):
-    found = []
+    durations = []
     for index in range(gif.n_frames):
         gif.seek(index)
-        found.append(gif.info["duration"])
-    return found
+        durations.append(gif.info["duration"])
+    return durations
 
 
 def test_animate_keeps_first_and_last_and_holds_the_last(tmp_path):

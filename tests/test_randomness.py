@@ -15,8 +15,8 @@ from saddlepoint.randomness import Streams, derive, numpy_generator
 def test_no_two_of_many_purposes_share_a_seed():
     """100,000 (seed, step, phase, repeat) tuples with small, neighbouring numbers."""
     purposes = itertools.product(range(20), range(250), ("critic", "generator"), range(10))
-    found = {derive(seed, step, phase, repeat) for seed, step, phase, repeat in purposes}
-    assert len(found) == 100_000
+    seeds = {derive(seed, step, phase, repeat) for seed, step, phase, repeat in purposes}
+    assert len(seeds) == 100_000
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,9 @@ values = st.floats(-100, 100)
 def test_a_number_is_itself_everywhere():
     for number in (0, 2, 2.5, -1e-3):
         for progress in (-1.0, 0.0, 0.3, 1.0, 7.0):
-            found = value_at(number, progress)
-            assert found == number
-            assert type(found) is float
+            value = value_at(number, progress)
+            assert value == number
+            assert type(value) is float
 
 
 @settings(derandomize=True)
@@ -60,9 +60,9 @@ def test_cosine_is_a_cosine_and_ends_at_zero_by_default():
 @settings(derandomize=True)
 @given(st.floats(1e-6, 10), st.floats(1e-6, 10), progresses)
 def test_exponential_is_a_straight_line_in_the_logarithm(start, end, progress):
-    found = math.log(value_at(Exponential(start=start, end=end), progress))
+    logarithm = math.log(value_at(Exponential(start=start, end=end), progress))
     straight = (1 - progress) * math.log(start) + progress * math.log(end)
-    assert found == pytest.approx(straight, abs=1e-9)
+    assert logarithm == pytest.approx(straight, abs=1e-9)
 
 
 @settings(derandomize=True)
@@ -82,9 +82,9 @@ def test_piecewise_joins_its_points_by_lines(places, data, thousandths):
 
 
 def test_geometric_is_piecewise_in_the_logarithm():
-    found = coefficient_from("geometric:0=1:0.5=0.01:1=0.1")
-    assert isinstance(found, Piecewise)
-    assert [value_at(found, p) for p in (0.0, 0.25, 0.5, 0.75, 1.0)] == pytest.approx(
+    schedule = coefficient_from("geometric:0=1:0.5=0.01:1=0.1")
+    assert isinstance(schedule, Piecewise)
+    assert [value_at(schedule, p) for p in (0.0, 0.25, 0.5, 0.75, 1.0)] == pytest.approx(
         [1.0, 0.1, 0.01, 0.1**1.5, 0.1]
     )
     with pytest.raises(ValidationError, match="above 0"):

@@ -102,12 +102,12 @@ def addresses(members: Sequence[Any]) -> tuple[str, ...]:
     """How options address each member of a list: by its word, or by its number where that names
     several.
     """
-    found = []
+    words = []
     for index, member in enumerate(members):
         word = member.known_as()[0] if isinstance(member, Part) else ""
         alone = sum(_answers(each, word) for each in members) == 1
-        found.append(word.replace("_", "-") if alone else str(index))
-    return tuple(found)
+        words.append(word.replace("_", "-") if alone else str(index))
+    return tuple(words)
 
 
 def _answers(part: Any, word: str) -> bool:
@@ -212,7 +212,7 @@ def _path(run: Run, place: str) -> tuple[str, ...]:
     path: list[str] = []
     value: Any = run
     for segment in place.split("."):
-        found = segment
+        key = segment
         if isinstance(value, Description):
             value = getattr(value, _field(segment), None)
         elif isinstance(value, tuple):
@@ -222,12 +222,12 @@ def _path(run: Run, place: str) -> tuple[str, ...]:
                     f"--{place}: '{segment}' names {len(named)} members of the list: use their "
                     f"numbers, {' or '.join(named)}, in its place."
                 )
-            found = named[0] if named else segment
-            at = int(found) if found.isdecimal() and len(found) < 9 else len(value)
+            key = named[0] if named else segment
+            at = int(key) if key.isdecimal() and len(key) < 9 else len(value)
             value = value[at] if at < len(value) else None
         else:
             value = None
-        path.append(found)
+        path.append(key)
     return tuple(path)
 
 

@@ -329,8 +329,8 @@ def _describe(start: Start, common: argparse.Namespace) -> Run:
     names = ("seed", "steps", "batch_size", "device", "precision")
     given = {n: getattr(common, n) for n in names if getattr(common, n) is not None}
     if start.recipe is not None:
-        own = {o.key: getattr(common, o.key) for o in recipe_options(start.recipe)}
-        given |= {n: value for n, value in own.items() if value is not None}
+        of_recipe = {o.key: getattr(common, o.key) for o in recipe_options(start.recipe)}
+        given |= {n: value for n, value in of_recipe.items() if value is not None}
         run = start.recipe(*([common.data] if common.data else []), **given)
     else:
         run = read_run(start.path)
@@ -363,12 +363,12 @@ def _describe(start: Start, common: argparse.Namespace) -> Run:
 
 def _patience(word: str) -> int:
     """The patience in ``plateau`` or ``plateau:N``."""
-    found = re.fullmatch(r"plateau(?::([1-9]\d*))?", word)
-    if found is None:
+    match = re.fullmatch(r"plateau(?::([1-9]\d*))?", word)
+    if match is None:
         raise BadInput(
             f"--stop-when '{word}': use plateau, or plateau:N for N validations without a new best."
         )
-    return int(found.group(1) or DEFAULT_PATIENCE)
+    return int(match.group(1) or DEFAULT_PATIENCE)
 
 
 def replaced(description: Any, changes: dict[str, Any]) -> Any:

@@ -40,7 +40,7 @@ def test_a_field_that_needs_others_is_refused_without_them(shop: Workshop, name:
 
 def test_the_tables_speak_of_fields_that_there_are() -> None:
     assert REFUSED.keys() <= SPOTS.keys()
-    there = {(base, spot.own) for spot in SPOTS.values() for base in type(spot.owner).__mro__}
+    there = {(base, spot.field) for spot in SPOTS.values() for base in type(spot.owner).__mro__}
     assert {*OTHERS, *AROUND} <= there
 
 
@@ -63,8 +63,8 @@ class Careless(Dynamics):
     def step(self, game: Game, memory: dict, progress: float) -> None:
         factor = self.scale * self.quietly
         gradients = {turn: game.gradients(turn) for turn in game.turns}
-        for turn, found in gradients.items():
-            game.update(turn, {name: factor * value for name, value in found.items()})
+        for turn, slopes in gradients.items():
+            game.update(turn, {name: factor * value for name, value in slopes.items()})
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,10 @@ every_kind = pytest.mark.parametrize(
 
 def below(base: type[Description]) -> Iterator[type[Description]]:
     """Everything in the package that derives from ``base``; tests define parts of their own."""
-    for found in base.__subclasses__():
-        if found.__module__.startswith("saddlepoint."):
-            yield found
-        yield from below(found)
+    for part in base.__subclasses__():
+        if part.__module__.startswith("saddlepoint."):
+            yield part
+        yield from below(part)
 
 
 def everything() -> None:

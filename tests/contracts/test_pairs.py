@@ -19,10 +19,10 @@ def test_a_combination_trains_and_resumes_to_the_same_bits(
     shop: Workshop, family: str, row: Row
 ) -> None:
     run = run_of(family, row)
-    found = shop.outcome(run)
-    assert found.finite()
-    assert found.strayed == []
-    assert found.same(resumed(shop.place_of(run)))
+    outcome = shop.outcome(run)
+    assert outcome.finite()
+    assert outcome.strayed == []
+    assert outcome.same(resumed(shop.place_of(run)))
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=str)

@@ -32,10 +32,10 @@ def test_a_run_with_it_survives_json(name: str, kind: str, place: str) -> None:
 def test_it_trains_and_a_phase_moves_only_its_players(
     shop: Workshop, name: str, kind: str, place: str
 ) -> None:
-    found = shop.outcome(run_with(name, kind, place))
-    assert found.step == 2
-    assert found.finite()
-    assert found.strayed == []
+    outcome = shop.outcome(run_with(name, kind, place))
+    assert outcome.step == 2
+    assert outcome.finite()
+    assert outcome.strayed == []
 
 
 @in_every_place
@@ -89,6 +89,6 @@ def test_what_strays_is_seen(ground: Path, monkeypatch: pytest.MonkeyPatch) -> N
         self.parameters[other][0].data.add_(1)
 
     monkeypatch.setattr(Stepper, "move", clumsy)
-    found = trained(BASE, ground / "clumsy")
-    assert any(name.endswith("in the phase 'critic'") for name in found.strayed)
-    assert any(name.endswith("in the phase 'generator'") for name in found.strayed)
+    outcome = trained(BASE, ground / "clumsy")
+    assert any(name.endswith("in the phase 'critic'") for name in outcome.strayed)
+    assert any(name.endswith("in the phase 'generator'") for name in outcome.strayed)

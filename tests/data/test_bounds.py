@@ -65,10 +65,10 @@ def folder(tmp_path):
     ],
 )
 def test_sizes_are_judged_by_the_description(folder, size, sentence):
-    told = refused(describe_data, folder, size=size)
-    assert sentence in told
-    assert told.startswith("size: ")
-    assert ";" not in told
+    message = refused(describe_data, folder, size=size)
+    assert sentence in message
+    assert message.startswith("size: ")
+    assert ";" not in message
 
 
 def test_sizes_that_can_be_are_kept(folder):
@@ -81,23 +81,23 @@ def test_sizes_that_can_be_are_kept(folder):
 def test_channels_count_too(folder, monkeypatch):
     monkeypatch.setattr("saddlepoint.data.folder_opening.render_with_facts", None)
     for memory in (0, 10**6):
-        told = refused(Folder(path=folder, size=12_000, memory_gib=memory).open)
-        assert "12,000×12,000×3 has 432,000,000 values" in told
+        message = refused(Folder(path=folder, size=12_000, memory_gib=memory).open)
+        assert "12,000×12,000×3 has 432,000,000 values" in message
 
 
 def test_images_beyond_the_memory_are_refused_before_decoding(folder, monkeypatch):
     monkeypatch.setattr(bounds, "physical_memory", lambda: 2**30)
     monkeypatch.setattr("saddlepoint.data.folder_opening.render_with_facts", None)
-    told = refused(Folder(path=folder, size=8192, memory_gib=100).open)
-    assert "the 6 decoded images need 1.1 GiB of memory, and this machine has 1.0 GiB" in told
-    assert "lower memory_gib" in told
+    message = refused(Folder(path=folder, size=8192, memory_gib=100).open)
+    assert "the 6 decoded images need 1.1 GiB of memory, and this machine has 1.0 GiB" in message
+    assert "lower memory_gib" in message
 
 
 def test_batches_beyond_the_memory_are_refused(folder, monkeypatch):
     monkeypatch.setattr(bounds, "physical_memory", lambda: 2**20)
     data = Folder(path=folder, size=512, memory_gib=0).open()
-    told = refused(data.loader, "train", 4, seed=0, device=CPU)
-    assert told == (
+    message = refused(data.loader, "train", 4, seed=0, device=CPU)
+    assert message == (
         "one batch of 4 examples of 3×512×512 needs 12.0 MiB of memory, and this machine has 1.0 "
         "MiB: lower the batch size or the size of the examples."
     )
@@ -204,41 +204,41 @@ def test_every_flipped_bit_of_a_header_is_a_sentence_or_an_array(tmp_path):
             Array(path=path).open()
         except BadInput as error:
             refusals.append(str(error))
-    assert all("a.npy" in told and "\n" not in told for told in refusals)
+    assert all("a.npy" in message and "\n" not in message for message in refusals)
     assert len(refusals) > 300
 
 
 def test_what_a_header_promises_and_what_is_there_are_both_told(tmp_path):
     values = np.zeros((20, 9, 9), dtype=np.float32)
     (tmp_path / "a.npy").write_bytes(npy(values)[:-40])
-    told = refused(Array(path=tmp_path / "a.npy").open)
-    assert "promises 20 × 9 × 9 of type float32, 6,480 bytes, and 6,440 are there" in told
+    message = refused(Array(path=tmp_path / "a.npy").open)
+    assert "promises 20 × 9 × 9 of type float32, 6,480 bytes, and 6,440 are there" in message
     with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
         archive.writestr("x.npy", npy(values)[:-40])
-    told = refused(Array(path=tmp_path / "b.npz").open)
-    assert "'x' in" in told
-    assert "6,440 are there" in told
+    message = refused(Array(path=tmp_path / "b.npz").open)
+    assert "'x' in" in message
+    assert "6,440 are there" in message
 
 
 def test_an_array_beyond_the_memory_is_refused_before_room_is_made(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "a.npz", x=np.zeros((3000, 32, 32), dtype=np.uint8))
     monkeypatch.setattr(bounds, "physical_memory", lambda: 2**20)
-    told = refused(Array(path=tmp_path / "a.npz").open)
-    assert "needs 2.9 MiB of memory, and this machine has 1.0 MiB" in told
+    message = refused(Array(path=tmp_path / "a.npz").open)
+    assert "needs 2.9 MiB of memory, and this machine has 1.0 MiB" in message
 
 
 def test_packed_files_that_swell_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(official, "_MOST_BYTES", 10**6)
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         (tmp_path / f"{name}-ubyte.gz").write_bytes(gzip.compress(bytes(5 * 10**6)))
-    told = refused(Mnist(root=tmp_path, download=False).open)
-    assert "unpacks to more than 1,000,000 bytes" in told
+    message = refused(Mnist(root=tmp_path, download=False).open)
+    assert "unpacks to more than 1,000,000 bytes" in message
     with tarfile.open(tmp_path / "cifar-10-binary.tar.gz", "w:gz") as archive:
         entry = tarfile.TarInfo("data_batch_1.bin")
         entry.size = 5 * 10**6
         archive.addfile(entry, io.BytesIO(bytes(entry.size)))
-    told = refused(Cifar10(root=tmp_path, download=False).open)
-    assert "data_batch_1.bin with 5,000,000 bytes" in told
+    message = refused(Cifar10(root=tmp_path, download=False).open)
+    assert "data_batch_1.bin with 5,000,000 bytes" in message
 
 
 def test_paths_that_are_none_are_a_sentence(tmp_path):

@@ -250,8 +250,8 @@ def test_odd_sizes_all_arrive(size, resize, target):
 def test_headers_tell_grey_transparent_and_deep(tmp_path):
     def header(image, form="PNG", **options):
         (tmp_path / "image").write_bytes(saved(image, form, **options))
-        found = read_header(tmp_path / "image")
-        return found.grey, found.transparent, found.sixteen_bit
+        read = read_header(tmp_path / "image")
+        return read.grey, read.transparent, read.sixteen_bit
 
     grey = Image.fromarray(noise(9, 9))
     assert header(grey) == (True, False, False)

@@ -284,8 +284,8 @@ def test_items_that_cannot_be_used_are_told_with_their_index(make, sentence):
 
 
 def test_more_than_the_memory_can_hold_is_refused_early(monkeypatch):
-    told = refused(Made(lambda i: torch.zeros(1, 9, 9), 10**12))
-    assert "the first 2,000 of 1,000,000,000,000 items" in told
+    message = refused(Made(lambda i: torch.zeros(1, 9, 9), 10**12))
+    assert "the first 2,000 of 1,000,000,000,000 items" in message
     assert "choosing among 1,000,000,000,000" in refused(Made(None, 10**12), limit=3)
     monkeypatch.setattr("saddlepoint.data.in_memory.physical_memory", lambda: 1000)
     assert "the first 4 of 6 items take 1.3 KiB" in refused(Made(lambda i: torch.zeros(1, 9, 9)))

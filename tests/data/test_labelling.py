@@ -51,20 +51,20 @@ def known(data: Dataset) -> dict[int, int]:
 LABELS = np.arange(N) * 7 % CLASSES
 
 
-@pytest.mark.parametrize("wanted", [3, 30, 31, 32, 57])
-def test_a_share_is_balanced_and_the_rest_is_hidden(wanted: int) -> None:
-    whole, data = numbered(LABELS).open(), numbered(LABELS, labelled=wanted).open()
-    found = known(data)
-    counts = np.bincount(list(found.values()), minlength=CLASSES)
-    assert counts.sum() == wanted
+@pytest.mark.parametrize("labelled", [3, 30, 31, 32, 57])
+def test_a_share_is_balanced_and_the_rest_is_hidden(labelled: int) -> None:
+    whole, data = numbered(LABELS).open(), numbered(LABELS, labelled=labelled).open()
+    kept = known(data)
+    counts = np.bincount(list(kept.values()), minlength=CLASSES)
+    assert counts.sum() == labelled
     assert counts.max() - counts.min() <= 1
     assert data.info.class_counts == tuple(counts)
-    assert data.info.labelled == wanted
-    assert all(LABELS[number] == label for number, label in found.items())
+    assert data.info.labelled == labelled
+    assert all(LABELS[number] == label for number, label in kept.items())
     batch = data.take("train", N, CPU)
     assert torch.equal(batch.labelled, batch.label >= 0)
     assert set(batch.label[~batch.labelled].tolist()) == {-1}
-    assert f"{wanted} of 96 training labels are used" in data.info.notes[-1]
+    assert f"{labelled} of 96 training labels are used" in data.info.notes[-1]
     assert "the others are hidden" in data.info.notes[-1]
     for split in ("validation", "test"):
         assert torch.equal(data.take(split, N, CPU).label, whole.take(split, N, CPU).label)
@@ -209,8 +209,8 @@ def composed(request: pytest.FixtureRequest, tmp_path: Path) -> Dataset:
 
 
 def test_each_batch_has_so_many_labelled_examples_first(composed: Dataset) -> None:
-    own = known(composed)
-    assert len(own) == 15
+    known_labels = known(composed)
+    assert len(known_labels) == 15
     train = set(number_of(composed.take("train", N, CPU)).tolist())
     loader = composed.loader("train", 16, seed=3, device=CPU)
     assert loader.batches_per_epoch == (96 - 15) // 12
@@ -219,8 +219,8 @@ def test_each_batch_has_so_many_labelled_examples_first(composed: Dataset) -> No
         batch = loader.batch(cursor)
         assert batch.labelled.tolist() == [True] * 4 + [False] * 12
         numbers = number_of(batch).tolist()
-        assert [own[number] for number in numbers[:4]] == batch.label[:4].tolist()
-        assert not own.keys() & set(numbers[4:])
+        assert [known_labels[number] for number in numbers[:4]] == batch.label[:4].tolist()
+        assert not known_labels.keys() & set(numbers[4:])
         seen[0] += numbers[:4]
         seen[1] += numbers[4:]
     # Each is in an order of its own: an epoch has every example once, up to what is dropped.

@@ -77,10 +77,10 @@ def test_an_epoch_visits_each_example_once_and_ranks_are_disjoint(n, batch_size,
     epoch = abs(epoch) % 50
     seen = []
     for rank in range(world):
-        own = order(n, batch_size, rank=rank, world=world)
-        start = epoch * own.batches_per_epoch
-        for cursor in range(start, start + own.batches_per_epoch):
-            seen.extend(own.positions(cursor))
+        share = order(n, batch_size, rank=rank, world=world)
+        start = epoch * share.batches_per_epoch
+        for cursor in range(start, start + share.batches_per_epoch):
+            seen.extend(share.positions(cursor))
     assert len(seen) == len(set(seen)) == n - n % (batch_size * world)
 
 

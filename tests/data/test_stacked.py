@@ -40,10 +40,10 @@ def described(root: Path, **changes: object) -> StackedFashionMnist:
 def base_of(root: Path) -> dict[str, Batch]:
     """Each split of the grey data; all of their images differ."""
     data = FashionMnist(root=root, split=SPLIT, download=False).open()
-    found = {split: data.take(split, 1000, CPU) for split in SPLITS}
-    images = torch.cat([batch.x for batch in found.values()])
+    splits = {split: data.take(split, 1000, CPU) for split in SPLITS}
+    images = torch.cat([batch.x for batch in splits.values()])
     assert len(images.flatten(1).unique(dim=0)) == len(images) == 110
-    return found
+    return splits
 
 
 def traced(batch: Batch, base: Batch) -> np.ndarray:

@@ -29,16 +29,16 @@ def test_sizes_are_counted_and_nothing_is_decoded(tmp_path, monkeypatch):
     root = fill(tmp_path / "a", [(16, 20)] * 3 + [(30, 9)])
     (root / "broken.png").write_bytes(b"no picture")
     monkeypatch.setattr(decoding, "pixels_of", None)
-    told = survey(Folder(path=root))
-    assert told.readable == 4
-    assert told.unreadable == 1
-    assert told.sizes == Counter({(16, 20): 3, (30, 9): 1})
-    assert (told.grey, told.channels) == (False, 3)
+    summary = survey(Folder(path=root))
+    assert summary.readable == 4
+    assert summary.unreadable == 1
+    assert summary.sizes == Counter({(16, 20): 3, (30, 9): 1})
+    assert (summary.grey, summary.channels) == (False, 3)
 
 
 def test_grey_pictures_have_one_channel(tmp_path):
-    told = survey(Folder(path=fill(tmp_path / "a", [(16, 16)] * 2, channels=1)))
-    assert (told.grey, told.channels) == (True, 1)
+    summary = survey(Folder(path=fill(tmp_path / "a", [(16, 16)] * 2, channels=1)))
+    assert (summary.grey, summary.channels) == (True, 1)
 
 
 def test_a_zip_is_surveyed_like_its_folder(tmp_path):

@@ -65,8 +65,8 @@ def test_mixtures_have_equal_weights_right_centres_and_spread(toy):
     mean = 40_000 / len(centres)
     assert np.abs(counts - mean).max() < 5 * np.sqrt(mean)
     for mode, centre in enumerate(centres):
-        own = points[labels == mode]
-        assert np.abs(own.mean(axis=0) - centre).max() < 5 * toy.std / np.sqrt(len(own))
+        cluster = points[labels == mode]
+        assert np.abs(cluster.mean(axis=0) - centre).max() < 5 * toy.std / np.sqrt(len(cluster))
     residual = points - centres[labels]
     assert np.isclose(residual.std(), toy.std, rtol=0.02)
 

@@ -56,11 +56,11 @@ def test_several_tensors_of_any_type_are_kept_together(tmp_path: Path) -> None:
     }
     cache = FeatureCache(tmp_path)
     cache.get_all(("k",), lambda: tensors)
-    found = cache.get_all(("k",), dict)
-    assert found.keys() == tensors.keys()
+    loaded = cache.get_all(("k",), dict)
+    assert loaded.keys() == tensors.keys()
     for name, tensor in tensors.items():
-        assert found[name].dtype == tensor.dtype
-        assert torch.equal(found[name], tensor)
+        assert loaded[name].dtype == tensor.dtype
+        assert torch.equal(loaded[name], tensor)
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "foreign", "moved"])

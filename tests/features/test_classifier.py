@@ -84,11 +84,13 @@ def test_what_is_printed_is_what_its_probabilities_say(space) -> None:
     probabilities = space.probabilities(test.x)
     assert probabilities.dtype == torch.float32
     assert torch.allclose(probabilities.sum(1), torch.ones(180), atol=1e-5)
-    own = probabilities[torch.arange(180), test.label]
+    of_label = probabilities[torch.arange(180), test.label]
     assert float((probabilities.argmax(1) == test.label).double().mean()) == pytest.approx(
         space.measured.accuracy
     )
-    assert float(-own.double().log().mean()) == pytest.approx(space.measured.log_loss, rel=1e-3)
+    assert float(-of_label.double().log().mean()) == pytest.approx(
+        space.measured.log_loss, rel=1e-3
+    )
     features = space.of(test.x)
     assert torch.equal(space.probabilities_from(features), probabilities)
     assert features.shape == (180, 64)
@@ -162,12 +164,12 @@ def test_the_budget_bounds_the_steps_and_they_are_told(monkeypatch) -> None:
     def steps(**limits: float) -> int:
         for name, value in limits.items():
             monkeypatch.setattr(classifier_training, name, value)
-        told: list[tuple[str, int, int]] = []
-        network = train(DIGITS, 0, CPU, lambda *words: told.append(words))
-        assert [done for _, done, _ in told] == list(range(1, len(told) + 1))
-        assert told[-1] == ("training the classifier", len(told), len(told))
+        reports: list[tuple[str, int, int]] = []
+        network = train(DIGITS, 0, CPU, lambda *words: reports.append(words))
+        assert [done for _, done, _ in reports] == list(range(1, len(reports) + 1))
+        assert reports[-1] == ("training the classifier", len(reports), len(reports))
         steps.cost = 128 * network.multiplications
-        return len(told)
+        return len(reports)
 
     assert steps(_MOST_EPOCHS=2) == math.ceil(2 * 1437 / 128)
     assert steps(_BUDGET=3.5 * steps.cost) == 4
@@ -192,10 +194,10 @@ def test_unknown_labels_teach_nothing(monkeypatch) -> None:
     data = in_memory(values, labels)
     monkeypatch.setattr(classifier_training, "_MOST_EPOCHS", 8)
     network = train(data, 0, CPU)
-    found = measure(network, data, CPU)
+    measured = measure(network, data, CPU)
     known = int((data.take("test", 100, CPU).label >= 0).sum())
-    assert found.n == known < data.info.counts["test"]
-    assert found.accuracy > 0.8
+    assert measured.n == known < data.info.counts["test"]
+    assert measured.accuracy > 0.8
     x = train_x.x[train_x.label == 3]
     assert not bool((network.head(network(x)).argmax(1) == 3).any())
 
@@ -214,8 +216,8 @@ def test_a_batch_without_a_known_label_costs_nothing() -> None:
     network.eval()
     logits = network.head(network(batch.x))
     expected = -(logits.log_softmax(1)[0, 0] + logits.log_softmax(1)[2, 2]) / 2
-    found = classifier_training._cross_entropy(network, batch)
-    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+    loss = classifier_training._cross_entropy(network, batch)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 # How sure it is
@@ -255,20 +257,22 @@ def test_accuracy_and_log_loss_of_a_scripted_network() -> None:
     values = np.zeros((1000, 8, 8, 1), dtype=np.uint8)
     values[:, 0, 0, 0] = named
     data = in_memory(values, labels, split=Split(validation=0.5, test=0.3))
-    found = measure(Scripted(), data, CPU)
+    measured = measure(Scripted(), data, CPU)
     test = data.take("test", 1000, CPU)
     right = ((test.x[:, 0, 0, 0] + 1) * 127.5).round() == test.label
     accuracy = float(right.double().mean())
-    assert (found.split, found.n) == ("test", 300)
-    assert found.accuracy == pytest.approx(accuracy)
-    own = data.take("validation", 1000, CPU)
-    share = float((((own.x[:, 0, 0, 0] + 1) * 127.5).round() == own.label).double().mean())
+    assert (measured.split, measured.n) == ("test", 300)
+    assert measured.accuracy == pytest.approx(accuracy)
+    validation = data.take("validation", 1000, CPU)
+    share = float(
+        (((validation.x[:, 0, 0, 0] + 1) * 127.5).round() == validation.label).double().mean()
+    )
     # Logits (3/T, 0, 0) fit best when e^(3/T) / (e^(3/T) + 2) is the share that is right.
     temperature = 3 / math.log(2 * share / (1 - share))
-    assert found.temperature == pytest.approx(temperature, rel=1e-3)
+    assert measured.temperature == pytest.approx(temperature, rel=1e-3)
     loss = math.log(math.exp(3 / temperature) + 2) - accuracy * 3 / temperature
-    assert found.log_loss == pytest.approx(loss, rel=1e-3)
-    assert 1 < found.temperature < 3
+    assert measured.log_loss == pytest.approx(loss, rel=1e-3)
+    assert 1 < measured.temperature < 3
 
 
 def test_without_a_test_split_the_validation_split_measures() -> None:

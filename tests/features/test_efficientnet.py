@@ -251,8 +251,10 @@ def test_its_distance_grows_with_noise_and_with_blur(space) -> None:
     real = space.of(torch.from_numpy(images)).double()
     assert frechet(real, real) == pytest.approx(0, abs=1e-6)
     for damaged in (noisy, blurred):
-        found = [space.of(torch.from_numpy(each.astype(np.float32))).double() for each in damaged]
-        distances = [0.0, *(frechet(real, each) for each in found)]
+        features = [
+            space.of(torch.from_numpy(each.astype(np.float32))).double() for each in damaged
+        ]
+        distances = [0.0, *(frechet(real, each) for each in features)]
         assert all(later > earlier + 0.1 for earlier, later in pairwise(distances))
 
 
@@ -278,7 +280,7 @@ def test_photographs_are_recognised_best_as_the_network_was_trained() -> None:
         ours = prepared(pixels[:, :, top : top + side, left : left + side] / 127.5 - 1)
         other = ((ours * 128 + 127) / 255 - mean[:, None, None]) / deviation[:, None, None]
         with torch.no_grad():
-            found = network.head(network(torch.cat([ours, other]))).softmax(1)
-        assert found[0, number] > least
-        entropy = -(found * found.log()).sum(1)
+            probabilities = network.head(network(torch.cat([ours, other]))).softmax(1)
+        assert probabilities[0, number] > least
+        entropy = -(probabilities * probabilities.log()).sum(1)
         assert entropy[0] < entropy[1]

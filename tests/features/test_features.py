@@ -94,17 +94,17 @@ def run(examples: torch.Tensor, size: int = 3, compute=lambda part: part.flatten
         "shape": tuple(examples.shape[1:]),
         "dimensions": math.prod(examples.shape[1:]),
     } | changes
-    told: list[tuple[str, int, int]] = []
-    found = in_batches(
+    reports: list[tuple[str, int, int]] = []
+    features = in_batches(
         compute,
         examples,
         size=size,
         device=None,
         what="work",
-        progress=lambda *words: told.append(words),
+        progress=lambda *words: reports.append(words),
         **settings,
     )
-    return found, told
+    return features, reports
 
 
 def test_batches_cover_every_example_once_and_tell_how_far_they_are() -> None:
@@ -117,17 +117,17 @@ def test_batches_cover_every_example_once_and_tell_how_far_they_are() -> None:
         return part.flatten(1)
 
     examples = noise(8, 2, 3, 4).double()
-    found, told = run(examples, compute=compute)
+    features, reports = run(examples, compute=compute)
     assert seen == [3, 3, 2]
-    assert told == [("work", 3, 8), ("work", 6, 8), ("work", 8, 8)]
-    assert torch.equal(found, examples.float().flatten(1))
-    assert found.dtype == torch.float32
+    assert reports == [("work", 3, 8), ("work", 6, 8), ("work", 8, 8)]
+    assert torch.equal(features, examples.float().flatten(1))
+    assert features.dtype == torch.float32
 
 
 def test_no_examples_give_no_features() -> None:
-    found, told = run(noise(0, 2, 3, 4), dimensions=7, shape=(2, 3, 4))
-    assert found.shape == (0, 7)
-    assert told == []
+    features, reports = run(noise(0, 2, 3, 4), dimensions=7, shape=(2, 3, 4))
+    assert features.shape == (0, 7)
+    assert reports == []
 
 
 def test_images_are_cut_to_the_range_of_a_picture_and_vectors_are_not() -> None:
@@ -163,22 +163,22 @@ def test_features_are_float32_whatever_is_switched_on_around() -> None:
 
     def compute(part: torch.Tensor) -> torch.Tensor:
         states.append([switch.fp32_precision for switch in _switches()])
-        found = layer(part)
-        assert found.dtype == torch.float32
-        assert not found.requires_grad
-        return found
+        output = layer(part)
+        assert output.dtype == torch.float32
+        assert not output.requires_grad
+        return output
 
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
     outside = [switch.fp32_precision for switch in _switches()]
     try:
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            found, _ = run(examples, compute=compute, dimensions=64)
+            features, _ = run(examples, compute=compute, dimensions=64)
         assert [switch.fp32_precision for switch in _switches()] == outside
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision(before)
-    assert torch.allclose(found, expected, atol=1e-5)
+    assert torch.allclose(features, expected, atol=1e-5)
     assert all(state == "ieee" for each in states for state in each)
 
 
@@ -206,11 +206,11 @@ def test_batch_sizes_bound_the_largest_map() -> None:
 )
 def test_resizing_equals_pillow_on_floats(kernel: str, size, target) -> None:
     images = noise(2, 3, *size)
-    found = resized(images, target, kernel)
+    resampled = resized(images, target, kernel)
     exact = resized(images.double(), target, kernel)
-    assert found.shape == (2, 3, *target)
+    assert resampled.shape == (2, 3, *target)
     # In float32, PyTorch rounds the places where it samples: below a hundredth of a byte's level.
-    assert (found - exact).abs().max() < 5e-5
+    assert (resampled - exact).abs().max() < 5e-5
     filters = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
     for image, ours in zip(images.flatten(0, 1), exact.flatten(0, 1), strict=True):
         pillow = Image.fromarray(image.numpy()).resize(target[::-1], filters[kernel])

@@ -53,9 +53,9 @@ def stacked(root: Path) -> Dataset:
 
 @pytest.fixture(scope="module")
 def space(stacked: Dataset, tmp_path_factory: pytest.TempPathFactory) -> StackedSpace:
-    found = open_features("classifier", stacked, folder=tmp_path_factory.mktemp("kept"))
-    assert isinstance(found, StackedSpace)
-    return found
+    opened = open_features("classifier", stacked, folder=tmp_path_factory.mktemp("kept"))
+    assert isinstance(opened, StackedSpace)
+    return opened
 
 
 def test_the_grey_data_are_those_that_are_stacked(root: Path, stacked: Dataset) -> None:
@@ -71,8 +71,8 @@ def test_each_channel_is_seen_by_itself_in_its_place(space: StackedSpace, stacke
     features = space.of(x)
     assert features.shape == (50, space.dimensions) == (50, 192)
     for channel in range(3):
-        own = space.single.of(x[:, channel : channel + 1])
-        torch.testing.assert_close(features[:, 64 * channel : 64 * (channel + 1)], own)
+        of_channel = space.single.of(x[:, channel : channel + 1])
+        torch.testing.assert_close(features[:, 64 * channel : 64 * (channel + 1)], of_channel)
 
 
 def test_the_most_probable_of_a_thousand_classes_is_the_label(
@@ -144,10 +144,10 @@ def test_fresh_real_examples_have_the_divergence_of_a_perfect_sampler(
     reference = Reference(stacked.info, stacked, real, fresh, None, None, "")
     with telling(quiet=True) as tell:
         scorer = Scorer(reference, Settings(scores=("classes", "classes_kl")), tell)
-        found = scorer.evaluation(fresh, {}).row("classes_kl").figure.estimate
+        estimate = scorer.evaluation(fresh, {}).row("classes_kl").figure.estimate
         worse = scorer.evaluation(missing, {}).row("classes_kl")
     # the floor to second order: (k − 1)/2n + (k² − 1)/12n²
     floor = 999 / 4000 + (1000**2 - 1) / (12 * 2000**2)
-    assert found.value == pytest.approx(floor, abs=0.03)
+    assert estimate.value == pytest.approx(floor, abs=0.03)
     assert worse.control is not None
     assert worse.figure.estimate.value > worse.control.estimate.value + 0.05

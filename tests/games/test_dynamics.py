@@ -165,16 +165,16 @@ def dirac_step(dynamics: Dynamics, **settings: object) -> Tensor:
 
 def eigenvalues(jacobian: Tensor, rate: float) -> Tensor:
     """Of the continuous-time field, from the step I + h·field; sorted."""
-    found = (torch.linalg.eigvals(jacobian) - 1) / rate
-    order = np.lexsort((found.imag.numpy(), found.real.numpy()))
-    return found[torch.from_numpy(order)]
+    spectrum = (torch.linalg.eigvals(jacobian) - 1) / rate
+    order = np.lexsort((spectrum.imag.numpy(), spectrum.real.numpy()))
+    return spectrum[torch.from_numpy(order)]
 
 
 def pair(middle: float, discriminant: float) -> Tensor:
     """Middle ± √discriminant."""
     root = torch.tensor(complex(discriminant), dtype=torch.complex128).sqrt()
-    found = torch.stack([middle - root, middle + root])
-    return found[torch.from_numpy(np.lexsort((found.imag.numpy(), found.real.numpy())))]
+    both = torch.stack([middle - root, middle + root])
+    return both[torch.from_numpy(np.lexsort((both.imag.numpy(), both.real.numpy())))]
 
 
 @pytest.mark.parametrize("objective", ["minimax", "non_saturating"])
@@ -568,8 +568,10 @@ class Nets:
     def cost(self, turn: str, values: Mapping[str, Tensor]) -> Tensor:
         def run(name: str, x: Tensor) -> Tensor:
             prefix = f"{name}."
-            own = {n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)}
-            return functional_call(self.modules[name], own, (x,))
+            parameters = {
+                n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)
+            }
+            return functional_call(self.modules[name], parameters, (x,))
 
         real = nn.functional.softplus(-run("critic", self.real)).mean()
         made = run("critic", run("generator", self.noise))
@@ -585,11 +587,11 @@ class Nets:
         self, turn: str, at: Mapping[str, Tensor] | None = None, create_graph: bool = False
     ) -> dict[str, Tensor]:
         values = {**dict(self.modules.named_parameters()), **(at or {})}
-        own = {name: values[name] for name in self.parameters(turn)}
-        found = torch.autograd.grad(
-            self.cost(turn, values), list(own.values()), create_graph=create_graph
+        movers = {name: values[name] for name in self.parameters(turn)}
+        slopes = torch.autograd.grad(
+            self.cost(turn, values), list(movers.values()), create_graph=create_graph
         )
-        return dict(zip(own, found, strict=True))
+        return dict(zip(movers, slopes, strict=True))
 
     def update(self, turn: str, directions: Mapping[str, Tensor]) -> None:
         for name, parameter in self.parameters(turn).items():
@@ -712,10 +714,16 @@ def test_playing_keeps_the_start_and_runs_progress_from_0_to_1() -> None:
 @pytest.mark.parametrize("kind", [each.word() for each in DYNAMICS])
 def test_descriptions_are_found_by_kind_and_documented(kind: str) -> None:
     adapter = TypeAdapter(AnyDynamics)
-    found = adapter.validate_python({"kind": kind})
-    assert type(found).word() == kind
-    assert adapter.validate_json(adapter.dump_json(found)) == found
-    for text in (found.equation, found.cures, found.on_xy, found.paper, found.__doc__):
+    described = adapter.validate_python({"kind": kind})
+    assert type(described).word() == kind
+    assert adapter.validate_json(adapter.dump_json(described)) == described
+    for text in (
+        described.equation,
+        described.cures,
+        described.on_xy,
+        described.paper,
+        described.__doc__,
+    ):
         assert text is not None
         assert text.strip()
     with pytest.raises(ValidationError):

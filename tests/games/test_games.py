@@ -49,16 +49,16 @@ PENALTIES = {
 
 def test_penalties_join_the_critics_one_loss_with_their_weights() -> None:
     plain, with_penalty = stepper_of(), stepper_of(critic_regularisers=(r1(0.3), r2(0.2)))
-    found = losses(with_penalty, "critic")
-    assert list(found.terms) == ["adversarial", "gradient_penalty_real", "gradient_penalty_fake"]
+    computed = losses(with_penalty, "critic")
+    assert list(computed.terms) == ["adversarial", "gradient_penalty_real", "gradient_penalty_fake"]
     critic = with_penalty.learner.critic
     x = with_penalty.batches.loader.batch(0).x.requires_grad_()
     (gradient,) = torch.autograd.grad(critic(x).score.sum(), x)
     squared = gradient.square().sum(1).mean()
-    torch.testing.assert_close(found.terms["gradient_penalty_real"].each, squared)
+    torch.testing.assert_close(computed.terms["gradient_penalty_real"].each, squared)
     expected = losses(plain, "critic").total() + 0.15 * squared
-    expected = expected + 0.1 * found.terms["gradient_penalty_fake"].each
-    torch.testing.assert_close(found.total(), expected)
+    expected = expected + 0.1 * computed.terms["gradient_penalty_fake"].each
+    torch.testing.assert_close(computed.total(), expected)
     assert list(losses(with_penalty, "generator").terms) == ["adversarial"]
 
 
@@ -128,27 +128,27 @@ def test_feature_matching_compares_batch_means_and_detaches_the_reals() -> None:
     phase = stepper.learner.phases[1]
     assert phase.needs_data
     batch, streams, _ = stepper.draw(phase, 0, 0, 0.0)
-    found = stepper.learner(phase, batch, streams)
+    computed = stepper.learner(phase, batch, streams)
     critic, generator = stepper.learner.critic, stepper.learner.generator
     fake = generator(stepper.learner.duel.latents(streams))
     means = critic(batch.x).features.mean(0), critic(fake).features.mean(0)
-    torch.testing.assert_close(found.total(), (means[0] - means[1]).square().sum())
+    torch.testing.assert_close(computed.total(), (means[0] - means[1]).square().sum())
     order = torch.randperm(BATCH)
     shuffled = stepper.learner(phase, type(batch)(batch.x[order]), streams)
-    torch.testing.assert_close(found.total(), shuffled.total())  # paired samples would differ
-    gradient = torch.autograd.grad(found.total(), critic.head.weight, allow_unused=True)
+    torch.testing.assert_close(computed.total(), shuffled.total())  # paired samples would differ
+    gradient = torch.autograd.grad(computed.total(), critic.head.weight, allow_unused=True)
     assert gradient[0] is None
 
 
 def test_packs_are_what_the_critic_sees() -> None:
     stepper = stepper_of(lenses=(Pack(size=2),))
-    found = losses(stepper, "critic")
-    assert found.terms["adversarial"].values.shape == (BATCH // 2,)
+    computed = losses(stepper, "critic")
+    assert computed.terms["adversarial"].values.shape == (BATCH // 2,)
     assert stepper.learner.sample(3, seed=0).shape == (3, 2)
     x = stepper.batches.loader.batch(0).x
     score = stepper.learner.critic(torch.cat([x[0], x[1]])[None]).score
     torch.testing.assert_close(
-        found.diagnostics["critic/score_real"],
+        computed.diagnostics["critic/score_real"],
         stepper.learner.critic(x.view(BATCH // 2, 4)).score.mean(),
     )
     assert score.shape == (1,)

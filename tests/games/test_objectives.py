@@ -150,11 +150,11 @@ def test_shift_invariance_is_as_stated(objective):
 @pairs
 def test_the_optimal_critic_is_as_stated(objective, pair):
     p, q = pair()
-    found = best_scores(objective, p, q)
-    least = cost(objective, "critic", found, p, q)
-    assert torch.isfinite(found).all()
+    scores = best_scores(objective, p, q)
+    least = cost(objective, "critic", scores, p, q)
+    assert torch.isfinite(scores).all()
     torch.testing.assert_close(objective.critic_cost(p, q), least, rtol=0, atol=1e-10)
-    gap = found - objective.optimal_score(p, q)
+    gap = scores - objective.optimal_score(p, q)
     if objective.shift_invariant:
         gap = gap - gap.mean()
     assert gap.abs().max() < 1e-5
@@ -379,8 +379,8 @@ def test_the_conjugate_is_a_supremum(f):
         def below(log_u: float, t: float = t) -> float:
             return (value_of_f(f, double([math.exp(log_u)])) - t * math.exp(log_u)).item()
 
-        found = minimize_scalar(below, bounds=(-8, 8), method="bounded", options={"xatol": 1e-7})
-        assert f.conjugate(score).item() == pytest.approx(-found.fun, rel=1e-6, abs=1e-6)
+        optimum = minimize_scalar(below, bounds=(-8, 8), method="bounded", options={"xatol": 1e-7})
+        assert f.conjugate(score).item() == pytest.approx(-optimum.fun, rel=1e-6, abs=1e-6)
 
 
 # Written out for p = (0.3, 0.7) and q = (0.55, 0.45), in the conventions of the descriptions.
@@ -468,8 +468,8 @@ def test_each_cost_depends_on_its_own_scores_only(objective, player):
 def gradients(objective: Objective, player: Player, real: Tensor, fake: Tensor) -> list[Tensor]:
     real, fake = real.clone().requires_grad_(), fake.clone().requires_grad_()
     total = getattr(objective, player)(real, fake).sum()
-    found = torch.autograd.grad(total, (real, fake), allow_unused=True)
-    return [torch.zeros_like(real) if g is None else g for g in found]
+    slopes = torch.autograd.grad(total, (real, fake), allow_unused=True)
+    return [torch.zeros_like(real) if g is None else g for g in slopes]
 
 
 # By their nature: float32 ends at exp(88).

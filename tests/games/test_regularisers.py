@@ -295,8 +295,8 @@ def test_members_get_what_they_get_alone(place, shape) -> None:
         def alone(x: Tensor, k: int = k) -> Tensor:
             return (x.sin() * w[k]).flatten(1).sum(1)
 
-        own = penalty.values(turn(alone, real[k], fake[k], streams=streams[k]))
-        torch.testing.assert_close(values[k], own)
+        expected = penalty.values(turn(alone, real[k], fake[k], streams=streams[k]))
+        torch.testing.assert_close(values[k], expected)
 
 
 @pytest.mark.parametrize("grouped", [True, False], ids=["packed by the critic", "packed before"])

@@ -59,15 +59,15 @@ def explicit(stepper: Stepper, number: int) -> tuple[dict[str, Tensor], Any]:
     place = {p.name: stepper.draw(p, 0, number, 0.0) for p in learner.phases}
 
     def field(at: dict[str, Tensor]) -> dict[str, Tensor]:
-        found = {}
+        gradients = {}
         for phase in learner.phases:
             batch, streams, moment = place[phase.name]
             inputs = (phase, batch, streams, replace(moment, whole_graph=True))
             total = torch.func.functional_call(learner, at, inputs).total()
-            own = [name for name in at if name.split(".")[1] in phase.moves]
-            slopes = torch.autograd.grad(total, [at[n] for n in own], create_graph=True)
-            found |= dict(zip(own, slopes, strict=True))
-        return found
+            movers = [name for name in at if name.split(".")[1] in phase.moves]
+            slopes = torch.autograd.grad(total, [at[n] for n in movers], create_graph=True)
+            gradients |= dict(zip(movers, slopes, strict=True))
+        return gradients
 
     here = {name: p.detach().clone().requires_grad_() for name, p in names.items()}
     return here, field

@@ -33,6 +33,6 @@ class Drawn(Loader):
 
 def spy(module: nn.Module) -> list[Tensor]:
     """What ``module`` is given, from now on."""
-    found: list[Tensor] = []
-    module.register_forward_pre_hook(lambda m, given: found.append(given[0].detach().clone()))
-    return found
+    inputs: list[Tensor] = []
+    module.register_forward_pre_hook(lambda m, given: inputs.append(given[0].detach().clone()))
+    return inputs

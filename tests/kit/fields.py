@@ -42,19 +42,19 @@ class Spot:
         return self.path.rpartition(".")[0]
 
     @property
-    def own(self) -> str:
+    def field(self) -> str:
         """The field's own name."""
         return self.path.rpartition(".")[2]
 
     @property
     def is_conduct(self) -> bool:
         """Whether the field is declared to change only how a run is carried out."""
-        return self.own in type(self.owner).conduct
+        return self.field in type(self.owner).conduct
 
     def look(self, table: Mapping[tuple[type, str], Any]) -> Any:
         """What a table says of the field: of its class, or of one that it comes from."""
-        found = (table.get((base, self.own)) for base in type(self.owner).__mro__)
-        return next((each for each in found if each is not None), None)
+        entries = (table.get((base, self.field)) for base in type(self.owner).__mro__)
+        return next((each for each in entries if each is not None), None)
 
     @property
     def needs_others(self) -> bool:
@@ -78,7 +78,7 @@ class Spot:
         value = self.look(OTHERS)
         if value is None:
             owner = at(run, self.holder) if self.holder else run
-            value = another(type(owner).model_fields[self.own], getattr(owner, self.own))
+            value = another(type(owner).model_fields[self.field], getattr(owner, self.field))
         return run, changed(run, self.path, value)
 
 
@@ -120,7 +120,7 @@ def breach(spot: Spot, outcome: Callable[[Run], Outcome], alone: bool = False) -
         BadInput, ValidationError: The other value is refused.
     """
     before, after = spot.pair(alone)
-    value = getattr(at(after, spot.holder) if spot.holder else after, spot.own)
+    value = getattr(at(after, spot.holder) if spot.holder else after, spot.field)
     same = outcome(before).same(outcome(after))
     if spot.is_conduct and not same:
         return f"{spot.path} is conduct, and {value!r} changes the result"
@@ -138,11 +138,11 @@ def another(field: FieldInfo, value: Any) -> Any:
     takes = TypeAdapter(Annotated[field.annotation, "a field by itself", *field.metadata])
     for candidate in _candidates(field_type(field), value):
         try:
-            found = takes.validate_python(candidate)
+            parsed = takes.validate_python(candidate)
         except ValidationError:
             continue
-        if found != value or type(found) is not type(value):
-            return found
+        if parsed != value or type(parsed) is not type(value):
+            return parsed
     raise LookupError
 
 

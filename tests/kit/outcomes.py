@@ -85,10 +85,10 @@ class Workshop:
                 self._known[key] = trained(run, self._folder / f"run-{len(self._known)}")
             except Exception as error:
                 self._known[key] = error
-        found = self._known[key]
-        if isinstance(found, Exception):
-            raise found
-        return found
+        outcome = self._known[key]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
 
 def trained(run: Run, out: Path) -> Outcome:

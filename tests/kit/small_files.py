@@ -30,12 +30,12 @@ def write_small_files(folder: Path) -> None:
 
 def _cifar(each: int) -> dict[str, bytes]:
     names = [*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"]
-    found = {}
+    files = {}
     for number, name in enumerate(names):
         records = np.random.default_rng(number).integers(0, 256, (each, 3073), dtype=np.uint8)
         records[:, 0] = (number + np.arange(each)) % 10
-        found[name] = records.tobytes()
-    return found
+        files[name] = records.tobytes()
+    return files
 
 
 def _images(folder: Path, arrays: np.ndarray) -> None:

@@ -104,11 +104,11 @@ def test_the_diagnostics_are_the_mean_scores_and_costs():
     with torch.no_grad():
         real, fake = learner.critic(batch.x).score, learner.critic(learner.generator(latents[0]))
         fake = fake.score
-    found = losses.diagnostics
-    torch.testing.assert_close(found["critic/score_real"], real.mean())
-    torch.testing.assert_close(found["critic/score_fake"], fake.mean())
+    diagnostics = losses.diagnostics
+    torch.testing.assert_close(diagnostics["critic/score_real"], real.mean())
+    torch.testing.assert_close(diagnostics["critic/score_fake"], fake.mean())
     expected = -real.sigmoid().log().mean() - (1 - fake.sigmoid()).log().mean()
-    torch.testing.assert_close(found["critic/loss"], expected)
+    torch.testing.assert_close(diagnostics["critic/loss"], expected)
     torch.testing.assert_close(losses.total().detach(), expected)
     losses = learner(generator, None, streams(0))
     torch.testing.assert_close(losses.diagnostics["generator/loss"], losses.total().detach())
@@ -152,10 +152,10 @@ def test_latents_follow_the_prior(prior, where):
 def test_the_uniform_prior_stays_within_its_bounds_for_any_normal_number():
     learner = build(prior=Uniform())
     extreme = torch.tensor([-40.0, -6.0, 0.0, 6.0, 40.0])
-    found = learner.from_normal(extreme)
-    assert found.abs().max() <= 1
-    assert (found.diff() >= 0).all()
-    assert found[2] == 0
+    latents = learner.from_normal(extreme)
+    assert latents.abs().max() <= 1
+    assert (latents.diff() >= 0).all()
+    assert latents[2] == 0
 
 
 # ---- Through the training step -----------------------------------------------------------------
@@ -290,9 +290,9 @@ def test_the_generator_learns_to_match_a_mean():
             learner.generator.layers[0].bias.fill_(1.0)
         policy = Policy(torch.device("cpu"), "float32")
         stepper = Stepper(learner, policy, Batches(Around((1,)), 16), seed=0)
-        found = []
+        biases = []
         for number in range(250):
             stepper.step(number, 0.0)
-            found.append(learner.generator.layers[0].bias.item())
-        late = sum(found[-100:]) / 100
+            biases.append(learner.generator.layers[0].bias.item())
+        late = sum(biases[-100:]) / 100
         assert late == pytest.approx(3, abs=0.3), objective

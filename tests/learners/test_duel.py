@@ -120,8 +120,8 @@ def test_a_lens_inside_is_part_of_the_critic_with_one_draw(shift: type[Shift], p
     # and a penalty differentiates through the lens, at that draw
     at = x.clone().requires_grad_()
     (slope,) = torch.autograd.grad(plain(at + drawn).score.sum(), at)
-    found = losses(learner, 0).terms["gradient_penalty_real"].values
-    torch.testing.assert_close(found.detach(), slope.square().sum(1))
+    penalty = losses(learner, 0).terms["gradient_penalty_real"].values
+    torch.testing.assert_close(penalty.detach(), slope.square().sum(1))
 
 
 def test_a_lens_inside_comes_last(shift: type[Shift]) -> None:
@@ -178,17 +178,17 @@ def test_the_cost_changes_the_generators_loss_alone() -> None:
 
 def test_latent_regression_by_hand() -> None:
     learner = build(auxiliaries=(LatentRegression(weight=3.0),))
-    found = losses(learner, 1)
+    computed = losses(learner, 1)
     z = learner.duel.latents(Streams(4, "t"))
-    told = learner.duel.auxiliaries["latent_regression"](
+    regressed = learner.duel.auxiliaries["latent_regression"](
         learner.critic(learner.generator(z)).features
     )
-    expected = (z - told).square().mean(1)
-    torch.testing.assert_close(found.terms["latent_regression"].values, expected)
-    assert found.terms["latent_regression"].weight == 3.0
+    expected = (z - regressed).square().mean(1)
+    torch.testing.assert_close(computed.terms["latent_regression"].values, expected)
+    assert computed.terms["latent_regression"].weight == 3.0
     assert "latent_regression" not in losses(learner, 0).terms, "the critic is not trained for it"
     plain = losses(build(), 1).total()
-    torch.testing.assert_close(found.total(), plain + 3 * expected.mean())
+    torch.testing.assert_close(computed.total(), plain + 3 * expected.mean())
 
 
 @pytest.mark.parametrize("auxiliary", AUXILIARIES, ids=lambda a: a.word())
@@ -197,15 +197,15 @@ def test_an_auxiliary_belongs_to_its_owner_and_moves_nobody_else(auxiliary: Any)
     players = {name: {id(p) for p in m.parameters()} for name, m in learner.players.items()}
     assert not players["critic"] & players["generator"]
     assert players["critic"] | players["generator"] == {id(p) for p in learner.parameters()}
-    own = {id(p) for p in learner.duel.auxiliaries.parameters()}
-    assert own <= players[auxiliary.owner]
+    of_auxiliaries = {id(p) for p in learner.duel.auxiliaries.parameters()}
+    assert of_auxiliaries <= players[auxiliary.owner]
     for which, name in enumerate(("critic", "generator")):
         learner.zero_grad(set_to_none=True)
         movers = list(learner.players[name].parameters())
         losses(learner, which).total().backward(inputs=movers)
         moved = {id(p) for p in learner.parameters() if p.grad is not None}
         assert moved <= players[name]
-        assert (name in auxiliary.joins and name == auxiliary.owner) == bool(moved & own)
+        assert (name in auxiliary.joins and name == auxiliary.owner) == bool(moved & of_auxiliaries)
 
 
 def test_an_auxiliary_leaves_the_first_weights_of_the_players_as_they_are() -> None:
@@ -218,8 +218,8 @@ def test_an_auxiliary_leaves_the_first_weights_of_the_players_as_they_are() -> N
 
 def test_latent_regression_in_packs_tells_the_latents_of_the_whole_pack() -> None:
     learner = build(auxiliaries=(LatentRegression(),), lenses=(Pack(size=2),))
-    found = losses(learner, 1).terms["latent_regression"]
-    assert found.values.shape == (BATCH // 2,)
+    term = losses(learner, 1).terms["latent_regression"]
+    assert term.values.shape == (BATCH // 2,)
     (regressor,) = learner.duel.auxiliaries.values()
     assert regressor.out_features == 6
 
@@ -231,9 +231,9 @@ def test_members_with_an_auxiliary_are_the_runs_alone() -> None:
     stacked = both(both.phases[1], None, Streams((0, 5), "t"))
     for member, seed in enumerate((0, 5)):
         alone = described.learner(POINTS, batch_size=BATCH, seed=seed).double()
-        own = alone(alone.phases[1], None, Streams(seed, "t")).terms["latent_regression"].values
-        found = stacked.terms["latent_regression"].values[member]
-        torch.testing.assert_close(found, own, rtol=0, atol=1e-12)
+        single = alone(alone.phases[1], None, Streams(seed, "t")).terms["latent_regression"].values
+        values = stacked.terms["latent_regression"].values[member]
+        torch.testing.assert_close(values, single, rtol=0, atol=1e-12)
     assert x.shape == (BATCH, 2)
 
 
@@ -283,7 +283,7 @@ def test_labels_are_refused_by_what_was_made_without_classes() -> None:
         learner.critic(torch.zeros(4, 2), label)
 
 
-class Told(LatentLearner):
+class Labelled(LatentLearner):
     """Decodes a latent and a label to the two of them."""
 
     headline, averaged, phases = (), (), ()
@@ -304,7 +304,7 @@ class Told(LatentLearner):
 
 
 def test_labels_that_were_not_asked_for_follow_the_frequencies_of_the_data() -> None:
-    learner = Told()
+    learner = Labelled()
     drawn = learner.sample(4000, seed=2)[:, 1].long()
     counts = drawn.bincount(minlength=3).tolist()
     assert counts[1] == 0

@@ -159,11 +159,11 @@ def test_the_total_is_the_weighted_sum_of_the_terms(case):
 @every_learner
 def test_diagnostics_are_scalars_without_gradient_and_include_the_headline(case):
     learner = build(case)
-    found = {}
+    diagnostics = {}
     for phase, batch, streams, moment in phases_of(learner, case):
-        found |= learner(phase, batch, streams, moment).diagnostics
-    assert set(learner.headline) <= found.keys()
-    for value in found.values():
+        diagnostics |= learner(phase, batch, streams, moment).diagnostics
+    assert set(learner.headline) <= diagnostics.keys()
+    for value in diagnostics.values():
         assert value.shape == ()
         assert not value.requires_grad
         assert torch.isfinite(value)
@@ -193,8 +193,8 @@ def test_a_phase_is_a_function_of_its_batch_and_streams(case):
 @every_learner
 def test_phases_can_be_evaluated_on_explicit_parameters(case):
     learner = build(case)
-    own_phases = list(phases_of(learner, case))
-    for phase, batch, streams, moment in own_phases:
+    ordinary_phases = list(phases_of(learner, case))
+    for phase, batch, streams, moment in ordinary_phases:
         movers = movers_of(learner, phase)
         ordinary_total = learner(phase, batch, streams, moment).total()
         ordinary = torch.autograd.grad(ordinary_total, movers)
@@ -206,8 +206,8 @@ def test_phases_can_be_evaluated_on_explicit_parameters(case):
         arguments = (phase, batch, streams, moment)
         total = torch.func.functional_call(learner, {**explicit, **buffers}, arguments).total()
         torch.testing.assert_close(total, ordinary_total, rtol=1e-6, atol=0)
-        found = torch.autograd.grad(total, [explicit[name] for name in names])
-        for one, other in zip(found, ordinary, strict=True):
+        gradients = torch.autograd.grad(total, [explicit[name] for name in names])
+        for one, other in zip(gradients, ordinary, strict=True):
             torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
 
         # other parameters are really used: the module's own stay out of it

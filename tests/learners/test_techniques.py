@@ -95,8 +95,8 @@ def turns(learner: AdversarialLearner, data: DataInfo) -> Iterator[tuple[Any, An
 
 def reference(player: nn.Module) -> Tensor:
     """The reference batch of a player with virtual batch norm."""
-    (found,) = [m for m in player.modules() if isinstance(m, WithReference)]
-    return found.reference[0]
+    (holder,) = [m for m in player.modules() if isinstance(m, WithReference)]
+    return holder.reference[0]
 
 
 both = pytest.mark.parametrize("data", [POINTS, IMAGES], ids=lambda d: d.name)
@@ -112,19 +112,19 @@ def test_a_critic_with_virtual_batch_norm_scores_each_example_by_itself(data: Da
     critic.offer(torch.randn(BATCH, *data.shape))
     x = torch.randn(6, *data.shape, dtype=torch.float64, requires_grad=True)
 
-    def found(inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def score_and_slope(inputs: Tensor) -> tuple[Tensor, Tensor]:
         score = critic(inputs).score
         return score, torch.autograd.grad(score.sum(), inputs)[0]
 
-    score, gradient = found(x)
+    score, gradient = score_and_slope(x)
     assert gradient.flatten(1).norm(dim=1).min() > 0
     for i in range(6):
-        alone = found(x[i : i + 1])
+        alone = score_and_slope(x[i : i + 1])
         torch.testing.assert_close(alone[0][0], score[i])
         torch.testing.assert_close(alone[1][0], gradient[i])
     others = x.detach().clone()
     others[1:] += 3
-    changed = found(others.requires_grad_())
+    changed = score_and_slope(others.requires_grad_())
     torch.testing.assert_close(changed[0][0], score[0])
     torch.testing.assert_close(changed[1][0], gradient[0])
 
@@ -278,7 +278,7 @@ def test_gradient_flows_through_the_references_statistics() -> None:
     latents = spy(learner.generator)
     total = learner(critic, sp.data.batch.Batch(real), Streams(0)).total()
     movers = list(learner.critic.parameters())
-    found = torch.autograd.grad(total, movers)
+    gradients = torch.autograd.grad(total, movers)
     fake = learner.generator(latents[0]).detach()
 
     def slopes(cut: bool) -> tuple[Tensor, ...]:
@@ -287,9 +287,9 @@ def test_gradient_flows_through_the_references_statistics() -> None:
         torch.testing.assert_close(cost, total)
         return torch.autograd.grad(cost, movers)
 
-    for mine, theirs in zip(found, slopes(cut=False), strict=True):
+    for mine, theirs in zip(gradients, slopes(cut=False), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-10)
-    differing = [not torch.allclose(a, b) for a, b in zip(found, slopes(cut=True), strict=True)]
+    differing = [not torch.allclose(a, b) for a, b in zip(gradients, slopes(cut=True), strict=True)]
     assert any(differing)
 
 
@@ -340,15 +340,15 @@ def test_averaged_weights_are_sampled_with_the_same_reference() -> None:
         stepper.step(number, 0.0)
         average.update(number + 1)
     average.settle(3)
-    own = average.learner.players["generator"]
-    assert own is not learner.generator
-    assert torch.equal(reference(own), reference(learner.generator))
-    assert reference(own) is not reference(learner.generator)
+    averaged = average.learner.players["generator"]
+    assert averaged is not learner.generator
+    assert torch.equal(reference(averaged), reference(learner.generator))
+    assert reference(averaged) is not reference(learner.generator)
     z = torch.randn(5, 3)
     changed = copy.deepcopy(learner.generator)
     changed.load_state_dict(average.learner.players["generator"].state_dict())
-    assert torch.equal(own(z), changed(z))
-    assert not torch.equal(own(z), learner.generator(z))
+    assert torch.equal(averaged(z), changed(z))
+    assert not torch.equal(averaged(z), learner.generator(z))
 
 
 def test_a_critics_reference_is_kept_channels_last() -> None:
@@ -517,8 +517,8 @@ def test_every_recipe_takes_them(name: str) -> None:
     variants = [run.learner]
     if not any(p.kind == "gradient_penalty" for p in run.learner.critic_regularisers):
         for minibatch in ("discrimination", "std"):
-            told = run.learner.critic.replace(minibatch=minibatch)
-            variants.append(run.learner.replace(critic=told))
+            critic = run.learner.critic.replace(minibatch=minibatch)
+            variants.append(run.learner.replace(critic=critic))
     data = run.data.open()
     for description in variants:
         learner = description.learner(data.info, batch_size=16, seed=0)

@@ -53,9 +53,9 @@ def losses_of(learner, x: Tensor, streams=None, progress: float = 0.0) -> Losses
 def test_the_kl_term_is_that_of_two_normal_distributions():
     mean, log_variance = 3 * torch.randn(2, 50, 4, dtype=torch.float64)
     expected = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0)).sum(1)
-    found = kl_to_standard_normal(mean, log_variance)
-    assert found.shape == (50,)
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    kl = kl_to_standard_normal(mean, log_variance)
+    assert kl.shape == (50,)
+    torch.testing.assert_close(kl, expected, rtol=1e-10, atol=1e-10)
     assert kl_to_standard_normal(torch.zeros(1, 3), torch.zeros(1, 3)).item() == 0.0
 
 
@@ -65,9 +65,9 @@ def test_the_bernoulli_likelihood_is_that_of_pytorch(shape):
     between = torch.rand(6, *shape, dtype=torch.float64)  # grey values count as probabilities
     for target in (between.round(), between):
         expected = Bernoulli(logits=logits, validate_args=False).log_prob(target)
-        found = bernoulli_log_likelihood(logits, target)
-        assert found.shape == (6,)
-        torch.testing.assert_close(found, expected.flatten(1).sum(1), rtol=1e-10, atol=1e-10)
+        density = bernoulli_log_likelihood(logits, target)
+        assert density.shape == (6,)
+        torch.testing.assert_close(density, expected.flatten(1).sum(1), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("shape", [(5,), (2, 3, 4)])
@@ -76,16 +76,16 @@ def test_the_gaussian_likelihood_is_that_of_pytorch(shape):
     for log_scale in (-2.0, 0.0, 0.7):
         log_scale = torch.tensor(log_scale, dtype=torch.float64)
         expected = Normal(mean, log_scale.exp()).log_prob(target).flatten(1).sum(1)
-        found = gaussian_log_likelihood(mean, log_scale, target)
-        assert found.shape == (6,)
-        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+        density = gaussian_log_likelihood(mean, log_scale, target)
+        assert density.shape == (6,)
+        torch.testing.assert_close(density, expected, rtol=1e-10, atol=1e-10)
 
 
 def test_extreme_logits_stay_finite():
     logits = torch.tensor([[1000.0, -1000.0, 30.0]], requires_grad=True)
-    found = bernoulli_log_likelihood(logits, torch.tensor([[1.0, 0.0, 1.0]]))
-    assert abs(found.item()) < 1e-6
-    found.sum().backward()
+    density = bernoulli_log_likelihood(logits, torch.tensor([[1.0, 0.0, 1.0]]))
+    assert abs(density.item()) < 1e-6
+    density.sum().backward()
     assert torch.isfinite(logits.grad).all()
 
 
@@ -163,11 +163,11 @@ def test_elsewhere_the_bound_is_below_by_the_divergence_from_the_posterior():
         for x in some_examples():
             q = MultivariateNormal((gain + error) @ (x - OFFSET), variance.diag())
             gap = kl_divergence(q, MultivariateNormal(gain @ (x - OFFSET), covariance)).item()
-            found = mean_elbo(learner, x)
+            elbo = mean_elbo(learner, x)
             log_likelihood = exact.log_prob(x).item()
             assert gap > 0.01
-            assert found < log_likelihood
-            assert found == pytest.approx(log_likelihood - gap, abs=2e-4 * (1 + gap))
+            assert elbo < log_likelihood
+            assert elbo == pytest.approx(log_likelihood - gap, abs=2e-4 * (1 + gap))
 
 
 def test_with_real_noise_the_bound_is_the_likelihood_up_to_monte_carlo_error():
@@ -213,11 +213,15 @@ def test_beta_weights_the_kl_term_and_nothing_else():
         assert reconstruction.weight == 1.0
         plain = reconstruction.reduced + beta * kl.reduced
         torch.testing.assert_close(losses.total(), plain)
-        found = losses.diagnostics
-        torch.testing.assert_close(found["reconstruction"], reconstruction.values.detach().mean())
-        torch.testing.assert_close(found["kl"], kl.values.detach().mean())
+        diagnostics = losses.diagnostics
+        torch.testing.assert_close(
+            diagnostics["reconstruction"], reconstruction.values.detach().mean()
+        )
+        torch.testing.assert_close(diagnostics["kl"], kl.values.detach().mean())
         # the diagnostic stays the evidence lower bound, whatever the weight
-        torch.testing.assert_close(found["elbo"], -found["reconstruction"] - found["kl"])
+        torch.testing.assert_close(
+            diagnostics["elbo"], -diagnostics["reconstruction"] - diagnostics["kl"]
+        )
 
 
 def test_terms_are_per_example_and_unmasked():
@@ -260,8 +264,8 @@ def test_the_bernoulli_likelihood_rescales_images_to_probabilities():
         (1.0, logits.sigmoid().log()),
         (0.0, (logits.sigmoid().log() + (1 - logits.sigmoid()).log()) / 2),
     ):
-        found = learner.log_likelihood(torch.full((3, *IMAGES.shape), value), z).detach()
-        torch.testing.assert_close(found, expected.flatten(1).sum(1), rtol=1e-4, atol=1e-4)
+        density = learner.log_likelihood(torch.full((3, *IMAGES.shape), value), z).detach()
+        torch.testing.assert_close(density, expected.flatten(1).sum(1), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("decoder", [LINEAR, Dcgan(width=2)], ids=lambda d: d.kind)
@@ -291,5 +295,5 @@ def test_the_noise_is_learned_for_the_gaussian_likelihood_only():
     learner = build()
     with torch.no_grad():
         learner.autoencoder.log_scale.fill_(math.log(0.25))
-    found = losses_of(learner, torch.randn(4, 3)).diagnostics["noise_std"]
-    assert found.item() == pytest.approx(0.25)
+    diagnostics = losses_of(learner, torch.randn(4, 3)).diagnostics["noise_std"]
+    assert diagnostics.item() == pytest.approx(0.25)

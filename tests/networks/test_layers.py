@@ -263,8 +263,8 @@ def test_minibatch_std_sees_the_reference_as_a_batch_of_its_own() -> None:
         x = torch.randn(4, 3, dtype=torch.float64)
         whole(x)
         alone = MinibatchStd(group)
-        for part, found in ((whole.reference[0].double(), seen[0][:8]), (x, seen[0][8:])):
-            torch.testing.assert_close(found, alone(network[0](part)))
+        for part, output in ((whole.reference[0].double(), seen[0][:8]), (x, seen[0][8:])):
+            torch.testing.assert_close(output, alone(network[0](part)))
 
 
 def test_minibatch_discrimination_inside_a_reference_ignores_it() -> None:

@@ -32,8 +32,8 @@ def kinds(module: nn.Module) -> list[str]:
     return [type(m).__name__ for m in module.modules() if not list(m.children())]
 
 
-def of_kind(module: nn.Module, *wanted: type[nn.Module]) -> list:
-    return [m for m in module.modules() if isinstance(m, wanted)]
+def of_kind(module: nn.Module, *kinds: type[nn.Module]) -> list:
+    return [m for m in module.modules() if isinstance(m, kinds)]
 
 
 # ---- Shapes ------------------------------------------------------------------------------------
@@ -216,11 +216,11 @@ def doubled(module: nn.Module) -> nn.Module:
 
 def seen(module: nn.Module, inner: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """Input and output of ``inner`` as ``module`` runs, before the result becomes float32."""
-    found = []
-    handle = inner.register_forward_hook(lambda m, given, out: found.extend([given[0], out]))
+    tensors = []
+    handle = inner.register_forward_hook(lambda m, given, out: tensors.extend([given[0], out]))
     module(x)
     handle.remove()
-    return found[0].clone(), found[1].clone()
+    return tensors[0].clone(), tensors[1].clone()
 
 
 def test_memory_format_changes_no_number():
@@ -363,8 +363,8 @@ def test_in_an_mlp_norms_stand_before_activations_but_not_in_a_critics_first_lay
     critic = build_critic(description, (2,))
     assert kinds(critic) == ["Flatten", "Linear", "ReLU", *(hidden * 2), "Linear"]
     maxout = build_critic(Mlp(hidden=(8, 6), activation="maxout", pieces=3, norm=norm), (2,))
-    (found,) = [m for m in maxout.modules() if "BatchNorm" in type(m).__name__]
-    assert found.weight.shape == (18,), "the pieces are normalised, not their maxima"
+    (pieces_norm,) = [m for m in maxout.modules() if "BatchNorm" in type(m).__name__]
+    assert pieces_norm.weight.shape == (18,), "the pieces are normalised, not their maxima"
 
 
 def test_an_mlp_without_layers_to_normalise_is_refused():
@@ -451,8 +451,8 @@ def test_minibatch_std_is_one_more_input_of_an_mlps_last_hidden_layer(hidden):
         layers = [m for m in critic.modules() if isinstance(m, nn.Linear)]
         if len(hidden) == 2:
             flat_x = layers[0](flat_x).relu()
-        told = torch.cat([flat_x, deviation(flat_x)[:, None]], 1)
-        features = layers[-2](told).relu() if hidden else told
+        joined = torch.cat([flat_x, deviation(flat_x)[:, None]], 1)
+        features = layers[-2](joined).relu() if hidden else joined
         score = layers[-1](features)[:, 0]
     torch.testing.assert_close(critic(x).score, score)
     assert critic.head.in_features == features.shape[1]

@@ -124,8 +124,8 @@ class Array(Images, Labelled):
         return self.replace(path=path, key="x")
 
     @override
-    def found_from(self, run: Path) -> Self:
-        """See ``DataSource.found_from``: the own copy counts unless another file is there."""
+    def from_run(self, run: Path) -> Self:
+        """See ``DataSource.from_run``: the own copy counts unless another file is there."""
         path = self.path
         named_so = path is None or path.name == OWN_DATA or not path.expanduser().is_file()
         return self.replace(path=run / OWN_DATA) if named_so and (run / OWN_DATA).exists() else self

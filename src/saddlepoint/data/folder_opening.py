@@ -94,10 +94,10 @@ class _Opening:
     """What both ways of opening need to know of the folder."""
 
     def __init__(
-        self, tree: Tree, description: Folder, names: Sequence[str], passed_over: str, found: int
+        self, tree: Tree, description: Folder, names: Sequence[str], passed_over: str, listed: int
     ) -> None:
         self._tree, self._description, self._names = tree, description, names
-        self._passed_over, self._found = passed_over, found
+        self._passed_over, self._listed = passed_over, listed
 
     def resident(self, headers: dict[str, Header], problems: Problems) -> ResidentDataset:
         """Decode every image into one array."""
@@ -218,8 +218,8 @@ class _Opening:
         """Classes, labels (or None) and what else is to be said of the good files."""
         description = self._description
         limited: tuple[str, ...] = ()
-        if len(self._names) < self._found:
-            limited = (limit_note(len(self._names), self._found, description.split.seed),)
+        if len(self._names) < self._listed:
+            limited = (limit_note(len(self._names), self._listed, description.split.seed),)
         if not description.labels:
             return (), None, limited + folders_without_labels(good)
         classes, labels, notes = folder_labels(good, self._tree.root, description.label_level)

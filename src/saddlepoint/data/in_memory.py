@@ -229,7 +229,7 @@ def _rendered(
     for row, (index, _) in enumerate(examples):
         pixels[row], seen = _attempt(index, pixels_of, pictures[row], alike, headers[row])
         facts.append(seen)
-    told = notes_on(
+    picture_notes = notes_on(
         headers,
         facts,
         alike,
@@ -238,7 +238,7 @@ def _rendered(
         total=len(pictures),
         spelled=setting,
     )
-    return pixels, notes + told
+    return pixels, notes + picture_notes
 
 
 def _attempt(index: int, function: Any, *args: Any) -> Any:

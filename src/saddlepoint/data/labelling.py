@@ -86,16 +86,16 @@ def used_labels(
 
 
 def _balanced(
-    labels: Labels, classes: Sequence[str], wanted: int, seed: int, name: str
+    labels: Labels, classes: Sequence[str], labelled: int, seed: int, name: str
 ) -> tuple[NDArray[np.int64], str]:
     """Which of the training examples keep their label, and a note."""
     n = len(classes)
-    if wanted < n:
+    if labelled < n:
         raise BadInput(
-            f"labelled = {wanted:,} is fewer than the {n:,} classes of {name}: use {n:,} or more, "
-            "so that each has one."
+            f"labelled = {labelled:,} is fewer than the {n:,} classes of {name}: use {n:,} or "
+            "more, so that each has one."
         )
-    each, more = divmod(wanted, n)
+    each, more = divmod(labelled, n)
     quota = np.full(n, each, dtype=np.int64)
     quota[numpy_generator(seed, "labelled", "classes").permutation(n)[:more]] += 1
     counts = np.bincount(labels[labels >= 0], minlength=n)
@@ -104,7 +104,7 @@ def _balanced(
         most = int(counts.min()) * n
         advice = f"use at most {most:,}" if most else "add some, or leave labelled out"
         raise BadInput(
-            f"labelled = {wanted:,} takes {quota[least]:,} training examples of each of the "
+            f"labelled = {labelled:,} takes {quota[least]:,} training examples of each of the "
             f"{n:,} classes of {name}, and only {counts[least]:,} of the class "
             f"'{classes[least]}' have a known label: {advice}."
         )
@@ -116,6 +116,6 @@ def _balanced(
     kept = order[place < quota[of]].astype(np.int64)
     shares = f"{each:,}" if not more else f"{each:,} or {each + 1:,}"
     return kept, (
-        f"{wanted:,} of {int(counts.sum()):,} training labels are used, {shares} of each class: a "
-        f"balanced random choice, seed {seed}; the others are hidden."
+        f"{labelled:,} of {int(counts.sum()):,} training labels are used, {shares} of each class: "
+        f"a balanced random choice, seed {seed}; the others are hidden."
     )

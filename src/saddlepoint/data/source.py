@@ -139,7 +139,7 @@ class DataSource(Part):
         del run
         return self
 
-    def found_from(self, run: Path) -> Self:
+    def from_run(self, run: Path) -> Self:
         """The same data, from the run's own copy where it has one that counts."""
         del run
         return self

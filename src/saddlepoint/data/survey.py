@@ -17,9 +17,9 @@ from saddlepoint.data.tree import Tree, open_tree
 from saddlepoint.data.working import in_order, threads_for_files
 from saddlepoint.errors import BadInput
 
-# Without a size asked for, images that agree keep theirs up to OWN_SIZE_UP_TO, others get
+# Without a size asked for, images that agree keep theirs up to KEPT_SIZE_UP_TO, others get
 # DEFAULT_SIDE.
-OWN_SIZE_UP_TO = 128
+KEPT_SIZE_UP_TO = 128
 DEFAULT_SIDE = 64
 
 Problems = dict[str, str]
@@ -129,7 +129,7 @@ def surveyed_rendering(description: Folder, surveyed: Survey) -> Rendering:
 def _rendering(description: Folder, sizes: set[tuple[int, int]], grey: bool) -> Rendering:
     if description.size is None:
         height, width = next(iter(sizes))
-        if len(sizes) > 1 or max(height, width) > OWN_SIZE_UP_TO:
+        if len(sizes) > 1 or max(height, width) > KEPT_SIZE_UP_TO:
             height = width = DEFAULT_SIDE
     elif isinstance(description.size, int):
         height = width = description.size

@@ -45,7 +45,7 @@ def in_batches(
     """
     _check(examples, shape)
     n = len(examples)
-    found = torch.empty((n, dimensions), dtype=torch.float32, device=examples.device)
+    features = torch.empty((n, dimensions), dtype=torch.float32, device=examples.device)
     where = examples.device if device is None else device
     with float32_only(where):
         for start in range(0, n, size):
@@ -58,10 +58,10 @@ def in_batches(
                 )
             if part.ndim == 4:
                 part = part.clamp(-1, 1).contiguous(memory_format=torch.channels_last)
-            found[start : start + size] = compute(part)
+            features[start : start + size] = compute(part)
             if progress is not None:
                 progress(what, min(start + size, n), n)
-    return found
+    return features
 
 
 @contextmanager

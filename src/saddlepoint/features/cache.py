@@ -78,9 +78,9 @@ class FeatureCache:
                 RuntimeWarning,
                 stacklevel=2,
             )
-        found = dict(compute())
-        self._store(path, found, written)
-        return found
+        tensors = dict(compute())
+        self._store(path, tensors, written)
+        return tensors
 
     def _store(self, path: Path, tensors: dict[str, Tensor], key: list[str | int]) -> None:
         size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())

@@ -123,21 +123,21 @@ def open_classifier(
         )
     network = ClassifierNetwork(info.shape, len(info.classes), info.centre, info.scale)
     path = stored_at(info, seed, folder)
-    found = _read(path, network)
-    if found is None:
+    measured = _read(path, network)
+    if measured is None:
         network = train(dataset, seed, device, progress)
-        found = measure(network, dataset, device)
-        _write(path, network, found, info)
+        measured = measure(network, dataset, device)
+        _write(path, network, measured, info)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.eval().requires_grad_(False)
     return ClassifierSpace(
-        name=f"classifier of {info.name} (accuracy {found.accuracy:.3f})",
+        name=f"classifier of {info.name} (accuracy {measured.accuracy:.3f})",
         dimensions=FEATURES,
-        note=_note(network, found, info),
+        note=_note(network, measured, info),
         # The weights decide, and they may differ between machines.
         key=f"classifier {VERSION} {storing.digest(network.state_dict())[:32]}",
         classes=info.classes,
-        measured=found,
+        measured=measured,
         network=network,
         device=device,
         shape=info.shape,

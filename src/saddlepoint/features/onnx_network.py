@@ -101,21 +101,21 @@ def open_onnx(path: Path, examples: Tensor) -> OnnxSpace:
         kinds = ", ".join(f"{each.name} {each.type}" for each in inputs)
         raise BadInput(f"{path} should take one float32 input, and takes {kinds or 'none'}.")
     shape = tuple(examples.shape[1:])
-    wanted = inputs[0].shape
-    fits = len(wanted) == len(shape) + 1 and all(
-        side == here for side, here in zip(wanted[1:], shape, strict=True) if isinstance(side, int)
+    takes = inputs[0].shape
+    fits = len(takes) == len(shape) + 1 and all(
+        side == here for side, here in zip(takes[1:], shape, strict=True) if isinstance(side, int)
     )
     if not fits:
         raise BadInput(
-            f"{path} takes inputs of the shape {wanted}, and the data are (n, "
+            f"{path} takes inputs of the shape {takes}, and the data are (n, "
             f"{', '.join(map(str, shape))}): export it for these data."
         )
-    batch = wanted[0] if isinstance(wanted[0], int) else None
+    batch = takes[0] if isinstance(takes[0], int) else None
     part = examples[: batch or len(examples)].to(_CPU, torch.float32)
-    found = checked(_outputs(session, inputs[0].name, batch, part, name), part, name)
+    features = checked(_outputs(session, inputs[0].name, batch, part, name), part, name)
     return OnnxSpace(
         name=name,
-        dimensions=found.shape[1],
+        dimensions=features.shape[1],
         note="The network receives the examples in [-1, 1] at their own size; of its outputs the "
         "first is used, maps averaged over their places, anything else flattened.",
         key=f"onnx {_VERSION} {digest}",
@@ -132,13 +132,13 @@ def _outputs(session: Any, given: str, batch: int | None, part: Tensor, name: st
     if batch is not None and n < batch:
         part = torch.cat([part, part[-1:].expand(batch - n, *part.shape[1:])])
     try:
-        found = session.run(None, {given: part.contiguous().numpy()})[0]
+        first = session.run(None, {given: part.contiguous().numpy()})[0]
     except Exception as error:  # onnxruntime raises classes of its own.
         raise BadInput(
             f"{name}: the network fails on examples of the shape {tuple(part.shape)} "
             f"({_first(error)})."
         ) from error
-    output = torch.as_tensor(found)
+    output = torch.as_tensor(first)
     return output[:n] if batch is not None and output.ndim and len(output) == batch else output
 
 

@@ -25,7 +25,7 @@ _LOOK = 2  # examples that a foreign network is tried on
 
 
 def open_features(
-    wanted: str | nn.Module,
+    space: str | nn.Module,
     dataset: Dataset,
     *,
     device: torch.device = _CPU,
@@ -36,7 +36,7 @@ def open_features(
     """The feature space in which samples of ``dataset`` are to be compared.
 
     Args:
-        wanted: ``auto``, ``pixels``, ``classifier``, ``efficientnet-lite0``, ``inception``, the
+        space: ``auto``, ``pixels``, ``classifier``, ``efficientnet-lite0``, ``inception``, the
             path of an ONNX file, ``package.module:name`` of a torch module, or a torch module.
             ``auto`` is the classifier if the data are images with labels enough, else
             EfficientNet-Lite0 if they are images and its weights are installed, else the pixels;
@@ -53,9 +53,9 @@ def open_features(
             sentence says why and what to do.
     """
     info = dataset.info
-    if isinstance(wanted, nn.Module):
-        return open_module(wanted, _examples(dataset))
-    word = parse_features(wanted)
+    if isinstance(space, nn.Module):
+        return open_module(space, _examples(dataset))
+    word = parse_features(space)
     match word.kind:
         case "auto":
             return _automatic(dataset, device, seed, folder, progress)

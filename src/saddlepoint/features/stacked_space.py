@@ -53,10 +53,10 @@ class StackedSpace(FeatureSpace):
     def probabilities_from(self, features: Tensor) -> Tensor:
         """(n, classes to the power of channels), the first channel's class leading."""
         each = self._of_channels(features)
-        found = each[:, 0]
+        joint = each[:, 0]
         for channel in range(1, self.channels):
-            found = (found[:, :, None] * each[:, channel, None, :]).flatten(1)
-        return found
+            joint = (joint[:, :, None] * each[:, channel, None, :]).flatten(1)
+        return joint
 
     @override
     def shares_from(self, features: Tensor) -> Tensor:
@@ -67,10 +67,10 @@ class StackedSpace(FeatureSpace):
         labels = self._of_channels(features).argmax(-1).flatten()
         counts = torch.bincount(labels, minlength=len(self.single.classes)).double()
         share = counts / counts.sum()
-        found = share
+        joint = share
         for _ in range(1, self.channels):
-            found = (found[:, None] * share).flatten()
-        return found
+            joint = (joint[:, None] * share).flatten()
+        return joint
 
     def _of_channels(self, features: Tensor) -> Tensor:
         """p(class) of each channel, (n, channels, classes)."""

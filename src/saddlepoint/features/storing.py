@@ -89,12 +89,12 @@ def read(path: Path) -> Stored | None:
 
 def digest(tensors: Mapping[str, Tensor], text: str = "") -> str:
     """SHA-256 over names, shapes, types and bytes of ``tensors`` and over ``text``."""
-    found = hashlib.sha256(text.encode())
+    hashed = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
-        found.update(f"{name};{tuple(tensor.shape)};{tensor.dtype};".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
+        hashed.update(f"{name};{tuple(tensor.shape)};{tensor.dtype};".encode())
+        hashed.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return hashed.hexdigest()
 
 
 def discard(path: Path) -> None:

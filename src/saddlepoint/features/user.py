@@ -115,23 +115,23 @@ def import_module(word: str) -> nn.Module:
     path, _, attribute = word.partition(":")
     with _current_folder():
         try:
-            found: Any = importlib.import_module(path)
+            named: Any = importlib.import_module(path)
             for part in attribute.split("."):
-                found = getattr(found, part)
-            if not isinstance(found, nn.Module) and callable(found):
-                found = found()
+                named = getattr(named, part)
+            if not isinstance(named, nn.Module) and callable(named):
+                named = named()
         except Exception as error:  # Whatever the user's own code raises.
             raise BadInput(
                 f"the feature network {word} cannot be made ({type(error).__name__}: {error}): "
                 "give package.module:name of a torch module, or of a function without arguments "
                 "that returns one."
             ) from error
-    if not isinstance(found, nn.Module):
+    if not isinstance(named, nn.Module):
         raise BadInput(
-            f"the feature network {word} is a {type(found).__name__}, and should be a torch "
+            f"the feature network {word} is a {type(named).__name__}, and should be a torch "
             "module or a function without arguments that returns one."
         )
-    return found
+    return named
 
 
 def checked(output: Any, part: Tensor, name: str, dimensions: int | None = None) -> Tensor:

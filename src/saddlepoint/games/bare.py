@@ -150,8 +150,8 @@ def linearised(
     players = len(game.values)
 
     def tangent(tensor: Tensor) -> Tensor:
-        found = forward_ad.unpack_dual(tensor).tangent
-        return torch.zeros_like(tensor) if found is None else found
+        derivative = forward_ad.unpack_dual(tensor).tangent
+        return torch.zeros_like(tensor) if derivative is None else derivative
 
     columns = []
     for index, tensor in enumerate(rest):

@@ -228,22 +228,22 @@ class Consensus(Dynamics):
         gradients = _together(game, create_graph=True)
         movers: dict[str, Tensor] = {}
         field: dict[str, Tensor] = {}
-        for turn, own in gradients.items():
+        for turn, gradients_of_turn in gradients.items():
             movers |= game.parameters(turn)
-            for name, gradient in own.items():
+            for name, gradient in gradients_of_turn.items():
                 field[name] = field[name] + gradient if name in field else gradient
         size = torch.stack([gradient.square().sum() for gradient in field.values()]).sum() / 2
-        found = torch.autograd.grad(
+        pulls = torch.autograd.grad(
             size, list(movers.values()), allow_unused=True, materialize_grads=True
         )
-        pull = dict(zip(movers, found, strict=True))
+        pull = dict(zip(movers, pulls, strict=True))
         strength = value_at(self.strength, progress)
-        for turn, own in gradients.items():
+        for turn, gradients_of_turn in gradients.items():
             with torch.no_grad():
                 directions = {
                     # a tensor that two turns move is pulled once, in the first of them
                     name: gradient + strength * pull.pop(name, torch.zeros_like(gradient))
-                    for name, gradient in own.items()
+                    for name, gradient in gradients_of_turn.items()
                 }
             game.update(turn, directions)
 

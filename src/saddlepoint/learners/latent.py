@@ -95,11 +95,12 @@ class LatentLearner(Learner):
             for start in range(0, len(z), LATENT_BLOCK):
                 part = z[start : start + LATENT_BLOCK]
                 whole = nn.functional.pad(part, (0, 0, 0, LATENT_BLOCK - len(part))).to(weight)
-                told = None
+                labels = None
                 if label is not None:
-                    told = label[start : start + LATENT_BLOCK]
-                    told = nn.functional.pad(told, (0, LATENT_BLOCK - len(told))).to(weight.device)
-                decoded = self.decode_block(self._for_all(whole), told)
+                    labels = label[start : start + LATENT_BLOCK]
+                    labels = nn.functional.pad(labels, (0, LATENT_BLOCK - len(labels)))
+                    labels = labels.to(weight.device)
+                decoded = self.decode_block(self._for_all(whole), labels)
                 blocks.append(decoded.narrow(axis, 0, len(part)))
         return torch.cat(blocks, dim=axis)
 

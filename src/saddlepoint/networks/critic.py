@@ -52,8 +52,8 @@ class Critic(nn.Module):
         self.backbone = with_reference(backbone.module, site, site.shape)
         self.discrimination = backbone.discrimination
         self.features = backbone.features
-        told = getattr(self.discrimination, "outputs", backbone.features)
-        self.head = linear(told, 1, site.members)
+        width = getattr(self.discrimination, "outputs", backbone.features)
+        self.head = linear(width, 1, site.members)
         if backbone.initialise is not None:
             self.head.apply(backbone.initialise)
         self.mixing = mixing_layers(self.modules())
@@ -75,5 +75,5 @@ class Critic(nn.Module):
         """
         refuse_label(label)
         features = self.backbone(x)
-        told = features if self.discrimination is None else self.discrimination(features)
-        return CriticOutput(widened(self.head(told).squeeze(-1)), features)
+        joined = features if self.discrimination is None else self.discrimination(features)
+        return CriticOutput(widened(self.head(joined).squeeze(-1)), features)

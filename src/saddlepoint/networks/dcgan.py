@@ -89,8 +89,9 @@ class Dcgan(Network):
         layers.append(FlattenRows())
         network = nn.Sequential(*layers).apply(initialise)
         features = arriving * path[-1][0] * path[-1][1]
-        told = MinibatchDiscrimination(features) if self.minibatch == "discrimination" else None
-        return Backbone(network, features, told, initialise)
+        discriminates = self.minibatch == "discrimination"
+        discrimination = MinibatchDiscrimination(features) if discriminates else None
+        return Backbone(network, features, discrimination, initialise)
 
     @override
     def narrower(self) -> dict[str, str]:
@@ -109,11 +110,11 @@ class Dcgan(Network):
 
 def sizes(height: int, width: int) -> list[Size]:
     """The sizes from the image down to the innermost map, each half the one before, rounded up."""
-    found = [(height, width)]
-    while len(found) <= LEAST_HALVINGS or min(found[-1]) > LONGEST_SHORT_SIDE:
-        h, w = found[-1]
-        found.append(((h + 1) // 2, (w + 1) // 2))
-    return found
+    halved = [(height, width)]
+    while len(halved) <= LEAST_HALVINGS or min(halved[-1]) > LONGEST_SHORT_SIDE:
+        h, w = halved[-1]
+        halved.append(((h + 1) // 2, (w + 1) // 2))
+    return halved
 
 
 def kernel(size: Size) -> Size:

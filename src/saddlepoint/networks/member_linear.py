@@ -34,6 +34,6 @@ def stack_into(target: nn.Module, singles: list[nn.Module]) -> None:
     """Give member i of ``target`` the parameters and buffers of ``singles[i]``."""
     states = [single.state_dict() for single in singles]
     for name, values in target.state_dict().items():
-        own = [state[name] for state in states]
+        each = [state[name] for state in states]
         # what has no member axis, such as a count of steps, is the same in all of them
-        values.copy_(own[0] if values.shape == own[0].shape else torch.stack(own))
+        values.copy_(each[0] if values.shape == each[0].shape else torch.stack(each))

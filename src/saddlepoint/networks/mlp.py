@@ -104,10 +104,10 @@ class Mlp(Network):
         hidden, features = self._hidden(inputs, site.members, of_backbone=True)
         network = nn.Sequential(*layers, *hidden)
         self._initialise(network)
-        told = None
+        discrimination = None
         if self.minibatch == "discrimination":
-            told = MinibatchDiscrimination(features, members=site.members)
-        return Backbone(network, features, told)
+            discrimination = MinibatchDiscrimination(features, members=site.members)
+        return Backbone(network, features, discrimination)
 
     @override
     def narrower(self) -> dict[str, str]:

@@ -59,16 +59,16 @@ class VirtualBatchNorm(nn.Module):
             x_fine = fine(x)
             places = tuple(range(self.axis + 2, x.dim()))
             mean, variance = _moments(x_fine, places)
-            own, own_variance = rest_of(mean, self.axis, n), rest_of(variance, self.axis, n)
+            example, example_variance = rest_of(mean, self.axis, n), rest_of(variance, self.axis, n)
             everywhere = (self.axis, *places)
             reference, reference_variance = _moments(x_fine.narrow(self.axis, 0, n), everywhere)
             share = 1 / (n + 1)
             # the moments of a mixture of two; μ² is never subtracted from E x²
-            joint = share * own + (1 - share) * reference
+            joint = share * example + (1 - share) * reference
             joint_variance = (
-                share * own_variance
+                share * example_variance
                 + (1 - share) * reference_variance
-                + share * (1 - share) * (own - reference).square()
+                + share * (1 - share) * (example - reference).square()
             )
             repeated = [n if axis == self.axis else -1 for axis in range(x.dim())]
             center = torch.cat([reference.expand(repeated), joint], self.axis)

@@ -53,14 +53,14 @@ def family(name: str) -> str:
 
 def groups(curves: Sequence[Curve]) -> list[tuple[str, list[Curve]]]:
     """Sort curves into figures of a few lines each, losses first, learning rates last."""
-    found: dict[str, list[Curve]] = {}
+    by_family: dict[str, list[Curve]] = {}
     for curve in curves:
-        found.setdefault(family(curve.name), []).append(curve)
-    middle = [title for title in found if title not in _FIRST and title != _LAST]
+        by_family.setdefault(family(curve.name), []).append(curve)
+    middle = [title for title in by_family if title not in _FIRST and title != _LAST]
     ordered = []
     for title in (*_FIRST, *middle, _LAST):
         # By name, so that a player has the same colour in each figure that shows all players.
-        members = sorted(found.get(title, []), key=lambda curve: curve.name)
+        members = sorted(by_family.get(title, []), key=lambda curve: curve.name)
         parts = [members[start : start + _LINES] for start in range(0, len(members), _LINES)]
         for index, part in enumerate(parts, 1):
             suffix = f" ({index} of {len(parts)})" if len(parts) > 1 else ""

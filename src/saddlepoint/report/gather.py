@@ -288,12 +288,12 @@ def _numbered(folder: Path, suffix: str) -> list[tuple[int, Path]]:
     """Entries named step-<number><suffix>, by number; what is being written has other names."""
     if not folder.is_dir():
         return []
-    found = []
+    numbered = []
     for path in folder.iterdir():
         match = _STEP.fullmatch(path.name.removesuffix(suffix))
         if match and path.name.endswith(suffix):
-            found.append((int(match[1]), path))
-    return sorted(found)
+            numbered.append((int(match[1]), path))
+    return sorted(numbered)
 
 
 def _best(path: Path) -> Best | None:

@@ -30,7 +30,7 @@ def open_own_data(where: Path, data: Any = None) -> Dataset:
         # These data are said to be there, so nothing is fetched in their place.
         described = described.without_fetching()
     else:
-        described = described.found_from(where)
+        described = described.from_run(where)
         if not described.there():
             raise BadInput(
                 f"the data of {where} are not at {described.place} any more: say where they are "

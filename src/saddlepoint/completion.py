@@ -25,7 +25,7 @@ from saddlepoint.recipes.registry import Recipe
 SHELLS = ("bash", "zsh", "tcsh")
 
 
-def script(words: Sequence[str], plain: Mapping[str, Callable[..., Any]], prog: str) -> str:
+def script(words: Sequence[str], plain: Mapping[str, Callable[..., object]], prog: str) -> str:
     """The completion script for a shell.
 
     Args:
@@ -38,7 +38,7 @@ def script(words: Sequence[str], plain: Mapping[str, Callable[..., Any]], prog: 
     """
     if len(words) != 1 or words[0] not in SHELLS:
         raise BadInput(f"name one shell: {prog} completion {'|'.join(SHELLS)}.")
-    commands: dict[str, Callable[..., Any]] = {**plain, "train": _train()}
+    commands: dict[str, Callable[..., object]] = {**plain, "train": _train()}
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
@@ -55,21 +55,21 @@ def script(words: Sequence[str], plain: Mapping[str, Callable[..., Any]], prog: 
 def _train() -> Callable[..., None]:
     """A function whose parameter is one of the recipes, each with its options."""
 
-    def train(recipe: Any) -> None:
+    def train(recipe: object) -> None:
         """Train a recipe from its start."""
 
-    recipes: list[Any] = [
+    recipes: list[object] = [
         Annotated[_options_of(recipe), tyro.conf.subcommand(name)]
         for name, recipe in RECIPES.items()
     ]
-    one: Any = functools.reduce(operator.or_, recipes)
+    one: object = functools.reduce(operator.or_, recipes)
     omitted: Any = tyro.conf.OmitSubcommandPrefixes
     bare: Any = tyro.conf.OmitArgPrefixes
     train.__annotations__ = {"recipe": omitted[bare[one]], "return": None}
     return train
 
 
-def _options_of(recipe: Recipe) -> Any:
+def _options_of(recipe: Recipe) -> object:
     """A class whose fields are what ``train`` takes for this recipe."""
     short = [*common_options(), IMPORT, *recipe_options(recipe)]
     taken = {f"--{option.name}" for option in short}
@@ -80,7 +80,7 @@ def _options_of(recipe: Recipe) -> Any:
     return dataclasses.make_dataclass("Options", named, namespace={"__doc__": recipe.__doc__})
 
 
-def _of_short(option: Short) -> tuple[Any, Any]:
+def _of_short(option: Short) -> tuple[object, object]:
     kind = Literal[option.choices] if option.choices else option.kind
     if option.kind is bool and not option.opposite:
         kind = tyro.conf.FlagCreatePairsOff[bool]
@@ -88,7 +88,7 @@ def _of_short(option: Short) -> tuple[Any, Any]:
     return _said(kind, option.name, option.values, option.help, option.default), default
 
 
-def _of_flag(flag: flags.Flag) -> tuple[Any, Any]:
+def _of_flag(flag: flags.Flag) -> tuple[object, object]:
     kind: Any
     default: Any
     if flag.switch:
@@ -104,7 +104,7 @@ def _of_flag(flag: flags.Flag) -> tuple[Any, Any]:
     return _said(kind, name, flag.values, flag.help, words), default
 
 
-def _said(kind: Any, name: str, values: str, meaning: str, default: str) -> Any:
+def _said(kind: object, name: str, values: str, meaning: str, default: str) -> object:
     hint = f"(default: {default})" if default else ""
     arg = tyro.conf.arg(name=name, metavar=values, help=meaning, help_behavior_hint=hint)
     return Annotated[kind, arg]

@@ -10,9 +10,9 @@ import inspect
 import types
 import typing
 from abc import ABC
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic.fields import FieldInfo
@@ -42,7 +42,7 @@ class Description(BaseModel):
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
     )
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, **changes: object) -> Self:
         """Return a copy with ``changes`` applied and everything validated again.
 
         What is no field, such as an array handed over in memory, is carried along.
@@ -73,7 +73,7 @@ class Part(Description, ABC):
         tuned: Fields that a preset may begin with and that do not make it.
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     tuned: ClassVar[frozenset[str]] = frozenset()
 
     kind: str
@@ -100,7 +100,7 @@ class Kinds:
     The list is read when a value is validated, so kinds that are added later count.
     """
 
-    parts: list[type[Any]]
+    parts: Sequence[type[Part]]
 
     def words(self) -> tuple[str, ...]:
         """The kinds that there are now."""
@@ -110,7 +110,7 @@ class Kinds:
         """The words that a part can be made of: every kind, followed by its presets."""
         return tuple(word for part in self.parts for word in (part.word(), *part.presets))
 
-    def made(self, word: str) -> Any:
+    def made(self, word: str) -> Part:
         """The part that a word stands for: a kind with its defaults, or a preset.
 
         Raises:
@@ -122,11 +122,11 @@ class Kinds:
                     return part.model_validate(dict(settings))
         raise ValueError(unknown_kind(word, self.vocabulary()))
 
-    def find(self, kind: object) -> type[Any] | None:
+    def find(self, kind: object) -> type[Part] | None:
         """The class of a kind; None if there is none."""
         return next((part for part in self.parts if part.word() == kind), None)
 
-    def choose(self, value: Any) -> Any:
+    def choose(self, value: object) -> object:
         """The part that ``value`` is or describes: an instance, or a mapping with its ``kind``.
 
         Raises:
@@ -144,7 +144,7 @@ class Kinds:
         return part.model_validate(value)
 
     def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
+        self, source: object, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         whole = core_schema.wrap_serializer_function_ser_schema(
             lambda value, inner: inner(value), schema=core_schema.any_schema()
@@ -154,7 +154,7 @@ class Kinds:
         )
 
 
-def one_of(parts: list[type[Any]]) -> Any:
+def one_of(parts: Sequence[type[Part]]) -> Kinds:
     """Marks a field that takes every part of the list, as the module's first lines show."""
     return Kinds(parts)
 
@@ -197,7 +197,7 @@ class FilledIn:
 
 
 def explain(
-    error: ValidationError, known: type[BaseModel] | None = None, values: Any = None
+    error: ValidationError, known: type[BaseModel] | None = None, values: object = None
 ) -> str:
     """Put a validation error into one sentence that names the field and what it should be.
 
@@ -227,7 +227,7 @@ def explain(
     return "; ".join(parts[:_MOST_PROBLEMS]) + (f"; and {more} more." if more > 0 else "")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """A value as Python writes it, without the middle of a long one."""
     try:
         text = repr(value)
@@ -247,7 +247,7 @@ def _hint(part: type[BaseModel], path: list[str]) -> str:
 
 
 def _holder(
-    model: type[BaseModel] | None, values: Any, location: tuple[int | str, ...]
+    model: type[BaseModel] | None, values: object, location: tuple[int | str, ...]
 ) -> type[BaseModel] | None:
     """The model that holds the end of an error's location, as far as it can be told."""
     for key in location[:-1]:
@@ -266,7 +266,7 @@ def _holder(
     return model
 
 
-def _model_at(annotation: Any, value: Any) -> type[BaseModel] | None:
+def _model_at(annotation: object, value: object) -> type[BaseModel] | None:
     kinds = kinds_of(annotation)
     if isinstance(value, BaseModel):
         return type(value)
@@ -276,19 +276,19 @@ def _model_at(annotation: Any, value: Any) -> type[BaseModel] | None:
     return models[0] if len(models) == 1 else None
 
 
-def field_type(field: FieldInfo) -> Any:
+def field_type(field: FieldInfo) -> object:
     """A field's type with its annotations, as it was written."""
     kinds = [each for each in field.metadata if isinstance(each, Kinds)]
     return typing.Annotated[field.annotation, kinds[0]] if kinds else field.annotation
 
 
-def part_of_list(annotation: Any) -> Any:
+def part_of_list(annotation: object) -> object:
     """The type of the members of ``tuple[X, ...]``."""
     arguments = typing.get_args(annotation)
     return arguments[0] if arguments else None
 
 
-def models_of(annotation: Any) -> list[type[BaseModel]]:
+def models_of(annotation: object) -> list[type[BaseModel]]:
     """The models that a type is, or can hold as a part of several kinds."""
     kinds = kinds_of(annotation)
     if kinds is not None:
@@ -314,7 +314,10 @@ def _names_below(model: type[BaseModel], depth: int = 3) -> list[str]:
     return list(below)
 
 
-def validated(model: type[Description], values: dict[str, Any]) -> Any:
+Described = TypeVar("Described", bound=Description)
+
+
+def validated(model: type[Described], values: Mapping[str, object]) -> Described:
     """Build ``model`` from ``values``; a validation error becomes a ``BadInput`` sentence."""
     try:
         return model.model_validate(values)

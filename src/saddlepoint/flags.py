@@ -138,7 +138,7 @@ def _flag(name: str, path: str, field: FieldInfo, value: Any) -> Flag:
     return Flag(name, path, values, tuple(map(str, many)), text, choices)
 
 
-def _choices(annotation: Any) -> tuple[str, ...]:
+def _choices(annotation: object) -> tuple[str, ...]:
     """The words that a type takes, if it takes no others."""
     literal = typing.get_origin(annotation) is typing.Literal
     return tuple(map(str, typing.get_args(annotation))) if literal else ()

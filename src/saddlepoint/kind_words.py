@@ -53,7 +53,7 @@ class Slot:
         known = self.kinds.vocabulary()
         return (NONE, *known) if self.many else known
 
-    def filled(self, words: Sequence[str], old: Any) -> Any:
+    def filled(self, words: Sequence[str], old: Any) -> object:
         """What the words put there; a part that answers to its word stays as it is.
 
         Raises:
@@ -98,7 +98,7 @@ def is_coefficient(info: FieldInfo) -> bool:
     return any(isinstance(each, PrimitiveConstructorSpec) for each in info.metadata)
 
 
-def addresses(members: Sequence[Any]) -> tuple[str, ...]:
+def addresses(members: Sequence[object]) -> tuple[str, ...]:
     """How options address each member of a list: by its word, or by its number where that names
     several.
     """
@@ -110,7 +110,7 @@ def addresses(members: Sequence[Any]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _answers(part: Any, word: str) -> bool:
+def _answers(part: object, word: str) -> bool:
     return isinstance(part, Part) and any(same_word(word, name) for name in part.known_as())
 
 
@@ -183,7 +183,7 @@ def _options(words: Sequence[str]) -> list[Option]:
     return options
 
 
-def _filled(option: Option, slot: Slot, old: Any) -> Any:
+def _filled(option: Option, slot: Slot, old: object) -> object:
     if option.place in ELSEWHERE:
         raise BadInput(f"{option.name}: choose the {option.place} with {ELSEWHERE[option.place]}.")
     try:
@@ -210,7 +210,7 @@ def _path(run: Run, place: str) -> tuple[str, ...]:
         BadInput: A word names several members of a list.
     """
     path: list[str] = []
-    value: Any = run
+    value: object = run
     for segment in place.split("."):
         key = segment
         if isinstance(value, Description):
@@ -234,7 +234,7 @@ def _path(run: Run, place: str) -> tuple[str, ...]:
 def _slot_at(run: Run, path: Sequence[str]) -> Slot | None:
     """What parts stand at a place; None if it holds something else, or is none."""
     *above, last = path
-    value: Any = run
+    value: object = run
     for segment in above:
         value = _inside(value, segment)
     if not isinstance(value, Description):
@@ -243,14 +243,14 @@ def _slot_at(run: Run, path: Sequence[str]) -> Slot | None:
     return None if info is None else slot_of(info)
 
 
-def _inside(value: Any, segment: str) -> Any:
+def _inside(value: object, segment: str) -> object:
     if isinstance(value, tuple):
         at = int(segment) if segment.isdecimal() and len(segment) < 9 else len(value)
         return value[at] if at < len(value) else None
     return getattr(value, _field(segment), None) if isinstance(value, Description) else None
 
 
-def _with(value: Any, path: Sequence[str], change: Callable[[Any], Any]) -> Any:
+def _with(value: Any, path: Sequence[str], change: Callable[[Any], object]) -> Any:
     """A copy with another part at a place, not validated as a whole: other words are to come."""
     if not path:
         return change(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 from typing_extensions import override
@@ -30,7 +30,7 @@ class Optimiser(Part):
         """A PyTorch optimiser over ``parameters`` at the first coefficients."""
 
     @abstractmethod
-    def settings(self, progress: float) -> dict[str, Any]:
+    def settings(self, progress: float) -> dict[str, object]:
         """What the optimiser's groups must hold at ``progress``."""
 
 
@@ -60,7 +60,7 @@ class Adam(Optimiser):
         )
 
     @override
-    def settings(self, progress: float) -> dict[str, Any]:
+    def settings(self, progress: float) -> dict[str, object]:
         return {"lr": value_at(self.learning_rate, progress)}
 
 
@@ -75,12 +75,13 @@ class Sgd(Optimiser):
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
         import torch
 
-        start = self.settings(0.0)
         # Not the fused update: told to skip its first step, it leaves the momentum uninitialised.
-        return torch.optim.SGD(parameters, lr=start["lr"], momentum=start["momentum"])
+        return torch.optim.SGD(
+            parameters, lr=value_at(self.learning_rate, 0.0), momentum=value_at(self.momentum, 0.0)
+        )
 
     @override
-    def settings(self, progress: float) -> dict[str, Any]:
+    def settings(self, progress: float) -> dict[str, object]:
         return {
             "lr": value_at(self.learning_rate, progress),
             "momentum": value_at(self.momentum, progress),
@@ -112,7 +113,7 @@ class RmsProp(Optimiser):
         )
 
     @override
-    def settings(self, progress: float) -> dict[str, Any]:
+    def settings(self, progress: float) -> dict[str, object]:
         return {"lr": value_at(self.learning_rate, progress)}
 
 

@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tyro
 from pydantic import ValidationError
@@ -31,6 +31,7 @@ from saddlepoint.run.description import Run, read_run
 from saddlepoint.run.training import Training, Validation
 
 DEFAULT_PATIENCE = 10
+Described = TypeVar("Described", bound=Description)
 
 
 def parse(target: Any, words: Sequence[str], prog: str, **settings: Any) -> Any:
@@ -55,7 +56,7 @@ def call(function: Callable[..., None], words: Sequence[str], prog: str) -> None
     """Read ``words`` as the arguments of ``function``, then call it, its output untouched."""
 
     @functools.wraps(function)
-    def read(*args: Any, **options: Any) -> Callable[[], None]:
+    def read(*args: object, **options: object) -> Callable[[], None]:
         return functools.partial(function, *args, **options)
 
     parse(read, words, prog)()
@@ -334,7 +335,7 @@ def _describe(start: Start, common: argparse.Namespace) -> Run:
         run = start.recipe(*([common.data] if common.data else []), **given)
     else:
         run = read_run(start.path)
-        changes: dict[str, Any] = {}
+        changes: dict[str, object] = {}
         if "seed" in given:
             changes["seed"] = given.pop("seed")
         if common.data is not None:
@@ -371,7 +372,7 @@ def _patience(word: str) -> int:
     return int(match.group(1) or DEFAULT_PATIENCE)
 
 
-def replaced(description: Any, changes: dict[str, Any]) -> Any:
+def replaced(description: Described, changes: dict[str, object]) -> Described:
     """``description.replace`` whose validation errors are ``BadInput`` sentences."""
     try:
         return description.replace(**changes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from typing_extensions import override
@@ -231,7 +231,7 @@ Coefficient = Annotated[
 ]
 
 
-def _nowhere_negative(coefficient: Any) -> Any:
+def _nowhere_negative(coefficient: Coefficient) -> Coefficient:
     least = coefficient.least() if isinstance(coefficient, Schedule) else coefficient
     if least < 0:
         raise ValueError(

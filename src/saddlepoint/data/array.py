@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr
 from typing_extensions import override
@@ -40,12 +40,12 @@ class Array(Images, Labelled):
     value_range: Literal["auto", "0..255", "0..1", "-1..1"] = Field(
         "auto", description="Range of floating-point images; auto looks at the data and says so."
     )
-    _values: Any = PrivateAttr(None)
-    _labels: Any = PrivateAttr(None)
+    _values: object = PrivateAttr(None)
+    _labels: object = PrivateAttr(None)
     _notes: tuple[str, ...] = PrivateAttr(())
 
     @override
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, **changes: object) -> Self:
         """See ``Description.replace``; a path takes the place of what is in memory."""
         fresh = super().replace(**changes)
         if changes.get("path") is not None:
@@ -78,7 +78,7 @@ class Array(Images, Labelled):
         return self.path is None or self.path.expanduser().is_file()
 
     @override
-    def at(self, place: Any, run: Path) -> Self:
+    def at(self, place: object, run: Path) -> Self:
         """See ``DataSource.at``."""
         if not isinstance(place, str | Path):
             from saddlepoint.data.describing import describe_data

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -38,7 +38,7 @@ class Promise:
     """
 
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    dtype: np.dtype[np.generic]
 
     @property
     def bytes(self) -> int:
@@ -83,7 +83,7 @@ class ArrayFile:
         with self._opened(key) as (file, size):
             return self._checked(file, size, key)
 
-    def read(self, key: str | None = None) -> NDArray[Any]:
+    def read(self, key: str | None = None) -> NDArray[np.generic]:
         """Read an array, by its name if the file names arrays.
 
         Raises:

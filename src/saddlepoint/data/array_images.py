@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,7 +49,7 @@ def recognise_layout(shape: tuple[int, ...], layout: str, where: str) -> str:
     return "NCHW" if first else "NHWC"
 
 
-def channels_last(values: NDArray[Any], layout: str, where: str) -> NDArray[Any]:
+def channels_last(values: NDArray[np.generic], layout: str, where: str) -> NDArray[np.generic]:
     """View images of any layout as (N, H, W, C).
 
     Raises:
@@ -75,7 +73,7 @@ def channels_last(values: NDArray[Any], layout: str, where: str) -> NDArray[Any]
     return values
 
 
-def check_kind(values: NDArray[Any], where: str) -> None:
+def check_kind(values: NDArray[np.generic], where: str) -> None:
     """Refuse arrays that do not hold real numbers, and numbers that are not finite.
 
     Raises:
@@ -97,7 +95,7 @@ def check_kind(values: NDArray[Any], where: str) -> None:
         )
 
 
-def as_vectors(values: NDArray[Any], where: str) -> NDArray[np.float32]:
+def as_vectors(values: NDArray[np.generic], where: str) -> NDArray[np.float32]:
     """Return (N, D) vectors as float32, otherwise as given.
 
     Raises:
@@ -113,8 +111,8 @@ def as_vectors(values: NDArray[Any], where: str) -> NDArray[np.float32]:
 
 
 def as_pixels(
-    values: NDArray[Any], value_range: str, where: str
-) -> tuple[NDArray[Any], tuple[str, ...], str | None]:
+    values: NDArray[np.generic], value_range: str, where: str
+) -> tuple[NDArray[np.generic], tuple[str, ...], str | None]:
     """Return images as uint8, or as float32 in [-1, 1], the notes that say how, and a guess.
 
     The last is the range if it was guessed from floating-point numbers, else None.
@@ -158,7 +156,7 @@ def as_pixels(
 
 
 def _integers(
-    values: NDArray[Any], low: float, high: float, value_range: str, where: str
+    values: NDArray[np.generic], low: float, high: float, value_range: str, where: str
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     if low < 0 or high > 255:
         raise BadInput(

@@ -6,7 +6,6 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +46,8 @@ class _Content:
         official_test: How many of the examples form an official test set.
     """
 
-    values: NDArray[Any]
-    labels: NDArray[Any] | None
+    values: NDArray[np.generic]
+    labels: NDArray[np.generic] | None
     where: str
     name: str
     notes: tuple[str, ...] = ()
@@ -67,7 +66,7 @@ def open_array(description: Array) -> ResidentDataset:
     layout = recognise_layout(values.shape, description.layout, where)
     if problem := too_many_values(values.shape[1:]):
         raise BadInput(f"{where}: {problem}.")
-    stored: NDArray[Any]
+    stored: NDArray[np.generic]
     notes: tuple[str, ...]
     guess: str | None = None
     if layout == "ND":
@@ -127,7 +126,7 @@ def promised_shape(description: Array) -> tuple[int, ...] | None:
     return (int(channels), int(height), int(width))
 
 
-def write_npz(path: Path, values: Any, labels: Any, notes: tuple[str, ...]) -> None:
+def write_npz(path: Path, values: object, labels: object, notes: tuple[str, ...]) -> None:
     """Store an array, its labels (or None) and what was said of them.
 
     Raises:
@@ -250,7 +249,7 @@ def _read_official(file: ArrayFile, keys: Official, name: str) -> _Content:
 
 
 def _read_labels(
-    raw: NDArray[Any] | None, n: int, where: str
+    raw: NDArray[np.generic] | None, n: int, where: str
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...], tuple[str, ...]]:
     """Return int64 labels with -1 for unknown, the names of the classes, and notes."""
     if raw is None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from saddlepoint.data.array import Array
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.kinds import built_in
-from saddlepoint.description import Description, explain, validated
+from saddlepoint.data.source import DataSource
+from saddlepoint.description import explain, validated
 from saddlepoint.errors import BadInput, did_you_mean
 
 
-def describe_data(value: Any, **settings: Any) -> Any:
+def describe_data(value: object, **settings: object) -> DataSource:
     """Turn what a user writes into a data description.
 
     Args:
@@ -29,7 +29,7 @@ def describe_data(value: Any, **settings: Any) -> Any:
     Raises:
         BadInput: Neither a known name nor something that exists, or a setting that does not fit.
     """
-    if isinstance(value, Description):
+    if isinstance(value, DataSource):
         try:
             return value.replace(**settings) if settings else value
         except ValidationError as error:
@@ -42,7 +42,7 @@ def describe_data(value: Any, **settings: Any) -> Any:
     return describe_in_memory(value, settings)
 
 
-def _described_by_name(value: str | Path, settings: dict[str, Any]) -> Any:
+def _described_by_name(value: str | Path, settings: dict[str, object]) -> DataSource:
     name = str(value)
     known = built_in()
     if name in known:

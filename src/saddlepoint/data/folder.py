@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import override
@@ -65,7 +65,7 @@ class Folder(Images, Labelled):
 
     @field_validator("size", mode="before")
     @classmethod
-    def _sides(cls, value: Any) -> Any:
+    def _sides(cls, value: object) -> object:
         if value is None:
             return None
         given = tuple(value) if isinstance(value, tuple | list) else (value,)
@@ -129,7 +129,7 @@ class Folder(Images, Labelled):
         return is_tree(self.path.expanduser())
 
     @override
-    def at(self, place: Any, run: Path) -> Self:
+    def at(self, place: object, run: Path) -> Self:
         """See ``DataSource.at``."""
         from saddlepoint.data.tree import is_tree
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from saddlepoint.data.bounds import check_memory
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.decoding import Facts, Header, UndecodableError, render_with_facts
 from saddlepoint.data.file_digests import FileDigests
+from saddlepoint.data.fitting import Rendering
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.folder_notes import notes_on
 from saddlepoint.data.labels import folder_labels, folders_without_labels
@@ -112,7 +114,9 @@ class _Opening:
             good = np.ones(len(names), dtype=bool)
             now = rendering
 
-            def decode(item: tuple[int, str], now: Any = now, out: Any = pixels) -> Facts | str:
+            def decode(
+                item: tuple[int, str], now: Rendering = now, out: NDArray[np.uint8] = pixels
+            ) -> Facts | str:
                 try:
                     source, digests[item[1]] = self._tree.content(item[1])
                     out[item[0]], seen = render_with_facts(source, now)
@@ -158,7 +162,7 @@ class _Opening:
         )
 
     def scan(
-        self, settings: dict[str, Any], headers: dict[str, Header], problems: Problems
+        self, settings: dict[str, object], headers: dict[str, Header], problems: Problems
     ) -> Manifest:
         """Read and decode every file once, to know which are good and what they are."""
         # Small, since only decoding can fail: at any size the same files are good.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, TypeVarTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ RENDERING = ("size", "resize", "channels", "background", "bits")
 _JUDGED = 2000
 
 
-def describe_in_memory(value: Any, settings: dict[str, Any]) -> Array:
+def describe_in_memory(value: object, settings: dict[str, object]) -> Array:
     """Describe what was handed over; pictures and arrays of several sizes are made alike.
 
     Args:
@@ -77,12 +78,14 @@ def describe_in_memory(value: Any, settings: dict[str, Any]) -> Array:
     return _holding(plain, pixels, labels, before + notes)
 
 
-def _holding(described: Array, values: Any, labels: Any, notes: tuple[str, ...] = ()) -> Array:
+def _holding(
+    described: Array, values: object, labels: object, notes: tuple[str, ...] = ()
+) -> Array:
     described._values, described._labels, described._notes = values, labels, notes
     return described
 
 
-def _apart(value: Any) -> tuple[Any, Any]:
+def _apart(value: object) -> tuple[object, object]:
     """Examples and labels, or None."""
     if isinstance(value, tuple):
         if len(value) == 2:
@@ -100,11 +103,11 @@ def _apart(value: Any) -> tuple[Any, Any]:
     return _listed(value), None
 
 
-def _is_picture(value: Any) -> bool:
+def _is_picture(value: object) -> bool:
     return isinstance(value, Image.Image) or len(getattr(value, "shape", ())) >= 2
 
 
-def _listed(value: Any) -> Any:
+def _listed(value: object) -> object:
     """``value`` itself, if it can be data."""
     if isinstance(value, Image.Image):
         raise BadInput("one picture is no data: hand over a list of pictures.")
@@ -127,9 +130,13 @@ def _listed(value: Any) -> Any:
 
 
 Examples = list[tuple[int, Any]]
+Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
 
 
-def _gathered(items: Items, values: Any, labels: Any) -> tuple[Examples, dict[int, Header], Any]:
+def _gathered(
+    items: Items, values: Any, labels: object
+) -> tuple[Examples, dict[int, Header], NDArray[np.generic] | None]:
     """All examples with their index (PIL images, or NumPy arrays), and their labels.
 
     In between are the headers of the PIL images, by index.
@@ -177,7 +184,7 @@ def _gathered(items: Items, values: Any, labels: Any) -> tuple[Examples, dict[in
     return examples, headers, np.array(numbers, dtype=np.int64) if numbers else None
 
 
-def _stacked(examples: Examples) -> NDArray[Any] | None:
+def _stacked(examples: Examples) -> NDArray[np.generic] | None:
     """Arrays of one shape as one array; None if their shapes differ."""
     first = examples[0][1]
     for index, each in examples:
@@ -201,8 +208,8 @@ def _rendered(
     examples: Examples,
     known: dict[int, Header],
     described: Array,
-    rendering: dict[str, Any],
-    settings: dict[str, Any],
+    rendering: dict[str, object],
+    settings: dict[str, object],
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Pictures made alike by the rules of a folder: (N, H, W, C), and notes."""
     folder: Folder = validated(Folder, {"path": ".", **rendering})
@@ -241,7 +248,7 @@ def _rendered(
     return pixels, notes + picture_notes
 
 
-def _attempt(index: int, function: Any, *args: Any) -> Any:
+def _attempt(index: int, function: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
     try:
         with without_pillow_warnings():
             return function(*args)
@@ -252,7 +259,7 @@ def _attempt(index: int, function: Any, *args: Any) -> Any:
 
 
 def _pictures_of(
-    indexed: list[tuple[int, NDArray[Any]]], described: Array
+    indexed: list[tuple[int, NDArray[np.generic]]], described: Array
 ) -> tuple[Any, tuple[str, ...]]:
     """How an array becomes a picture, one range for all of them, and notes that say it."""
     if not indexed:
@@ -293,7 +300,7 @@ def _pictures_of(
             "rounded to 8 bits, since images that are resized are pictures.",
         )
 
-    def picture(values: NDArray[Any], index: int) -> Image.Image:
+    def picture(values: NDArray[np.generic], index: int) -> Image.Image:
         name = f"item {index:,} of the data"
         layout = recognise_layout((1, *values.shape), described.layout, name)
         if layout == "ND":

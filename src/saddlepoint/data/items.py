@@ -19,13 +19,13 @@ from saddlepoint.data.reasons import reason_of
 from saddlepoint.errors import BadInput
 
 
-def is_torch_dataset(value: Any) -> bool:
+def is_torch_dataset(value: object) -> bool:
     """Whether ``value`` is a ``torch.utils.data.Dataset``."""
     module = sys.modules.get("torch.utils.data")
     return module is not None and isinstance(value, module.Dataset)
 
 
-def to_numpy(values: Any, what: str) -> NDArray[Any]:
+def to_numpy(values: Any, what: str) -> NDArray[np.generic]:
     """An array or a tensor as an array.
 
     Raises:
@@ -99,20 +99,20 @@ class Items:
                 yield (index, *_parts(item, index))
             index += 1
 
-    def _item(self, index: int) -> Any:
+    def _item(self, index: int) -> object:
         try:
             return self._values[index]
         except Exception as error:
             raise _unreadable(index, error) from error
 
-    def _iterator(self) -> Iterator[Any]:
+    def _iterator(self) -> Iterator[object]:
         try:
             return iter(self._values)
         except Exception as error:
             raise _unreadable(0, error) from error
 
 
-def _is_iterable(values: Any) -> bool:
+def _is_iterable(values: object) -> bool:
     module = sys.modules.get("torch.utils.data")
     return module is not None and isinstance(values, module.IterableDataset)
 
@@ -125,12 +125,12 @@ def _unreadable(index: int, error: Exception) -> BadInput:
     )
 
 
-def is_example(value: Any) -> bool:
+def is_example(value: object) -> bool:
     """Whether ``value`` is a PIL image, an array or a tensor."""
     return isinstance(value, Image.Image) or hasattr(value, "__array__")
 
 
-def _parts(item: Any, index: int) -> tuple[Any, Any]:
+def _parts(item: object, index: int) -> tuple[object, object]:
     if is_example(item):
         return item, None
     if isinstance(item, tuple | list) and len(item) in (1, 2) and is_example(item[0]):
@@ -146,7 +146,7 @@ def _parts(item: Any, index: int) -> tuple[Any, Any]:
     )
 
 
-def label_number(label: Any, index: int) -> int:
+def label_number(label: object, index: int) -> int:
     """A label as a whole number.
 
     Raises:
@@ -168,7 +168,7 @@ def label_number(label: Any, index: int) -> int:
     )
 
 
-def _shortly(value: Any) -> str:
+def _shortly(value: object) -> str:
     if hasattr(value, "shape"):
         return f"a {type(value).__name__} of shape {tuple(value.shape)}"
     text = " ".join(repr(value).split())

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Any
 
 from saddlepoint.data.fitting import Rendering
 from saddlepoint.data.tree import Status, Tree, open_tree
@@ -54,7 +53,7 @@ class Manifest:
         entries: The files, sorted.
     """
 
-    settings: dict[str, Any]
+    settings: dict[str, object]
     rendering: Rendering
     classes: tuple[str, ...]
     notes: tuple[str, ...]
@@ -117,7 +116,7 @@ def load_manifest(path: Path) -> Manifest:
 
 
 def check_unchanged(
-    manifest: Manifest, settings: dict[str, Any], tree: Tree, names: Sequence[str]
+    manifest: Manifest, settings: dict[str, object], tree: Tree, names: Sequence[str]
 ) -> None:
     """Refuse a folder or archive that is no longer what it was when the run began.
 

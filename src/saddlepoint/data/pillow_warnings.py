@@ -9,7 +9,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, final
+from typing import final
 
 from PIL import Image
 
@@ -35,7 +35,7 @@ def _not_here(record: logging.LogRecord) -> bool:
 
 
 logging.getLogger("PIL.TiffImagePlugin").addFilter(_not_here)
-_FILTER: tuple[Any, ...] = ("ignore", None, Warning, _PillowInThisThread(), 0)
+_FILTER: tuple[object, ...] = ("ignore", None, Warning, _PillowInThisThread(), 0)
 
 
 @contextmanager
@@ -79,7 +79,7 @@ _Handler = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_voi
 
 
 @_Handler
-def _note_damage(module: Any, form: Any, values: Any) -> None:
+def _note_damage(module: object, form: object, values: object) -> None:
     # Called in the thread that decodes.
     _here.damaged = True
 

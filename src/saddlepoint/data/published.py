@@ -6,7 +6,7 @@ Torch-free; ``official.py`` and ``stacked.py`` read them.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 from typing_extensions import override
@@ -71,7 +71,7 @@ class Downloaded(Published):
         return self.root is None or self.download or self.root.expanduser().is_dir()
 
     @override
-    def at(self, place: Any, run: Path) -> Self:
+    def at(self, place: object, run: Path) -> Self:
         """See ``DataSource.at``."""
         path = path_of(place, run, self.kind)
         if not path.is_dir():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, final
+from typing import NamedTuple, final
 
 import numpy as np
 import torch
@@ -43,13 +43,13 @@ class Examples:
             are streamed.
     """
 
-    values: NDArray[Any]
+    values: NDArray[np.generic]
     labels: NDArray[np.int64] | None = None
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     official_test: int = 0
     guessed_range: str | None = None
-    targets: NDArray[Any] | None = None
+    targets: NDArray[np.generic] | None = None
     files: FileDigests | None = None
 
 
@@ -85,7 +85,7 @@ def fingerprint(examples: Examples, members: Members) -> str:
     if examples.files is not None:
         return examples.files.fingerprint(examples.labels, members)
     digest = hashlib.sha256()
-    parts: list[NDArray[Any] | None] = [examples.values, examples.labels]
+    parts: list[NDArray[np.generic] | None] = [examples.values, examples.labels]
     if examples.targets is not None:
         parts.append(examples.targets)
     for part in [*parts, *(members[split] for split in SPLITS)]:
@@ -97,7 +97,7 @@ def fingerprint(examples: Examples, members: Members) -> str:
     return digest.hexdigest()
 
 
-def _scale(vectors: NDArray[Any]) -> float:
+def _scale(vectors: NDArray[np.generic]) -> float:
     """One standard deviation for all axes, so that shapes stay as they are; 1 if constant."""
     scale = float(np.sqrt(vectors.var(0, dtype=np.float64).mean()))
     return scale if scale > 0 else 1.0

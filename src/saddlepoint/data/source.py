@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field
 from typing_extensions import override
@@ -112,7 +112,7 @@ class DataSource(Part):
         """Whether the place of the data exists, or they can be fetched again."""
         return True
 
-    def at(self, place: Any, run: Path) -> Self:
+    def at(self, place: object, run: Path) -> Self:
         """The same data at another place, all else as it is.
 
         Args:
@@ -202,7 +202,7 @@ class Images(DataSource):
     flip: bool = Field(False, description="Mirror each training image left-right half the time.")
 
 
-def path_of(place: Any, run: Path, what: str) -> Path:
+def path_of(place: object, run: Path, what: str) -> Path:
     """The path that a user named for data that moved, absolute.
 
     Args:

@@ -41,7 +41,7 @@ class Stored:
     facts: dict[str, Any]
 
 
-def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
     """Store ``tensors`` and ``facts`` at ``path``.
 
     Raises:

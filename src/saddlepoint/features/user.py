@@ -134,7 +134,7 @@ def import_module(word: str) -> nn.Module:
     return named
 
 
-def checked(output: Any, part: Tensor, name: str, dimensions: int | None = None) -> Tensor:
+def checked(output: object, part: Tensor, name: str, dimensions: int | None = None) -> Tensor:
     """What a foreign network returned, as (n, d).
 
     Maps (n, d, h, w) become their means over h and w; (n,) becomes (n, 1); the rest is flattened.
@@ -168,7 +168,7 @@ def checked(output: Any, part: Tensor, name: str, dimensions: int | None = None)
     return features
 
 
-def _call(module: nn.Module, part: Tensor, name: str) -> Any:
+def _call(module: nn.Module, part: Tensor, name: str) -> object:
     try:
         return module(part)
     except Exception as error:  # Whatever the user's own code raises.

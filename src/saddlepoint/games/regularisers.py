@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from typing_extensions import override
@@ -92,7 +92,7 @@ class GradientPenalty(Regulariser):
     around it, and the result can be differentiated again.
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {
         "r1": {"place": "real", "target": 0.0},
         "r2": {"place": "fake", "target": 0.0},
         "wgan_gp": {"place": "between", "target": 1.0, "one_sided": False, "weight": 10.0},
@@ -305,7 +305,7 @@ def dragan(weight: Coefficient = 10.0, spread: float = 0.5) -> GradientPenalty:
     return _preset("dragan", spread=spread, weight=weight)
 
 
-def _preset(word: str, **settings: Any) -> GradientPenalty:
+def _preset(word: str, **settings: object) -> GradientPenalty:
     return GradientPenalty.model_validate({**GradientPenalty.presets[word], **settings})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, NoReturn
 
 from saddlepoint.description import Part
 from saddlepoint.errors import BadInput
@@ -59,7 +59,7 @@ class Backbone(NamedTuple):
     module: nn.Module
     features: int
     discrimination: nn.Module | None = None
-    initialise: Callable[[nn.Module], Any] | None = None
+    initialise: Callable[[nn.Module], None] | None = None
 
 
 class Network(Part):

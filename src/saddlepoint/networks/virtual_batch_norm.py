@@ -7,7 +7,7 @@ side, none of which sees another.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -151,7 +151,7 @@ class WithReference(nn.Module):
             stored.copy_(tensor.detach())
         self.chosen.fill_(1)
 
-    def forward(self, *inputs: Tensor) -> Any:
+    def forward(self, *inputs: Tensor) -> object:
         """The network's output for ``inputs``.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.dcgan import Dcgan
@@ -13,7 +13,7 @@ from saddlepoint.run.training import Training
 
 
 @recipe("dcgan")
-def dcgan(data: Any = "digits", *, width: int = 64, **common: Unpack[Common]) -> Run:
+def dcgan(data: object = "digits", *, width: int = 64, **common: Unpack[Common]) -> Run:
     """Convolutional GAN for images of any size from 8×8 up, grey or colour.
 
     The paper's numbers: latent 100, batch 128, Adam 2e-4 with β1 = 0.5 for both players, weights

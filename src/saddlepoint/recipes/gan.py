@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from saddlepoint.games.objective_name import ObjectiveName
 from saddlepoint.learners.adversarial.description import Adversarial
@@ -15,7 +15,7 @@ from saddlepoint.run.training import Training
 
 @recipe("gan")
 def gan(
-    data: Any = "digits",
+    data: object = "digits",
     *,
     objective: ObjectiveName = "non_saturating",
     critic_steps: int = 1,

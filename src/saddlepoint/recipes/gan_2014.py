@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.priors import Uniform
@@ -17,7 +17,7 @@ EPOCHS, BATCHES = 250, 500  # 50,000 images in batches of 100
 
 
 @recipe("gan-2014")
-def gan_2014(data: Any = "digits", **common: Unpack[Common]) -> Run:
+def gan_2014(data: object = "digits", **common: Unpack[Common]) -> Run:
     """The first GAN with its own networks: maxout critic with dropout, momentum schedule.
 
     The authors' settings for MNIST: latent 100 uniform; generator ReLU 1200-1200, weights from

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.mlp import Mlp
@@ -13,7 +13,7 @@ from saddlepoint.run.training import Training
 
 
 @recipe("lsgan")
-def lsgan(data: Any = "digits", *, pearson: bool = False, **common: Unpack[Common]) -> Run:
+def lsgan(data: object = "digits", *, pearson: bool = False, **common: Unpack[Common]) -> Run:
     """Least-squares GAN, fully connected.
 
     Targets (a, b, c) = (0, 1, 1), or (−1, 1, 0), with which the generator's cost at the optimal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from pydantic import ValidationError
 
@@ -44,7 +44,7 @@ def recipe(name: str) -> Callable[[Recipe], Recipe]:
             raise BadInput(f"the recipe '{name}' is there already: rename it.")
 
         @functools.wraps(function)
-        def guarded(*args: Any, **options: Any) -> Run:
+        def guarded(*args: object, **options: object) -> Run:
             try:
                 return function(*args, **options)
             except ValidationError as error:
@@ -58,7 +58,7 @@ def recipe(name: str) -> Callable[[Recipe], Recipe]:
 
 def assemble(
     name: str,
-    data: Any,
+    data: object,
     learner: Adversarial | Variational,
     training: Training,
     **common: Unpack[Common],

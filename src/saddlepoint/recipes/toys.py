@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from saddlepoint.games.regularisers import r1, r2
 from saddlepoint.learners.adversarial.description import Adversarial
@@ -22,7 +22,7 @@ GAMMA = Piecewise(
 CRITIC_RATE = Piecewise(points=((0.0, 1e-3), (0.5, 1e-3), (1.0, 5e-4)), geometric=True)
 
 
-def _toy(name: str, data: Any, steps: int, common: Common, settled: float = 1.2e-4) -> Run:
+def _toy(name: str, data: object, steps: int, common: Common, settled: float = 1.2e-4) -> Run:
     """The game on ``data``; ``settled`` is the generator's rate after the first part."""
     generator_rate = Piecewise(
         points=((0.0, 1e-3), (0.4, 7e-4), (0.45, settled), (1.0, 2e-5)), geometric=True
@@ -55,7 +55,7 @@ def _toy(name: str, data: Any, steps: int, common: Common, settled: float = 1.2e
 
 
 @recipe("toy-ring")
-def toy_ring(data: Any = "ring", **common: Unpack[Common]) -> Run:
+def toy_ring(data: object = "ring", **common: Unpack[Common]) -> Run:
     """Our default for the ring of eight Gaussians: relativistic, R1 + R2, annealed.
 
     The critic sees random waves beside the coordinates, without which it is too smooth to teach
@@ -65,18 +65,18 @@ def toy_ring(data: Any = "ring", **common: Unpack[Common]) -> Run:
 
 
 @recipe("toy-grid")
-def toy_grid(data: Any = "grid", **common: Unpack[Common]) -> Run:
+def toy_grid(data: object = "grid", **common: Unpack[Common]) -> Run:
     """Our default for the grid of twenty-five Gaussians: relativistic, R1 + R2, annealed."""
     return _toy("toy-grid", data, 48_000, common)
 
 
 @recipe("toy-swiss-roll")
-def toy_swiss_roll(data: Any = "swiss-roll", **common: Unpack[Common]) -> Run:
+def toy_swiss_roll(data: object = "swiss-roll", **common: Unpack[Common]) -> Run:
     """The same game on the swiss roll."""
     return _toy("toy-swiss-roll", data, 20_000, common)
 
 
 @recipe("toy-array")
-def toy_array(data: Any = "two-lines", **common: Unpack[Common]) -> Run:
+def toy_array(data: object = "two-lines", **common: Unpack[Common]) -> Run:
     """The same game on vectors of one's own: an array (n, d) of any size; it is standardised."""
     return _toy("toy-array", data, 20_000, common)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
 from saddlepoint.learners.variational.description import Variational
 from saddlepoint.networks.dcgan import Dcgan
@@ -15,7 +15,7 @@ from saddlepoint.run.training import Training
 
 @recipe("vae")
 def vae(
-    data: Any = "digits",
+    data: object = "digits",
     *,
     network: Literal["mlp", "convolutional"] = "mlp",
     likelihood: Literal["bernoulli", "gaussian"] = "gaussian",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from saddlepoint.games.constraints import WeightClipping
 from saddlepoint.games.regularisers import wgan_gp as gradient_penalty
@@ -17,7 +17,7 @@ NETWORKS = {"generator": Mlp(hidden=(512,) * 3), "critic": Mlp(hidden=(512,) * 3
 
 
 @recipe("wgan")
-def wgan(data: Any = "digits", **common: Unpack[Common]) -> Run:
+def wgan(data: object = "digits", **common: Unpack[Common]) -> Run:
     """Wasserstein GAN with weight clipping, fully connected.
 
     Arjovsky, Chintala and Bottou 2017: RMSProp 5e-5, weights clipped at 0.01 after each update,
@@ -37,7 +37,7 @@ def wgan(data: Any = "digits", **common: Unpack[Common]) -> Run:
 
 
 @recipe("wgan-gp")
-def wgan_gp(data: Any = "digits", *, penalty: float = 10.0, **common: Unpack[Common]) -> Run:
+def wgan_gp(data: object = "digits", *, penalty: float = 10.0, **common: Unpack[Common]) -> Run:
     """Wasserstein GAN with gradient penalty, fully connected.
 
     Gulrajani et al. 2017: λ = 10, five critic steps, Adam 1e-4 with β1 = 0, β2 = 0.9, three layers

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from saddlepoint.errors import command_line
 from saddlepoint.report import markup
@@ -36,7 +35,7 @@ def evaluation(folder: Path) -> str:
     return markup.section("Evaluation", *content, key="evaluation")
 
 
-def _stored(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
+def _stored(folder: Path) -> list[tuple[Path, dict[str, object]]]:
     """The evaluations that can be read, the newest first."""
     stored = []
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
@@ -49,12 +48,12 @@ def _stored(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
     return sorted(stored, key=lambda pair: str(pair[1].get("time", "")), reverse=True)
 
 
-def _rows(body: dict[str, Any]) -> list[dict[str, Any]]:
+def _rows(body: dict[str, object]) -> list[dict[str, object]]:
     listed = body.get("rows")
     return [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
 
 
-def _pieces(path: Path, body: dict[str, Any]) -> list[str]:
+def _pieces(path: Path, body: dict[str, object]) -> list[str]:
     rows = _rows(body)
     head = f"{at(body, 'candidate')} against {at(body, 'reference')}. {at(body, 'where')}."
     summary = _lines(body.get("summary"))
@@ -80,11 +79,11 @@ def _pieces(path: Path, body: dict[str, Any]) -> list[str]:
     return [markup.paragraph(head), *map(markup.paragraph, summary), table, said, drawn]
 
 
-def _lines(value: Any) -> list[str]:
+def _lines(value: object) -> list[str]:
     return [str(line) for line in value] if isinstance(value, list) else []
 
 
-def _row(row: dict[str, Any]) -> tuple[str, ...]:
+def _row(row: dict[str, object]) -> tuple[str, ...]:
     control = row.get("control")
     p_value = number(row.get("p_value"))
     value = _said(row.get("value")) + (f", p = {p_value:.2g}" if p_value is not None else "")
@@ -98,11 +97,11 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _interval(figure: Any) -> str:
+def _interval(figure: object) -> str:
     return f"[{_said(at(figure, 'low'))}, {_said(at(figure, 'high'))}]"
 
 
-def _said(value: Any) -> str:
+def _said(value: object) -> str:
     known = number(value)
     return "∞ or undefined" if known is None else f"{known:.4g}"
 

@@ -12,7 +12,7 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from saddlepoint.errors import BadInput
 from saddlepoint.run.description import FORMAT, NAME, check_format
@@ -115,8 +115,8 @@ class Summary:
     """
 
     folder: Path
-    given: dict[str, Any]
-    resolved: dict[str, Any]
+    given: dict[str, object]
+    resolved: dict[str, object]
     state: State
     step: int
     target: int | None
@@ -132,14 +132,14 @@ class Summary:
     problems: tuple[str, ...] = ()
 
 
-def at(tree: Any, *keys: str) -> Any:
+def at(tree: object, *keys: str) -> object:
     """Walk down nested dictionaries; None where the way ends."""
     for key in keys:
         tree = tree.get(key) if isinstance(tree, dict) else None
     return tree
 
 
-def number(value: Any) -> float | None:
+def number(value: object) -> float | None:
     """Return a finite number as float, anything else as None."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
@@ -189,7 +189,7 @@ def gather(folder: Path) -> Summary:
     )
 
 
-def _run_file(folder: Path) -> dict[str, Any]:
+def _run_file(folder: Path) -> dict[str, object]:
     path = folder / "run.json"
     if not path.is_file():
         what = "has no run.json" if folder.is_dir() else "does not exist"
@@ -200,7 +200,7 @@ def _run_file(folder: Path) -> dict[str, Any]:
     return run
 
 
-def _json(path: Path) -> Any:
+def _json(path: Path) -> object:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -233,7 +233,7 @@ def _record(folder: Path) -> tuple[History, dict[int, set[str]], int, str]:
     return history, nulls, newest, ""
 
 
-def _value(value: Any) -> float:
+def _value(value: object) -> float:
     known = number(value)
     return math.nan if known is None else known
 
@@ -253,7 +253,7 @@ def _curves(history: History, nulls: dict[int, set[str]]) -> tuple[Curve, ...]:
     return tuple(curves)
 
 
-def _event(line: dict[str, Any]) -> Event:
+def _event(line: dict[str, object]) -> Event:
     step = number(line.get("step"))
     return Event(
         step=0 if step is None else int(step),

@@ -82,6 +82,14 @@ def grid(
 
     Returns:
         A picture of mode L (1 or 2 channels) or RGB.
+
+    Example:
+        >>> import numpy as np
+        >>> from saddlepoint.pictures import grid
+        >>> images = np.random.default_rng(0).uniform(-1, 1, size=(6, 3, 16, 16))
+        >>> picture = grid(images, columns=3, scale=1)
+        >>> picture.size, picture.mode
+        ((56, 38), 'RGB')
     """
     pixels = to_uint8(images)
     if pixels.ndim != 4 or pixels.shape[1] not in (1, 2, 3, 4) or 0 in pixels.shape:

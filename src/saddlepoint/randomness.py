@@ -22,6 +22,13 @@ def derive(seed: int, *purpose: int | str) -> int:
 
     The purposes are hashed (BLAKE2b), so neighbouring seeds and steps share nothing, unlike
     ``seed + step``, where (1, 2) and (2, 1) collide.
+
+    Example:
+        >>> from saddlepoint.randomness import derive
+        >>> derive(1, "latents", 2) == derive(1, "latents", 2)
+        True
+        >>> derive(1, "latents", 2) == derive(2, "latents", 1)
+        False
     """
     named = (f"str:{part}" if isinstance(part, str) else f"int:{int(part)}" for part in purpose)
     text = "\x1f".join([str(seed), *named])

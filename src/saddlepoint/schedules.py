@@ -69,7 +69,14 @@ class FromTo(Schedule):
 
 
 class Cosine(FromTo):
-    """Half a cosine from ``start`` to ``end``: end + (start − end)(1 + cos πp) / 2."""
+    """Half a cosine from ``start`` to ``end``: end + (start − end)(1 + cos πp) / 2.
+
+    Example:
+        >>> from saddlepoint.schedules import Cosine
+        >>> schedule = Cosine(start=2e-4)
+        >>> [round(schedule.at(progress), 6) for progress in (0.0, 0.25, 0.5, 1.0)]
+        [0.0002, 0.000171, 0.0001, 0.0]
+    """
 
     form = "cosine:START:END"
 
@@ -199,6 +206,13 @@ def coefficient_from(text: str) -> float | Schedule:
 
     Raises:
         ValueError: It is none of the forms.
+
+    Example:
+        >>> from saddlepoint.schedules import coefficient_from, value_at
+        >>> coefficient_from("2e-4")
+        0.0002
+        >>> value_at(coefficient_from("cosine:1:0"), progress=0.5)
+        0.5
     """
     word, *numbers = text.split(":")
     try:

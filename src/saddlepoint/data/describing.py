@@ -28,6 +28,16 @@ def describe_data(value: object, **settings: object) -> DataSource:
 
     Raises:
         BadInput: Neither a known name nor something that exists, or a setting that does not fit.
+
+    Example:
+        >>> import saddlepoint as sp
+        >>> digits = sp.describe_data("digits", limit=500)
+        >>> digits.open().info.shape
+        (1, 8, 8)
+        >>> import numpy as np
+        >>> points = np.random.default_rng(0).normal(size=(100, 2))
+        >>> sp.describe_data(points).open().info.counts
+        {'train': 80, 'validation': 10, 'test': 10}
     """
     if isinstance(value, DataSource):
         try:

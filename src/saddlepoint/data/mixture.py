@@ -18,6 +18,13 @@ class Mixture:
     Attributes:
         centres: (K, 2), in the order of their labels.
         std: Standard deviation of each along each axis.
+
+    Example:
+        >>> import numpy as np
+        >>> from saddlepoint.data.mixture import Mixture
+        >>> two = Mixture(np.array([[-1.0, 0.0], [1.0, 0.0]]), std=0.1)
+        >>> two.log_density([[1.0, 0.0], [0.0, 0.0]]).round(2).tolist()
+        [2.07, -47.23]
     """
 
     centres: NDArray[np.float64]

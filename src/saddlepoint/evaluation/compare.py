@@ -63,6 +63,15 @@ def compare(
 
     Raises:
         BadInput: Fewer than two different runs, or runs on different data.
+
+    Example:
+        >>> import saddlepoint as sp
+        >>> for seed in (0, 1):
+        ...     run = sp.recipes.gan("ring", steps=2, batch_size=16, device="cpu", seed=seed)
+        ...     _ = sp.train(run, f"runs/ring-{seed}", quiet=True)
+        >>> comparison = sp.compare(["runs/ring-0", "runs/ring-1"], n=100, scores="frechet")
+        >>> [verdict.better for verdict in comparison.verdicts]  # after two steps: neither
+        [None]
     """
     began = time.perf_counter()
     places = [Path(run).expanduser() for run in runs]

@@ -75,6 +75,17 @@ def evaluate(
 
     Raises:
         BadInput: Nothing to compare, unknown names, shapes that do not fit, too few examples.
+
+    Example:
+        >>> import numpy as np
+        >>> import saddlepoint as sp
+        >>> random = np.random.default_rng(0)
+        >>> real, fake = random.normal(size=(600, 2)), random.normal(1.0, size=(300, 2))
+        >>> row = sp.evaluate(real=real, fake=fake, scores="frechet").row("frechet")
+        >>> 1.5 < row.figure.estimate.value < 2.5  # the squared distance of the means is 2
+        True
+        >>> row.control.estimate.value < 0.1  # other real examples in the place of the fakes
+        True
     """
     if (run is None) == (real is None and fake is None) or (real is None) != (fake is None):
         raise BadInput("evaluate takes either a run, or both --real and --fake.")

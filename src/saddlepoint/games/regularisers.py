@@ -281,7 +281,14 @@ AnyRegulariser = Annotated[Regulariser, one_of(REGULARISERS)]
 
 
 def r1(gamma: Coefficient, every: int = 1) -> GradientPenalty:
-    """(γ/2)·‖∇D(x)‖² on real examples (Mescheder et al. 2018)."""
+    """(γ/2)·‖∇D(x)‖² on real examples (Mescheder et al. 2018).
+
+    Example:
+        >>> from saddlepoint.games.regularisers import r1
+        >>> penalty = r1(10.0, every=4)
+        >>> penalty.place, penalty.weight, penalty.effective_weight(progress=0.0)
+        ('real', 5.0, 20.0)
+    """
     return _preset("r1", weight=_half(gamma), every=every)
 
 
@@ -291,7 +298,17 @@ def r2(gamma: Coefficient, every: int = 1) -> GradientPenalty:
 
 
 def wgan_gp(weight: Coefficient = 10.0) -> GradientPenalty:
-    """λ(‖∇D(x̂)‖ − 1)² between real and generated examples (Gulrajani et al. 2017)."""
+    """λ(‖∇D(x̂)‖ − 1)² between real and generated examples (Gulrajani et al. 2017).
+
+    Example:
+        >>> import torch
+        >>> from saddlepoint.games.regularisers import wgan_gp
+        >>> penalty = wgan_gp()
+        >>> penalty.place, penalty.weight
+        ('between', 10.0)
+        >>> penalty.cost(torch.tensor([[3.0, 4.0], [0.6, 0.8]]))  # norms 5 and 1
+        tensor([16.,  0.])
+    """
     return _preset("wgan_gp", weight=weight)
 
 

@@ -33,6 +33,12 @@ class Estimate:
             blocks; empty if the interval does not come from a jackknife.
         influences: By how much the score rises with the weight of each block, half of the change
             from leaving it out to counting it twice; empty where only ``replicates`` were made.
+
+    Example:
+        >>> from saddlepoint.metrics.estimate import proportion
+        >>> share = proportion(30, 40, n_real=0, n_fake=40)
+        >>> print(f"{share.value} [{share.low:.2f}, {share.high:.2f}], {share.method}")
+        0.75 [0.59, 0.87], Clopper–Pearson
     """
 
     value: float

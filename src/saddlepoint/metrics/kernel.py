@@ -66,6 +66,15 @@ def kernel_distance(real: Tensor, fake: Tensor) -> float:
     Raises:
         BadInput: Different widths, fewer than two samples on a side, or values that are not finite
             or whose sixth powers are not.
+
+    Example:
+        >>> import torch
+        >>> from saddlepoint.metrics.kernel import kernel_distance
+        >>> real, fresh = torch.randn(2, 400, 3, generator=torch.Generator().manual_seed(0))
+        >>> abs(kernel_distance(real, fresh)) < 0.1
+        True
+        >>> kernel_distance(real, fresh + 1) > 5
+        True
     """
     x, y, scale = _centred(real, fake)
     sums = _sums(x.weighted(None), y.weighted(None))

@@ -23,6 +23,12 @@ def dcgan(data: object = "digits", *, width: int = 64, **common: Unpack[Common])
         data: A built-in name, an image folder, an array or its file.
         width: Channels next to the image.
         **common: seed, steps, batch_size, device, precision.
+
+    Example:
+        >>> from saddlepoint import recipes
+        >>> run = recipes.dcgan("digits", width=16, steps=300)
+        >>> run.learner.critic.width, run.learner.objective, run.training.steps
+        (16, 'non_saturating', 300)
     """
     network = Dcgan(width=width)
     learner = Adversarial(

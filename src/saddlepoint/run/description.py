@@ -69,6 +69,15 @@ def read_run(path: Path) -> Run:
 
     Raises:
         BadInput: No such file, no JSON, of another format, or not a description.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import saddlepoint as sp
+        >>> file = Path("my-run.json")
+        >>> _ = file.write_text(str(sp.recipes.vae("digits", steps=10)))
+        >>> run = sp.read_run(file)
+        >>> run.learner.kind, run.training.steps
+        ('variational', 10)
     """
     found = read_json(path)
     check_format(found, path)

@@ -104,6 +104,23 @@ def import_parts(name: str | os.PathLike[str]) -> tuple[str, ...]:
 
     Raises:
         BadInput: There is no such module, it fails, or it defines nothing or what is there already.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import saddlepoint as sp
+        >>> _ = Path("mine.py").write_text('''
+        ... from saddlepoint.recipes import wgan_gp
+        ... from saddlepoint.recipes.registry import recipe
+        ...
+        ... @recipe("gentle")
+        ... def gentle(data="ring", **common):
+        ...     "WGAN-GP with a tenth of the usual penalty, on points in the plane."
+        ...     return wgan_gp(data, penalty=1.0, **common)
+        ... ''')
+        >>> sp.import_parts("mine")
+        ('gentle',)
+        >>> sp.recipes.RECIPES["gentle"](steps=5).training.steps
+        5
     """
     name = os.fspath(name)
     is_path = name.endswith(".py") or os.sep in name

@@ -153,6 +153,17 @@ def load(
 
     Raises:
         BadInput: No run, or no such checkpoint.
+
+    Example:
+        >>> import saddlepoint as sp
+        >>> run = sp.recipes.gan("ring", steps=2, batch_size=16, device="cpu")
+        >>> _ = sp.train(run, "runs/ring", quiet=True)
+        >>> model = sp.load("runs/ring")
+        >>> samples = model.sample(100, seed=7)
+        >>> samples.shape
+        torch.Size([100, 2])
+        >>> bool((model.sample(10, seed=7) == samples[:10]).all())
+        True
     """
     where = Path(where).expanduser()
     stored = folder.read(where)

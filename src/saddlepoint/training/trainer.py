@@ -68,6 +68,14 @@ def train(run: Run, out: str | Path | None = None, *, quiet: bool = False) -> Re
         BadInput: Something in the request cannot be done.
         RunStopped: Non-finite values, a full disk or memory; the last checkpoint is kept.
         Interrupted: A signal came; the state was saved.
+
+    Example:
+        >>> import saddlepoint as sp
+        >>> run = sp.recipes.gan("ring", steps=2, batch_size=16, device="cpu")
+        >>> sp.train(run, "runs/ring", quiet=True).step
+        2
+        >>> sp.resume("runs/ring", steps=3, quiet=True).step
+        3
     """
     where = Path(out).expanduser() if out is not None else folder.free_name(run)
     policy = choose(run.training.device, run.training.precision)

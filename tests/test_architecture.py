@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,18 @@ def test_imports_point_one_way(path: Path) -> None:
     here = ORDER.index(room(module_of(path)))
     for module in imports(path):
         assert ORDER.index(room(module)) <= here, f"{path.name} must not import {module}"
+
+
+# Files that are the same thing for each of their rooms; commands and recipes bear the name of what
+# they call or train.
+ALIKE = {"__init__", "description", "folder", "kinds", "learner", "progress", "tables"}
+NAMED_FOR_OTHERS = {"commands", "recipes"}
+
+
+def test_no_two_files_of_one_name_mean_different_things() -> None:
+    named = [p for p in FILES if room(module_of(p)) not in NAMED_FOR_OTHERS]
+    counts = Counter(path.stem for path in named)
+    assert {name for name, count in counts.items() if count > 1} <= ALIKE
 
 
 def test_every_room_has_a_place_in_the_order() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import shutil
 
 from tyro.conf import Positional
 
@@ -13,11 +13,9 @@ def recipes(name: Positional[str | None] = None) -> None:
     Args:
         name: A recipe.
     """
-    from saddlepoint.recipes import RECIPES, find
+    from saddlepoint.recipes import find, table
 
     if name is not None:
         print(find(name)())
         return
-    width = max(map(len, RECIPES))
-    for each, function in RECIPES.items():
-        print(f"{each:<{width}}  {inspect.cleandoc(function.__doc__ or '').splitlines()[0]}")
+    print(table.plain(min(100, shutil.get_terminal_size().columns)))

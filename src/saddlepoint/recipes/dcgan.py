@@ -12,7 +12,12 @@ from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
 
 
-@recipe("dcgan")
+@recipe(
+    "dcgan",
+    year=2016,
+    paper="Radford et al., Unsupervised Representation Learning with Deep Convolutional GANs",
+    data="images",
+)
 def dcgan(data: object = "digits", *, width: int = 64, **common: Unpack[Common]) -> Run:
     """Convolutional GAN for images of any size from 8×8 up, grey or colour.
 

@@ -13,7 +13,7 @@ from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
 
 
-@recipe("gan")
+@recipe("gan", year=2014, paper="Goodfellow et al., Generative Adversarial Nets")
 def gan(
     data: object = "digits",
     *,

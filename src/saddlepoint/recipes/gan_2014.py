@@ -16,7 +16,7 @@ from saddlepoint.schedules import Exponential, Piecewise
 EPOCHS, BATCHES = 250, 500  # 50,000 images in batches of 100
 
 
-@recipe("gan-2014")
+@recipe("gan-2014", year=2014, paper="Goodfellow et al., Generative Adversarial Nets")
 def gan_2014(data: object = "digits", **common: Unpack[Common]) -> Run:
     """The first GAN with its own networks: maxout critic with dropout, momentum schedule.
 

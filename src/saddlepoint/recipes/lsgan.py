@@ -12,7 +12,7 @@ from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
 
 
-@recipe("lsgan")
+@recipe("lsgan", year=2017, paper="Mao et al., Least Squares Generative Adversarial Networks")
 def lsgan(data: object = "digits", *, pearson: bool = False, **common: Unpack[Common]) -> Run:
     """Least-squares GAN, fully connected.
 

@@ -1,10 +1,11 @@
-"""What makes a function a recipe: a name, a line of description, and the options common to all."""
+"""What makes a function a recipe: a name, facts, a line of description, and common options."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TypedDict, Unpack
+from dataclasses import dataclass
+from typing import Protocol, TypedDict, Unpack, cast
 
 from pydantic import ValidationError
 
@@ -17,7 +18,31 @@ from saddlepoint.run.description import Run
 from saddlepoint.run.own_parts import NAMED
 from saddlepoint.run.training import Training
 
-Recipe = Callable[..., Run]
+
+@dataclass(frozen=True)
+class Facts:
+    """What tables say of a recipe besides the first line of its docstring.
+
+    Attributes:
+        year: Of the paper; None for what was published nowhere.
+        paper: Authors and title.
+        data: What it is for: ``images``, ``points``, ``vectors`` or ``any`` of them.
+    """
+
+    year: int | None = None
+    paper: str = ""
+    data: str = "any"
+
+
+class Recipe(Protocol):
+    """A function from data and options to a run's description."""
+
+    facts: Facts
+
+    def __call__(self, *args: object, **options: object) -> Run:
+        """The description."""
+
+
 RECIPES: dict[str, Recipe] = {}
 NAMED["recipe"] = RECIPES  # so that recipes of a user's own are found
 
@@ -32,14 +57,22 @@ class Common(TypedDict, total=False):
     precision: str
 
 
-def recipe(name: str) -> Callable[[Recipe], Recipe]:
+def recipe(
+    name: str, *, year: int | None = None, paper: str = "", data: str = "any"
+) -> Callable[[Callable[..., Run]], Recipe]:
     """Register a recipe; values that do not fit become a ``BadInput`` sentence.
+
+    Args:
+        name: The word that chooses it.
+        year: See ``Facts``, as the others.
+        paper: Authors and title.
+        data: What it is for.
 
     Raises:
         BadInput: Another module has a recipe of this name.
     """
 
-    def register(function: Recipe) -> Recipe:
+    def register(function: Callable[..., Run]) -> Recipe:
         if name in RECIPES and RECIPES[name].__module__ != function.__module__:
             raise BadInput(f"the recipe '{name}' is there already: rename it.")
 
@@ -50,8 +83,10 @@ def recipe(name: str) -> Callable[[Recipe], Recipe]:
             except ValidationError as error:
                 raise BadInput(f"recipe {name}: {explain(error)}") from error
 
-        RECIPES[name] = guarded
-        return guarded
+        listed = cast(Recipe, guarded)
+        listed.facts = Facts(year, paper, data)
+        RECIPES[name] = listed
+        return listed
 
     return register
 

@@ -13,6 +13,8 @@ from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
 from saddlepoint.schedules import Piecewise
 
+# Whose game it is; networks, schedules and numbers are ours.
+PAPER = "Huang et al., The GAN Is Dead; Long Live the GAN!"
 # A long first part with a strong penalty, which smooths the critic, spreads the mass evenly over
 # the modes. Then the penalty falls, the critic sees the insides of modes and teaches their shapes;
 # what goes wrong in the balance of modes is hardly mended any more, hence the slower generator.
@@ -54,7 +56,7 @@ def _toy(name: str, data: object, steps: int, common: Common, settled: float = 1
     return assemble(name, data, learner, training, **common)
 
 
-@recipe("toy-ring")
+@recipe("toy-ring", year=2024, paper=PAPER, data="points")
 def toy_ring(data: object = "ring", **common: Unpack[Common]) -> Run:
     """Our default for the ring of eight Gaussians: relativistic, R1 + R2, annealed.
 
@@ -64,19 +66,19 @@ def toy_ring(data: object = "ring", **common: Unpack[Common]) -> Run:
     return _toy("toy-ring", data, 48_000, common, settled=7e-5)
 
 
-@recipe("toy-grid")
+@recipe("toy-grid", year=2024, paper=PAPER, data="points")
 def toy_grid(data: object = "grid", **common: Unpack[Common]) -> Run:
     """Our default for the grid of twenty-five Gaussians: relativistic, R1 + R2, annealed."""
     return _toy("toy-grid", data, 48_000, common)
 
 
-@recipe("toy-swiss-roll")
+@recipe("toy-swiss-roll", year=2024, paper=PAPER, data="points")
 def toy_swiss_roll(data: object = "swiss-roll", **common: Unpack[Common]) -> Run:
     """The same game on the swiss roll."""
     return _toy("toy-swiss-roll", data, 20_000, common)
 
 
-@recipe("toy-array")
+@recipe("toy-array", year=2024, paper=PAPER, data="vectors")
 def toy_array(data: object = "two-lines", **common: Unpack[Common]) -> Run:
     """The same game on vectors of one's own: an array (n, d) of any size; it is standardised."""
     return _toy("toy-array", data, 20_000, common)

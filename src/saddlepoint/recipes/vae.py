@@ -13,7 +13,7 @@ from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
 
 
-@recipe("vae")
+@recipe("vae", year=2014, paper="Kingma and Welling, Auto-Encoding Variational Bayes")
 def vae(
     data: object = "digits",
     *,

@@ -16,7 +16,7 @@ from saddlepoint.run.training import Training
 NETWORKS = {"generator": Mlp(hidden=(512,) * 3), "critic": Mlp(hidden=(512,) * 3)}
 
 
-@recipe("wgan")
+@recipe("wgan", year=2017, paper="Arjovsky et al., Wasserstein GAN")
 def wgan(data: object = "digits", **common: Unpack[Common]) -> Run:
     """Wasserstein GAN with weight clipping, fully connected.
 
@@ -36,7 +36,7 @@ def wgan(data: object = "digits", **common: Unpack[Common]) -> Run:
     return assemble("wgan", data, learner, Training(steps=10_000, batch_size=64), **common)
 
 
-@recipe("wgan-gp")
+@recipe("wgan-gp", year=2017, paper="Gulrajani et al., Improved Training of Wasserstein GANs")
 def wgan_gp(data: object = "digits", *, penalty: float = 10.0, **common: Unpack[Common]) -> Run:
     """Wasserstein GAN with gradient penalty, fully connected.
 

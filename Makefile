@@ -43,8 +43,10 @@ lint: $(VENV)/.developer
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Writes the tables of docs/games.md and docs/evaluation.md from the registries.
+# Writes the tables of README.md, docs/games.md and docs/evaluation.md from the registries.
 docs: $(VENV)/.installed
+	$(BIN)/python -c "import pathlib; from saddlepoint.recipes.table import filled; \
+	  page = pathlib.Path('README.md'); page.write_text(filled(page.read_text()))"
 	$(BIN)/python -c "import pathlib; from saddlepoint.learners.adversarial.tables import filled; \
 	  page = pathlib.Path('docs/games.md'); page.write_text(filled(page.read_text()))"
 	$(BIN)/python -c "import pathlib; from saddlepoint.evaluation.tables import filled; \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -102,6 +103,29 @@ def test_the_import_check_sees_what_it_should(tmp_path: Path) -> None:
     )
     expected = ["saddlepoint.cli", "saddlepoint.pictures", "saddlepoint.training.step"]
     assert sorted(imports(file)) == expected
+
+
+def at_the_top(path: Path) -> Iterator[ast.stmt]:
+    """The imports that a file makes when it is imported itself."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+
+
+def test_no_file_needs_itself_while_it_is_imported() -> None:
+    """A description names what it builds inside its methods alone."""
+    files = {module_of(path): path for path in FILES if path.name != "__init__.py"}
+    needs: dict[str, set[str]] = {}
+    for module, path in files.items():
+        needs[module] = set()
+        for node in at_the_top(path):
+            if isinstance(node, ast.ImportFrom):
+                named = [f"{node.module}.{alias.name}" for alias in node.names]
+                needs[module] |= {str(node.module), *named} & files.keys()
+            else:
+                needs[module] |= {alias.name for alias in node.names} & files.keys()
+    order = list(graphlib.TopologicalSorter(needs).static_order())  # a circle is an error
+    assert order.index("saddlepoint.data.info") < order.index("saddlepoint.data.dataset")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))

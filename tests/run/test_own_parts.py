@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -214,15 +213,6 @@ def test_own_words_stand_in_other_runs_help_and_completion(here: Path) -> None:
 def test_every_list_of_parts_takes_own_ones() -> None:
     assert {id(parts) for parts in ROLES.values()} == {id(parts) for parts in LISTS.values()}
     assert all(issubclass(part, base) for base, parts in ROLES.items() for part in parts)
-
-
-def test_the_example_of_the_documentation_works(here: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(\"{3}my_losses\.py.*?)```", page, re.DOTALL)
-    (line,) = re.findall(r"^saddlepoint (train .*--import my_losses.*)$", page, re.MULTILINE)
-    (here / "my_losses.py").write_text(example)
-    done = command(*line.split(), *TRAIN, "--out", "run")
-    assert done.returncode == 0, done.stderr
 
 
 def test_a_run_that_uses_nothing_of_a_module_does_not_need_it(here: Path) -> None:

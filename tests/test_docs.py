@@ -117,7 +117,8 @@ def test_paths_and_names_exist(page: Path, names: Names) -> None:
 
 def test_links_lead_somewhere() -> None:
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#]+)", text) + re.findall(r'src="([^"]+)"', text):
             assert target.startswith("https://") or (page.parent / target).exists(), target
 
 

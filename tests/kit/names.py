@@ -69,7 +69,7 @@ class Names:
     def _wrong_name(self, name: str) -> str:
         first, *rest = name.split(".")
         if not rest:
-            return "" if name in self.words or name in self.text else "no such name"
+            return "" if name in self.words else "no such name"
         first = _SHORT.get(first, first)
         if first in _FOREIGN:
             return self._wrong_import(first, rest)

@@ -8,6 +8,7 @@ import torch
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.info import DataInfo
+from saddlepoint.data.mixture import Mixture
 
 
 class Loader(ABC):
@@ -44,6 +45,11 @@ class Dataset(ABC):
     """
 
     info: DataInfo
+
+    @property
+    def mixture(self) -> Mixture | None:
+        """The mixture of equal Gaussians that the points are drawn from; None for all others."""
+        return None
 
     @property
     def channels_of(self) -> Dataset | None:

@@ -19,6 +19,7 @@ from saddlepoint.data.file_digests import FileDigests
 from saddlepoint.data.info import DataInfo
 from saddlepoint.data.labelling import class_counts, composition_of, used_labels
 from saddlepoint.data.limiting import chosen_apart, limit_note
+from saddlepoint.data.mixture import Mixture
 from saddlepoint.data.network_input import as_batch, mirrored, upload
 from saddlepoint.data.order import Visits, visits_of
 from saddlepoint.data.source import ALL_LABELS, DataSource, LabelShare, Split
@@ -133,6 +134,7 @@ class ResidentDataset(Dataset):
         split: Split,
         flip: bool = False,
         share: LabelShare = ALL_LABELS,
+        mixture: Mixture | None = None,
     ) -> None:
         """Divide the examples and describe them.
 
@@ -144,7 +146,7 @@ class ResidentDataset(Dataset):
         if flip and not images:
             raise BadInput(f"{name} holds vectors, which cannot be mirrored: leave flip off.")
         self._members = divide(len(values), split, examples.official_test, name)
-        self._flip = flip
+        self._flip, self._mixture = flip, mixture
         members, classes = self._members["train"], examples.classes
         labels, notes = used_labels(examples.labels, members, classes, share, split.seed, name)
         # Hidden labels are gone from here on, so that nothing that follows can depend on them.
@@ -175,6 +177,11 @@ class ResidentDataset(Dataset):
             scale=1.0 if train is None else _scale(train),
             notes=examples.notes,
         )
+
+    @property
+    def mixture(self) -> Mixture | None:
+        """See ``Dataset.mixture``."""
+        return self._mixture
 
     def loader(
         self,

@@ -72,7 +72,9 @@ class Toy(DataSource):
         points, labels = self.draw()
         classes = tuple(str(k) for k in range(self.class_count))
         examples = limited(Examples(points, labels, classes), self)
-        return ResidentDataset(self.kind, examples, self.split, share=self.label_share)
+        return ResidentDataset(
+            self.kind, examples, self.split, share=self.label_share, mixture=self.mixture()
+        )
 
     @override
     def natural_shape(self) -> tuple[int, ...]:

@@ -37,7 +37,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import saddlepoint
-from saddlepoint.evaluation.of_samples import SCORES as OF_SAMPLES
 from saddlepoint.metrics.classified import expected_modes, mode_coverage
 from saddlepoint.metrics.estimate import Estimate, difference
 from saddlepoint.metrics.frechet import (
@@ -51,6 +50,7 @@ from saddlepoint.metrics.memorisation import compare
 from saddlepoint.metrics.neighbours import nearest
 from saddlepoint.metrics.precision_recall import prdc, prdc_estimates
 from saddlepoint.metrics.sliced import sliced_distance, sliced_estimate
+from saddlepoint.scores.copies import copying as copying_score
 
 RESULT = Path(__file__).parent / "results" / "coverage.json"
 LINES = 64  # projections of the sliced distance: their number is no matter of samples
@@ -338,7 +338,7 @@ def copying(
     fake, held_out = draw(train, n, random), torch.randn(n, 4, generator=random)
     memory = compare(nearest(fake, train, 1), nearest(held_out, train, 1))
     view: Any = SimpleNamespace(memory=memory)
-    return OF_SAMPLES["copying"].compute(view).estimate, memory.z
+    return copying_score(view).estimate, memory.z
 
 
 def _mean(score: Callable[[int], dict[str, float]], draws: int) -> Truth:

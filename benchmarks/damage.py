@@ -101,7 +101,6 @@ def sides_of(dataset: Dataset, n: int) -> tuple[Reference, Tensor, Tensor]:
         real=Side("real", x[:n]),
         control=Side("other real", x[n : 2 * n]),
         train=Side("train", train),
-        mixture=None,
         where="disjoint parts of the test and validation splits",
     )
     return reference, x[2 * n :], labels[2 * n :]

@@ -32,6 +32,7 @@ ORDER = [
     "features",
     "games",
     "learners",
+    "scores",
     "run",
     "training",
     "evaluation",

@@ -16,10 +16,10 @@ from kit.names import Names
 from kit.pages import DOCS, PAGES, ROOT, Example, blocks, examples, modules, spans
 from saddlepoint.cli import COMMANDS
 from saddlepoint.evaluation import tables
-from saddlepoint.evaluation.scores import SCORES
 from saddlepoint.games.objectives import OBJECTIVES
 from saddlepoint.learners.adversarial.tables import TABLES, filled
 from saddlepoint.recipes import RECIPES, table
+from saddlepoint.scores.declaration import SCORES
 
 README, GUIDE, EXTENDING = ROOT / "README.md", DOCS / "guide.md", DOCS / "extending.md"
 

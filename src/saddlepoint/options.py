@@ -29,6 +29,7 @@ from saddlepoint.recipes import RECIPES, find
 from saddlepoint.recipes.registry import Recipe
 from saddlepoint.run.description import Run, read_run
 from saddlepoint.run.training import Training, Validation
+from saddlepoint.scores.declaration import VALIDATING
 
 DEFAULT_PATIENCE = 10
 Described = TypeVar("Described", bound=Description)
@@ -165,7 +166,7 @@ def common_options() -> tuple[Short, ...]:
         Short(
             "validate",
             "score on the validation split with every checkpoint; the best is kept",
-            choices=_choices(Validation, "score"),
+            choices=tuple(VALIDATING),
         ),
         Short(
             "stop-when",

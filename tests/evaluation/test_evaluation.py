@@ -18,8 +18,7 @@ from kit.tiny import tiny
 from saddlepoint.cli import main
 from saddlepoint.evaluation import files, showing, sides
 from saddlepoint.evaluation.progress import telling
-from saddlepoint.evaluation.scorer import PAIRS, Scorer, Settings
-from saddlepoint.evaluation.scores import SCORES, chosen
+from saddlepoint.evaluation.scorer import Scorer, Settings
 from saddlepoint.evaluation.sources import Preparation, two_sides
 from saddlepoint.features.classifier import ClassifierSpace
 from saddlepoint.features.interface import FeatureSpace
@@ -32,6 +31,8 @@ from saddlepoint.metrics.estimate import (
     mean_of,
     proportion,
 )
+from saddlepoint.scores.copies import PAIRS
+from saddlepoint.scores.declaration import SCORES
 
 CHEAP = ["frechet", "kernel", "precision", "coverage"]
 
@@ -186,8 +187,7 @@ def test_samples_stand_above_the_training_images_nearest_to_them(
     settings = Settings(features=("pixels",), scores=("memorisation",))
     with telling(quiet=True) as tell:
         found = Scorer(reference, settings, tell).evaluation(candidate, {})
-    assert found.pairs is not None
-    closest, theirs, first, nearest = np.split(found.pairs, 4)
+    closest, theirs, first, nearest = found.pictures["nearest"]
     assert closest.shape == theirs.shape == (PAIRS, 1, 8, 8)
     originals = {x.tobytes() for x in reference.train.x[300:310].numpy()}
     assert {x.tobytes() for x in theirs[:10]} == originals
@@ -317,11 +317,6 @@ def test_samples_that_are_not_finite_are_refused() -> None:
         bad = torch.full((100, 3), math.nan)
         with pytest.raises(sp.BadInput, match="100 of 100 samples"):
             scorer.evaluation(sides.Side("bad", bad), {})
-
-
-def test_scores_are_chosen_in_the_order_of_the_registry() -> None:
-    assert [s.key for s in chosen(["kernel", "frechet"])] == ["frechet", "kernel"]
-    assert {s.key for s in chosen(["default"])} == {k for k, s in SCORES.items() if s.default}
 
 
 # Intervals

@@ -11,9 +11,10 @@ from scipy import stats
 
 import saddlepoint as sp
 from saddlepoint.evaluation.result import Evaluation
-from saddlepoint.evaluation.rows import Figure, Row
-from saddlepoint.evaluation.scores import SCORES
+from saddlepoint.evaluation.rows import Row
 from saddlepoint.metrics.estimate import Estimate, jackknife
+from saddlepoint.scores.declaration import SCORES
+from saddlepoint.scores.figure import Figure
 
 
 def estimate(value: float, half: float, seed: int = 0) -> Estimate:
@@ -33,13 +34,13 @@ def row(
     beside = None
     if control is not None:
         # an own seed, so that candidate and control are not the same blocks
-        beside = Figure(key, estimate(control, half, seed=1))
+        beside = Figure(estimate(control, half, seed=1))
     return Row(
         key,
         score.title,
         "space",
         score.better,
-        Figure(key, estimate(value, half), p_value),  # type: ignore[arg-type]
+        Figure(estimate(value, half), p_value),  # type: ignore[arg-type]
         beside,
         **more,  # type: ignore[arg-type]
     )

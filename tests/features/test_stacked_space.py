@@ -141,7 +141,7 @@ def test_fresh_real_examples_have_the_divergence_of_a_perfect_sampler(
     real, fresh = Side("real", whole.x[:2000]), Side("fresh", whole.x[2000:4000])
     last = whole.x[4000:][whole.label[4000:] >= 100]
     missing = Side("a class of the first channel is missing", last)
-    reference = Reference(stacked.info, stacked, real, fresh, None, None, "")
+    reference = Reference(stacked.info, stacked, real, fresh, None, "")
     with telling(quiet=True) as tell:
         scorer = Scorer(reference, Settings(scores=("classes", "classes_kl")), tell)
         estimate = scorer.evaluation(fresh, {}).row("classes_kl").figure.estimate

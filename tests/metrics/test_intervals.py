@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 from torch import Tensor
 
-from saddlepoint.evaluation.of_samples import SCORES as SCORES_OF_SAMPLES
 from saddlepoint.metrics.classified import expected_modes, mode_coverage
 from saddlepoint.metrics.estimate import (
     Estimate,
@@ -37,6 +36,7 @@ from saddlepoint.metrics.kernel import kernel_estimate
 from saddlepoint.metrics.memorisation import compare, copying_estimate, copying_z
 from saddlepoint.metrics.neighbours import Neighbours
 from saddlepoint.metrics.sliced import sliced_distance, sliced_estimate
+from saddlepoint.scores.copies import copying
 
 LINES = 16
 
@@ -336,7 +336,7 @@ def test_the_evaluation_tells_the_interval_of_copying_from_the_band_of_fresh_dat
     at = torch.zeros(90, 1, dtype=torch.int64)
     nearest = [Neighbours(x[:, None], at[: len(x)]) for x in (fake, held_out)]
     view: Any = SimpleNamespace(memory=compare(*nearest))
-    found = SCORES_OF_SAMPLES["copying"].compute(view)
+    found = copying(view)
     assert found.estimate == copying_estimate(fake, held_out)
     assert found.p_value == pytest.approx(2 * stats.norm.sf(found.estimate.value))
     assert "fresh data have a C_T between −1.96 and 1.96" in found.notes[0]

@@ -19,8 +19,8 @@ from saddlepoint.evaluation.evaluate import Which
 from saddlepoint.evaluation.progress import telling
 from saddlepoint.evaluation.result import Evaluation
 from saddlepoint.evaluation.scorer import Scorer, Settings
-from saddlepoint.evaluation.testing import compare_groups
 from saddlepoint.metrics.estimate import LEVEL
+from saddlepoint.metrics.group_tests import compare_groups, holm
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
 from saddlepoint.training import folder
@@ -191,15 +191,11 @@ def _verdicts(first: Group, second: Group) -> list[Verdict]:
 
 
 def _corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Holm's step-down correction over the verdicts that come from a test."""
-    tested = sorted((v.p_value, i) for i, v in enumerate(verdicts) if v.p_value is not None)
-    adjusted, largest = dict[int, float](), 0.0
-    for rank, (raw, index) in enumerate(tested):
-        largest = max(largest, min(1.0, raw * (len(tested) - rank)))
-        adjusted[index] = largest
+    """Holm's correction over the verdicts that come from a test."""
+    adjusted = iter(holm([v.p_value for v in verdicts if v.p_value is not None]))
     corrected = []
-    for index, verdict in enumerate(verdicts):
-        p_value = adjusted.get(index)
+    for verdict in verdicts:
+        p_value = None if verdict.p_value is None else next(adjusted)
         sure = p_value is not None and p_value < LEVEL_OF_TEST
         corrected.append(replace(verdict, p_value=p_value, better=verdict.better if sure else None))
     return corrected

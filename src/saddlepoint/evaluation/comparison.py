@@ -9,10 +9,11 @@ from typing import Any
 
 from saddlepoint.evaluation.layout import Cells, Shown, interval, number
 from saddlepoint.evaluation.result import Evaluation
-from saddlepoint.evaluation.rows import Figure, Row
+from saddlepoint.evaluation.rows import Row
 from saddlepoint.evaluation.showing import ARROWS, cell
-from saddlepoint.evaluation.testing import Scope
 from saddlepoint.metrics.estimate import Estimate
+from saddlepoint.metrics.group_tests import Scope
+from saddlepoint.scores.figure import Figure
 
 
 @dataclass(frozen=True)

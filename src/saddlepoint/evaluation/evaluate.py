@@ -14,11 +14,11 @@ from saddlepoint.errors import BadInput, command_line
 from saddlepoint.evaluation import sides
 from saddlepoint.evaluation.progress import Teller, telling
 from saddlepoint.evaluation.result import Evaluation
-from saddlepoint.evaluation.rows import Figure
 from saddlepoint.evaluation.scorer import Scorer, Settings
 from saddlepoint.evaluation.sides import Reference
 from saddlepoint.evaluation.sources import Preparation, is_run, two_sides
-from saddlepoint.metrics.estimate import Estimate, mean_of
+from saddlepoint.metrics.estimate import mean_gap, mean_of
+from saddlepoint.scores.figure import Figure
 from saddlepoint.training.trained import Trained, load
 
 Source = Any
@@ -148,8 +148,9 @@ def over_seeds(each: Sequence[Evaluation], name: str) -> Evaluation:
         estimate = mean_of([v.value for v in values], values[0].n_real, values[0].n_fake)
         estimate = replace(estimate, method=f"Student's t over {len(each)} seeds")
         notes = tuple(dict.fromkeys(n for one in each for n in one.rows[index].figure.notes))
-        figure = Figure(row.key, estimate, None, notes)
-        difference = _mean_gap([one.rows[index].gap for one in each])
+        figure = Figure(estimate, None, notes, row.figure.pictures)
+        gaps = [gap for one in each if (gap := one.rows[index].gap) is not None]
+        difference = mean_gap(gaps) if len(gaps) == len(each) else None
         rows.append(replace(row, figure=figure, difference=difference))
     facts = {key: value for key, value in first.facts.items() if key != "member"}
     return replace(
@@ -159,17 +160,3 @@ def over_seeds(each: Sequence[Evaluation], name: str) -> Evaluation:
         facts=facts | {"members": [one.as_json() for one in each]},
         notes=(*first.notes, f"means over {len(each)} seeds; intervals are over seeds."),
     )
-
-
-def _mean_gap(gaps: Sequence[Estimate | None]) -> Estimate | None:
-    """Mean of (candidate − control) over seeds; its interval is never narrower than one seed's.
-
-    All seeds share the control, whose error does not shrink with their number.
-    """
-    known = [gap for gap in gaps if gap is not None]
-    if len(known) < len(gaps):
-        return None
-    mean = mean_of([gap.value for gap in known], known[0].n_real, known[0].n_fake)
-    below = max(mean.value - mean.low, *(gap.value - gap.low for gap in known))
-    above = max(mean.high - mean.value, *(gap.high - gap.value for gap in known))
-    return replace(mean, low=mean.value - below, high=mean.value + above)

@@ -70,15 +70,16 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
 
 
 def _write(evaluation: Evaluation, folder: Path, name: str, replace: bool) -> list[Path]:
-    """Write the figures, their picture, and the samples beside their nearest training images."""
+    """Write the figures, the picture of all, and the pictures that scores made."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     contents = {
         f"{name}.json": _text({**evaluation.as_json(), "time": stamp}),
         f"{name}.png": _png(strips([(evaluation.candidate, evaluation)])),
     }
-    if evaluation.pairs is not None:
-        columns = len(evaluation.pairs) // 4
-        contents[f"{name}-nearest.png"] = _png(pictures.grid(evaluation.pairs, columns))
+    for word, images in evaluation.pictures.items():
+        rows, columns = images.shape[:2]
+        flat = images.reshape(rows * columns, *images.shape[2:])
+        contents[f"{name}-{word}.png"] = _png(pictures.grid(flat, columns))
     for file, data in contents.items():
         (replace_output if replace else write_output)(folder / file, data)
     return [folder / file for file in contents]
@@ -93,8 +94,8 @@ def _same(path: Path, evaluation: Evaluation) -> bool:
     facts = earlier.get("facts", {})
     if not isinstance(facts, dict):
         return False
-    own = json.loads(_text(evaluation.facts))
-    return all(facts.get(key) == own.get(key) for key in ("request", "step", "seed", "data"))
+    present = json.loads(_text(evaluation.facts))
+    return all(facts.get(key) == present.get(key) for key in ("request", "step", "seed", "data"))
 
 
 def _word(name: str) -> str:

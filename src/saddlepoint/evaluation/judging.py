@@ -6,14 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy import stats
-
-from saddlepoint.metrics.estimate import BLOCKS, LEVEL, Estimate
-
-Better = Literal["lower", "higher", "real"]
+from saddlepoint.metrics.estimate import LEVEL, Estimate, detectable
+from saddlepoint.scores.figure import Better
 
 Kind = Literal["as real", "worse than real", "beyond real", "off", "differs", ""]
-POWER = 0.8
 LITTLE = 0.2  # of the yardstick
 
 
@@ -72,9 +68,7 @@ def judge_test(p_value: float, estimate: Estimate, worth: Worth) -> Judgement:
 def judge_gap(gap: Estimate, better: Better, worth: Worth) -> Judgement:
     """The verdict of a score: ``as real`` if the interval of (candidate − control) holds 0.
 
-    That is no proof: a true difference δ is noticed with probability Φ(δ/s − z), s the standard
-    error and z the interval's quantile, so in 80 % of tries where δ = (z + 0.84) s, which is 1.4
-    times the half width of the interval.
+    That is no proof: ``detectable`` says which difference would have been noticed.
     """
     if not all(map(math.isfinite, (gap.low, gap.value, gap.high))):
         return Judgement("", reason="a value is not finite.")
@@ -89,12 +83,11 @@ def judge_gap(gap: Estimate, better: Better, worth: Worth) -> Judgement:
 
 
 def _as_real(half: float, worth: Worth) -> Judgement:
-    quantile = float(stats.t.ppf((1 + LEVEL) / 2, BLOCKS - 1))
-    detectable = half * (1 + float(stats.norm.ppf(POWER)) / quantile)
-    if not math.isfinite(detectable):
-        return Judgement("as real", detectable, "±∞")
+    noticed = detectable(half)
+    if not math.isfinite(noticed):
+        return Judgement("as real", noticed, "±∞")
     if worth.weakness:
-        return Judgement("as real", detectable, worth.weakness)
-    if worth.yardstick is not None and detectable > LITTLE * worth.yardstick:
-        return Judgement("as real", detectable, f"±{detectable:.2g}")
-    return Judgement("as real", detectable)
+        return Judgement("as real", noticed, worth.weakness)
+    if worth.yardstick is not None and noticed > LITTLE * worth.yardstick:
+        return Judgement("as real", noticed, f"±{noticed:.2g}")
+    return Judgement("as real", noticed)

@@ -31,8 +31,6 @@ class Evaluation(Shown):
         preparation: What was done to the real examples and to the candidate's, one sentence each.
         remedy: What to install where only a weak space was at hand; empty otherwise.
         seconds: How long it took.
-        pairs: Samples beside their nearest training images, as ``View.closest_pairs`` gives
-            them; None where the training images are not known, or memorisation was not asked for.
     """
 
     candidate: str
@@ -45,7 +43,11 @@ class Evaluation(Shown):
     preparation: dict[str, tuple[str, ...]] = field(default_factory=dict)
     remedy: str = ""
     seconds: float = 0.0
-    pairs: NDArray[np.floating] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def pictures(self) -> dict[str, NDArray[np.floating]]:
+        """Those of all figures, (rows, columns, channels, height, width), by their words."""
+        return {word: images for row in self.rows for word, images in row.figure.pictures.items()}
 
     @property
     def summary(self) -> tuple[str, ...]:

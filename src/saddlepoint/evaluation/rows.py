@@ -7,25 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from saddlepoint.evaluation.judging import Better, Judgement, Worth, judge_gap, judge_test
+from saddlepoint.evaluation.judging import Judgement, Worth, judge_gap, judge_test
 from saddlepoint.metrics.estimate import Estimate, difference
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure of one candidate.
-
-    Attributes:
-        key: Name in files and options, for example ``kernel``.
-        estimate: Value and interval.
-        p_value: Of the hypothesis that both sides have one distribution; None if it is no test.
-        notes: What a reader must know of this figure, one sentence each.
-    """
-
-    key: str
-    estimate: Estimate
-    p_value: float | None = None
-    notes: tuple[str, ...] = ()
+from saddlepoint.scores.figure import Better, Figure
 
 
 @dataclass(frozen=True)
@@ -79,10 +63,10 @@ class Row:
         """Candidate − control with an interval, where both were jackknifed over the same blocks."""
         if self.difference is not None or self.control is None:
             return self.difference
-        own, other = self.figure.estimate, self.control.estimate
-        if not own.replicates or len(own.replicates) != len(other.replicates):
+        candidate, control = self.figure.estimate, self.control.estimate
+        if not candidate.replicates or len(candidate.replicates) != len(control.replicates):
             return None
-        return difference(own, other)
+        return difference(candidate, control)
 
 
 def row_as_json(row: Row) -> dict[str, Any]:

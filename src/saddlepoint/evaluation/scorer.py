@@ -13,19 +13,18 @@ from saddlepoint.errors import BadInput
 from saddlepoint.evaluation import duplicates, sides
 from saddlepoint.evaluation.progress import Teller
 from saddlepoint.evaluation.result import Evaluation
-from saddlepoint.evaluation.rows import Figure, Row
-from saddlepoint.evaluation.score import Score
-from saddlepoint.evaluation.scores import chosen
+from saddlepoint.evaluation.rows import Row
 from saddlepoint.evaluation.sides import Reference, Side
-from saddlepoint.evaluation.view import View
 from saddlepoint.features.cache import FeatureCache, key_of
 from saddlepoint.features.efficientnet import weights_file
 from saddlepoint.features.interface import FeatureSpace
 from saddlepoint.features.opening import open_features
+from saddlepoint.scores.declaration import Score, chosen
+from saddlepoint.scores.figure import Figure
+from saddlepoint.scores.view import View
 from saddlepoint.training.device import choose
 from saddlepoint.training.folder import versions
 
-PAIRS = 12  # samples that are shown beside their nearest training images
 INSTALL = 'pip install "saddlepoint[features]"'
 _CPU = torch.device("cpu")
 
@@ -107,22 +106,20 @@ class Scorer:
                 "evaluate an earlier checkpoint."
             )
         rows: list[Row] = []
-        pairs = None
         reference = self.reference
         for place, space in enumerate(self.spaces):
-            views = {"candidate": self._view(space, candidate)}
+            view = self._view(space, candidate)
+            control = None
             if len(reference.control) >= sides.LEAST:
-                views["control"] = self._view(space, reference.control)
+                control = self._view(space, reference.control, is_control=True)
             applicable = [
                 score
                 for score in chosen(self.settings.scores)
-                if (score.each_space or place == 0) and score.applies(views["candidate"])
+                if (place == 0 or not score.place) and score.applies_to(view)
             ]
             for number, score in enumerate(applicable):
                 self._tell(f"{score.title} ({space.name})", number, len(applicable))
-                rows.append(self._row(score, space, views))
-            if reference.data.images and any(score.key == "memorisation" for score in applicable):
-                pairs = views["candidate"].closest_pairs(PAIRS)
+                rows.append(self._row(score, space, view, control))
         if not rows:
             raise BadInput(
                 f"none of the scores {', '.join(self.settings.scores)} applies to these examples."
@@ -149,7 +146,6 @@ class Scorer:
             notes=self._notes(candidate) + duplicates.sentences(counts, reference, candidate),
             preparation={"real": reference.real.notes, "candidate": candidate.notes},
             remedy=self._remedy(),
-            pairs=pairs,
         )
 
     def _notes(self, candidate: Side) -> tuple[str, ...]:
@@ -167,45 +163,44 @@ class Scorer:
         weak = self.reference.data.images and all(space.weakness for space in self.spaces)
         return INSTALL if weak and weights_file() is None else ""
 
-    def _row(self, score: Score, space: FeatureSpace, views: dict[str, View]) -> Row:
-        control = None
-        if "control" in views and (self.reference.unseen is None or not score.held_out):
+    def _row(self, score: Score, space: FeatureSpace, view: View, control: View | None) -> Row:
+        beside = None
+        if control is not None and (self.reference.unseen is None or not score.held_out):
             key = (score.key, space.name)
             if key not in self._control:
-                self._control[key] = score.compute(views["control"])
-            control = self._control[key]
-        view = views["candidate"]
+                self._control[key] = score.compute(control)
+            beside = self._control[key]
         equal = len(self.reference.control) == len(view.fake)
         return Row(
             score.key,
             score.title,
-            space.name if score.each_space else score.place,
+            score.place or space.name,
             score.better,
             score.compute(view),
-            control,
+            beside,
             comparable=equal or score.unbiased,
-            yardstick=None if score.yardstick is None else score.yardstick(view),
-            weakness=space.weakness if score.each_space else "",
+            yardstick=score.worthless(view),
+            weakness="" if score.place else space.weakness,
         )
 
-    def _view(self, space: FeatureSpace, side: Side) -> View:
+    def _view(self, space: FeatureSpace, side: Side, is_control: bool = False) -> View:
         reference = self.reference
         real = self._features(space, reference.real)
         fake = self._features(space, side)
         return View(
-            space=space.name,
             images=reference.data.images,
-            real=reference.real,
-            fake=side,
+            real=reference.real.x,
+            fake=side.x,
             real_features=real,
             fake_features=fake,
+            control=reference.control.x,
+            is_control=is_control,
             probabilities=space.probabilities_from(fake),
             real_shares=space.shares_from(real),
-            train=reference.train,
-            control=reference.control,
-            mixture=reference.mixture,
+            train=None if reference.train is None else reference.train.x,
+            mixture=reference.dataset.mixture,
             seed=self.settings.seed,
-            unseen=reference.unseen,
+            unseen=None if reference.unseen is None else reference.unseen.x,
         )
 
     def _features(self, space: FeatureSpace, side: Side) -> Tensor:

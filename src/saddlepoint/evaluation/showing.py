@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from saddlepoint.evaluation.layout import Cells, interval, number
-from saddlepoint.evaluation.rows import Figure, Row
+from saddlepoint.evaluation.rows import Row
+from saddlepoint.scores.figure import Figure
 
 ARROWS = {"lower": "↓", "higher": "↑", "real": "="}
 

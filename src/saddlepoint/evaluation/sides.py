@@ -11,7 +11,6 @@ from torch import Tensor
 
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.info import DataInfo
-from saddlepoint.data.mixture import Mixture
 from saddlepoint.data.source import DataSource
 from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.errors import BadInput
@@ -55,7 +54,6 @@ class Reference:
         control: As many other real examples, or fewer if there are no more; what a perfect
             generator would have drawn.
         train: What the generator learned from; None if that is not known.
-        mixture: The known modes of a toy; None otherwise.
         where: In words, which examples these are.
         unseen: Real examples that the generator did not learn from, drawn as those were; None:
             ``real`` and the control's are such.
@@ -67,7 +65,6 @@ class Reference:
     real: Side
     control: Side
     train: Side | None
-    mixture: Mixture | None
     where: str
     unseen: Side | None = None
     notes: tuple[str, ...] = ()
@@ -90,15 +87,13 @@ def of_run(where: Path, n: int | None, data: str | Path | None = None) -> Refere
     dataset = open_own_data(where, data)
     info, counts = dataset.info, dataset.info.counts
     train = take(dataset, "train", 6 * MOST)
-    described = folder.read(where).run.data
     known: dict[str, Any] = {
         "data": info,
         "dataset": dataset,
         "train": Side(f"{info.name} (train)", train),
-        "mixture": described.mixture(),
     }
     if min(counts["test"], counts["validation"]) < LEAST:
-        return _of_few(known, n, described)
+        return _of_few(known, n, folder.read(where).run.data)
     size = min(counts["test"], counts["validation"], MOST) if n is None else n
     enough(size, counts["test"], f"the test split of {info.name}")
     return Reference(

@@ -141,7 +141,6 @@ def two_sides(
         real=Side(ours.info.name, examples[:n], ours.info.notes),
         control=Side(f"{ours.info.name} (others)", control),
         train=None,
-        mixture=first.described.mixture(),
         where=where if len(control) else f"real: all of {ours.info.name}; too few for a control",
         notes=notes,
     )
@@ -249,8 +248,8 @@ def _common_size(folders: list[_Given], preparation: Preparation) -> tuple[Size,
         return known[0], []
     size = min(size[0] for size in known), min(size[1] for size in known)
     said = "; ".join(
-        f"{side.name} {'many sizes' if own is None else _words(own)}"
-        for side, own in zip(folders, sizes, strict=True)
+        f"{side.name} {'many sizes' if each is None else _words(each)}"
+        for side, each in zip(folders, sizes, strict=True)
     )
     return size, [f"The sides differ in size ({said}): both at {_words(size)} (--size)."]
 

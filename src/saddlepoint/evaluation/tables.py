@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from saddlepoint.evaluation.scores import SCORES
+from saddlepoint.scores.declaration import SCORES
 
 _BETTER = {"lower": "lower", "higher": "higher", "real": "like the control"}
 

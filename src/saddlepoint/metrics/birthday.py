@@ -26,6 +26,7 @@ from saddlepoint.metrics.estimate import LEVEL, Estimate, proportion
 from saddlepoint.metrics.neighbours import SPARE, Neighbours, Space, as_features, pairs_of
 
 RATE = 1e-6
+_RATES = (RATE, 1e-5, 1e-4, 1e-3, 1e-2)
 
 
 def duplicate_threshold(real: Tensor, rate: float = RATE) -> float:
@@ -55,6 +56,24 @@ def duplicate_threshold(real: Tensor, rate: float = RATE) -> float:
             "of their distances marks a duplicate: remove copies from the data or raise the rate."
         )
     return math.nextafter(next_one, 0.0)
+
+
+def first_threshold(real: Tensor) -> tuple[float, float] | None:
+    """The threshold at the smallest rate of 1e-6, 1e-5, ..., 1e-2 that allows one, and that rate.
+
+    None if more than one in a hundred pairs of the real samples are exact copies.
+    """
+    for rate in _RATES:
+        try:
+            return duplicate_threshold(real, rate), rate
+        except BadInput:  # the data themselves hold that many copies
+            continue
+    return None
+
+
+def unknown_support(n: int) -> Estimate:
+    """The support of ``n`` samples where no distance tells duplicates from other pairs."""
+    return Estimate(math.nan, math.nan, math.nan, "none", 0, n)
 
 
 def support_estimate(fake: Tensor, threshold: float) -> Estimate:
@@ -161,8 +180,8 @@ def closest_pairs(x: Tensor, count: int) -> Neighbours:
     x = as_features(x)
     if not 1 <= count <= len(x) * (len(x) - 1) // 2:
         raise ValueError(f"{len(x)} rows do not have {count} pairs.")
-    found, settled = _closest(Space.of(x, x), count)
-    return found if settled else _closest(Space.of(x, x, torch.float64), count)[0]
+    closest, settled = _closest(Space.of(x, x), count)
+    return closest if settled else _closest(Space.of(x, x, torch.float64), count)[0]
 
 
 def _closest(space: Space, count: int) -> tuple[Neighbours, bool]:

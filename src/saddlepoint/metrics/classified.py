@@ -19,6 +19,7 @@ from torch import Tensor
 
 from saddlepoint.errors import BadInput
 from saddlepoint.metrics.estimate import BLOCKS, LEVEL, Estimate, blocks, jackknife
+from saddlepoint.metrics.modes import RADIUS
 
 Array = NDArray[np.float64]
 
@@ -169,12 +170,32 @@ def mode_coverage(
         low, high = _ends(value, floor, variance, growth, n)
         method = "noncentral χ² about simulated floor"
         kl = Estimate(value, low, high, method, n_real, n)
-    found = int((counts[present] > 0).sum())
+    seen = int((counts[present] > 0).sum())
     above = _reach_of_found(target, spread, weight, n)
     below = _reach_of_found(*_smoothest(counts, shares, spare=0), weight, n)
-    low, high = max(found - below, 0.0), min(found + above, float(total))
+    low, high = max(seen - below, 0.0), min(seen + above, float(total))
     method = "multinomial, unseen classes by Good–Turing"
-    return ModeCoverage(Estimate(found, low, high, method, n_real, n), kl, total)
+    return ModeCoverage(Estimate(seen, low, high, method, n_real, n), kl, total)
+
+
+def coverage_of_modes(
+    points: Tensor, centres: np.ndarray, std: float, seed: int = 0
+) -> ModeCoverage:
+    """``mode_coverage`` of a mixture's modes, by those points that lie within three deviations.
+
+    Args:
+        points: (n, 2).
+        centres: (K, 2).
+        std: Standard deviation of each mode.
+        seed: Decides the draws.
+    """
+    nearest = torch.cdist(points.double(), torch.from_numpy(centres).double()).min(1)
+    good = nearest.values < RADIUS * std
+    if not good.any():
+        nothing = Estimate(0.0, 0.0, 0.0, "no sample near a mode", 0, len(points))
+        unknown = Estimate(math.inf, math.inf, math.inf, nothing.method, 0, len(points))
+        return ModeCoverage(nothing, unknown, len(centres))
+    return mode_coverage(nearest.indices[good], len(centres), seed=seed)
 
 
 def kl_floor(classes: int, n: int) -> float:

@@ -16,6 +16,7 @@ from scipy import stats
 
 BLOCKS = 20
 LEVEL = 0.95
+POWER = 0.8
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,17 @@ def mean_of(values: Sequence[float] | np.ndarray, n_real: int, n_fake: int) -> E
     return Estimate(value, value - half, value + half, "Student's t", n_real, n_fake)
 
 
+def mean_gap(gaps: Sequence[Estimate]) -> Estimate:
+    """Mean over seeds of (candidate − control); its interval is never narrower than one seed's.
+
+    All seeds share the control, whose error does not shrink with their number.
+    """
+    mean = mean_of([gap.value for gap in gaps], gaps[0].n_real, gaps[0].n_fake)
+    below = max(mean.value - mean.low, *(gap.value - gap.low for gap in gaps))
+    above = max(mean.high - mean.value, *(gap.high - gap.value for gap in gaps))
+    return replace(mean, low=mean.value - below, high=mean.value + above)
+
+
 def proportion(successes: int, trials: int, n_real: int, n_fake: int) -> Estimate:
     """Share of successes with the Clopper–Pearson interval, which covers at least 95 %."""
     tail = (1 - LEVEL) / 2
@@ -174,6 +186,16 @@ def proportion(successes: int, trials: int, n_real: int, n_fake: int) -> Estimat
         else 1.0
     )
     return Estimate(successes / trials, low, high, "Clopper–Pearson", n_real, n_fake)
+
+
+def detectable(half: float, blocks: int = BLOCKS) -> float:
+    """The true difference that an interval of half width ``half`` notices in 80 % of tries.
+
+    A difference δ is noticed with probability Φ(δ/s − z), s the standard error and z the interval's
+    quantile of Student's t, so in 80 % of tries where δ = (z + 0.84) s: 1.4 times the half width.
+    """
+    quantile = float(stats.t.ppf((1 + LEVEL) / 2, blocks - 1))
+    return half * (1 + float(stats.norm.ppf(POWER)) / quantile)
 
 
 def difference(first: Estimate, second: Estimate) -> Estimate:

@@ -65,6 +65,11 @@ class Memorisation:
     nearest: Neighbours
     held_out: Neighbours
 
+    @property
+    def copying_p_value(self) -> float:
+        """Probability of a C_T as far from 0 or further from fresh real samples."""
+        return float(2 * stats.norm.sf(abs(self.z)))
+
     def closest(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """Generated samples closest to the training set, their nearest ones and the distances."""
         distances = self.nearest.distances[:, 0]
@@ -296,10 +301,10 @@ def nearest_images(
     short = torch.cat([shorten(_window(part, shift)) for part in reference.split(_PART)])
     views = (2 * shift + 1) ** 2 * (2 if flip else 1)
     step = max(1, _NUMBERS // (views * reference[0].numel()))
-    found = [
+    parts = [
         _look(_views(part, shift, flip), reference, shorten, short) for part in query.split(step)
     ]
-    squares, indices = (torch.cat(each) for each in zip(*found, strict=True))
+    squares, indices = (torch.cat(each) for each in zip(*parts, strict=True))
     return Neighbours(squares.sqrt()[:, None], indices[:, None])
 
 

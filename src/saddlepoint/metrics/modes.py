@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from saddlepoint.metrics.estimate import Estimate, blocks, jackknife, proportion
+
 RADIUS = 3.0  # in standard deviations
 # What the standard deviation of a planar Gaussian shrinks to when it is cut at three of its own:
 # E[r² | r < 3σ] = σ² (2 − 11 e^(−9/2)) / (1 − e^(−9/2)) over both coordinates.
@@ -66,11 +68,35 @@ def score_modes(points: NDArray[np.floating], centres: NDArray[np.floating], std
     )
 
 
+def high_quality_estimate(
+    points: NDArray[np.floating], centres: NDArray[np.floating], std: float
+) -> Estimate:
+    """The share of ``points`` (n, 2) within three standard deviations of a centre."""
+    n = len(points)
+    good = round(score_modes(points, centres, std).high_quality * n)
+    return proportion(good, n, 0, n)
+
+
+def spread_estimate(
+    points: NDArray[np.floating], centres: NDArray[np.floating], std: float
+) -> Estimate:
+    """``Modes.spread`` of ``points`` (n, 2), jackknifed; NaN where a mode never has two points."""
+    n = len(points)
+    value = score_modes(points, centres, std).spread
+    without = [
+        score_modes(np.delete(points, np.arange(n)[block], axis=0), centres, std).spread
+        for block in blocks(n)
+    ]
+    if not math.isfinite(sum(without)):
+        return Estimate(math.nan, math.nan, math.nan, "no mode with two samples", 0, n)
+    return jackknife(value, without, 0, n)
+
+
 def _spread(points: NDArray[Any], nearest: NDArray[Any], counts: NDArray[Any]) -> float:
     """Pooled standard deviation per coordinate about each mode's own mean."""
     squares, freedom = 0.0, 0
     for mode in np.flatnonzero(counts > 1):
-        own = points[nearest == mode]
-        squares += ((own - own.mean(0)) ** 2).sum()
-        freedom += own.shape[1] * (len(own) - 1)
+        members = points[nearest == mode]
+        squares += ((members - members.mean(0)) ** 2).sum()
+        freedom += members.shape[1] * (len(members) - 1)
     return math.sqrt(squares / freedom) if freedom else math.nan

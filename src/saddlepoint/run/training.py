@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from saddlepoint.description import Description
+from saddlepoint.description import Description, OneOf
+from saddlepoint.errors import did_you_mean
 from saddlepoint.games.dynamics import Alternating, AnyDynamics
+from saddlepoint.scores.declaration import VALIDATING
+
+
+def _known_score(name: str) -> str:
+    if name not in (known := tuple(VALIDATING)):
+        raise ValueError(
+            f"'{name}' is no score for validation (known: {', '.join(known)})."
+            f"{did_you_mean(name, known)}"
+        )
+    return name
+
+
+ValidationScore = Annotated[str, AfterValidator(_known_score), OneOf(VALIDATING)]
 
 
 class Best(Description):
@@ -33,7 +47,7 @@ class Best(Description):
 class Validation(Description):
     """A score of the averaged model on the validation split, with every checkpoint."""
 
-    score: Literal["none", "kernel", "frechet", "sliced"] = Field(
+    score: ValidationScore = Field(
         "none",
         description="kernel distance (unbiased, good for few samples), Fréchet or sliced "
         "Wasserstein distance; lower is better.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,21 +12,8 @@ from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.errors import BadInput
 from saddlepoint.features.opening import open_features
-from saddlepoint.metrics.frechet import Moments, frechet_distance
-from saddlepoint.metrics.kernel import kernel_distance
-from saddlepoint.metrics.sliced import sliced_distance
 from saddlepoint.run.training import Validation
-
-
-def _frechet(real: Tensor, fake: Tensor) -> float:
-    return frechet_distance(Moments.of(real), Moments.of(fake))
-
-
-SCORES: dict[str, Callable[[Tensor, Tensor], float]] = {
-    "kernel": kernel_distance,
-    "frechet": _frechet,
-    "sliced": sliced_distance,
-}
+from saddlepoint.scores.declaration import SCORES
 
 
 class Validator:
@@ -60,6 +46,9 @@ class Validator:
         self.settings = settings
         self.name = f"validation/{settings.score}"
         self.samples = min(settings.samples, there)
+        quick = SCORES[settings.score].quick
+        assert quick is not None  # of those that ``--validate`` takes
+        self._value = quick
         self._space = open_features(settings.features, data)
         real = data.take("validation", self.samples, torch.device("cpu")).x
         self._real = self._space.of(real)
@@ -69,8 +58,7 @@ class Validator:
         """The score of ``samples`` (n, *shape); infinite if they are not finite."""
         if not samples.isfinite().all():
             return math.inf
-        fake = self._space.of(samples.float().cpu())
-        return SCORES[self.settings.score](self._real, fake)
+        return self._value(self._real, self._space.of(samples.float().cpu()))
 
     def note(self, value: float) -> None:
         """Count a validation."""

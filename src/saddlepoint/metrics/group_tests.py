@@ -93,6 +93,15 @@ def _jackknifed(first: Sequence[Estimate], second: Sequence[Estimate]) -> Test:
     return Test("checkpoint", gap, float(2 * stats.t.sf(abs(gap.value) / error, freedom)), name)
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values corrected for their number by Holm's step-down method (1979), in their order."""
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: (p_values[i], i))):
+        largest = max(largest, min(1.0, p_values[index] * (len(p_values) - rank)))
+        adjusted[index] = largest
+    return adjusted
+
+
 def _mean(estimates: Sequence[Estimate]) -> Estimate:
     """The mean over seeds, block by block."""
     if len(estimates) == 1:

@@ -106,7 +106,7 @@ def test_an_extra_single_run_changes_nothing_between_the_others(runs: dict[str, 
 
 def test_the_order_of_the_runs_changes_no_verdict(runs: dict[str, Path]) -> None:
     names = ["a0", "b0", "c", "a1", "b1"]
-    found = []
+    orders = []
     for order in (names, names[::-1], ["c", "b1", "a0", "b0", "a1"]):
         comparison = sp.compare([runs[n] for n in order], features="pixels", scores=CHEAP)
         verdicts = {}
@@ -119,8 +119,8 @@ def test_the_order_of_the_runs_changes_no_verdict(runs: dict[str, Path]) -> None
                 pytest.approx(v.p_value),
                 v.better,
             )
-        found.append(verdicts)
-    assert found[0] == found[1] == found[2]
+        orders.append(verdicts)
+    assert orders[0] == orders[1] == orders[2]
 
 
 def test_a_run_repeated_from_its_description_compares_with_it(runs: dict[str, Path]) -> None:

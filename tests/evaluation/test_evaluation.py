@@ -64,11 +64,11 @@ def seeds_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_two_sources_give_the_scores_of_their_samples() -> None:
     real, fake = gaussian(800), gaussian(300, 1.5, seed=1)
-    found = sp.evaluate(real=real, fake=fake, n=300, scores=CHEAP)
-    assert found.n == {"real": 300, "control": 300, "candidate": 300}
-    assert [row.key for row in found.rows] == CHEAP
+    evaluation = sp.evaluate(real=real, fake=fake, n=300, scores=CHEAP)
+    assert evaluation.n == {"real": 300, "control": 300, "candidate": 300}
+    assert [row.key for row in evaluation.rows] == CHEAP
     reference, side = two_sides(real, fake, None, 300, 0, Preparation())
-    row = found.row("kernel")
+    row = evaluation.row("kernel")
     assert row.figure.estimate.value == pytest.approx(
         kernel.kernel_distance(reference.real.x, side.x)
     )
@@ -94,27 +94,27 @@ def test_fresh_data_are_called_as_real_in_nineteen_of_twenty_trials() -> None:
     for seed in range(trials):
         random = torch.Generator().manual_seed(seed)
         real, fake, other = (torch.randn(200, 3, generator=random) for _ in range(3))
-        own = frechet.frechet_estimate(real, fake)
+        candidate = frechet.frechet_estimate(real, fake)
         control = frechet.frechet_estimate(real, other)
-        gap = difference(own, control)
+        gap = difference(candidate, control)
         covered += gap.low <= 0 <= gap.high
     assert covered >= stats.binom.ppf(0.005, trials, 0.93)
 
 
 def test_a_run_is_held_against_the_test_split(digits_run: Path) -> None:
-    found = sp.evaluate(digits_run, features="pixels", scores=CHEAP)
+    evaluation = sp.evaluate(digits_run, features="pixels", scores=CHEAP)
     reference = sides.of_run(digits_run, None)
-    assert found.n["real"] == found.n["control"] == found.n["candidate"] == 180
-    assert found.facts["step"] == 12
+    assert evaluation.n["real"] == evaluation.n["control"] == evaluation.n["candidate"] == 180
+    assert evaluation.facts["step"] == 12
     data = reference.dataset
     cpu = torch.device("cpu")
     assert torch.equal(reference.real.x, data.take("test", 180, cpu).x)
     assert torch.equal(reference.control.x, data.take("validation", 180, cpu).x)
     again = sp.evaluate(digits_run, features="pixels", scores=CHEAP)
-    assert [r.figure for r in again.rows] == [r.figure for r in found.rows]
+    assert [r.figure for r in again.rows] == [r.figure for r in evaluation.rows]
     other = sp.evaluate(digits_run, features="pixels", scores=CHEAP, seed=5)
-    assert [r.figure for r in other.rows] != [r.figure for r in found.rows]
-    assert [r.control for r in other.rows][:2] == [r.control for r in found.rows][:2]
+    assert [r.figure for r in other.rows] != [r.figure for r in evaluation.rows]
+    assert [r.control for r in other.rows][:2] == [r.control for r in evaluation.rows][:2]
 
 
 def test_every_score_applies_somewhere_and_is_explained(digits_run: Path, seeds_run: Path) -> None:
@@ -135,12 +135,12 @@ def test_every_score_applies_somewhere_and_is_explained(digits_run: Path, seeds_
 
 
 def test_seeds_are_scored_one_by_one_and_summed_up(seeds_run: Path) -> None:
-    found = sp.evaluate(seeds_run, scores=CHEAP)
-    each = [member["rows"] for member in found.facts["members"]]
+    evaluation = sp.evaluate(seeds_run, scores=CHEAP)
+    each = [member["rows"] for member in evaluation.facts["members"]]
     assert len(each) == 3
     values = [rows[0]["value"] for rows in each]
     assert len(set(values)) == 3
-    estimate = found.rows[0].figure.estimate
+    estimate = evaluation.rows[0].figure.estimate
     assert estimate.value == pytest.approx(np.mean(values))
     half = stats.t.ppf(0.975, 2) * np.std(values, ddof=1) / math.sqrt(3)
     assert estimate.high - estimate.value == pytest.approx(half)
@@ -186,15 +186,15 @@ def test_samples_stand_above_the_training_images_nearest_to_them(
     candidate = sides.Side("ten mirrored copies", torch.cat([fresh, copies]))
     settings = Settings(features=("pixels",), scores=("memorisation",))
     with telling(quiet=True) as tell:
-        found = Scorer(reference, settings, tell).evaluation(candidate, {})
-    closest, theirs, first, nearest = found.pictures["nearest"]
+        evaluation = Scorer(reference, settings, tell).evaluation(candidate, {})
+    closest, theirs, first, nearest = evaluation.pictures["nearest"]
     assert closest.shape == theirs.shape == (PAIRS, 1, 8, 8)
     originals = {x.tobytes() for x in reference.train.x[300:310].numpy()}
     assert {x.tobytes() for x in theirs[:10]} == originals
     assert np.array_equal(closest[:10], np.flip(theirs[:10], -1))
     assert np.array_equal(first, fresh[:PAIRS].numpy())
     assert {x.tobytes() for x in nearest} <= {x.tobytes() for x in reference.train.x.numpy()}
-    written = files.write_to(found, tmp_path / "out")
+    written = files.write_to(evaluation, tmp_path / "out")
     assert [path.name for path in written][2] == "evaluation-nearest.png"
     assert Image.open(written[2]).size[0] > 8 * PAIRS
 
@@ -204,18 +204,18 @@ def test_classes_are_found_among_the_datas_own_alone(
 ) -> None:
     """A classifier of other classes has an Inception-type score, but no classes to find."""
     scores = ("inception_type", "classes", "classes_kl")
-    found = sp.evaluate(digits_run, scores=scores)
-    assert [row.key for row in found.rows] == list(scores)
+    evaluation = sp.evaluate(digits_run, scores=scores)
+    assert [row.key for row in evaluation.rows] == list(scores)
     monkeypatch.setattr(ClassifierSpace, "shares_from", FeatureSpace.shares_from)
-    found = sp.evaluate(digits_run, scores=scores)
-    assert [row.key for row in found.rows] == ["inception_type"]
+    evaluation = sp.evaluate(digits_run, scores=scores)
+    assert [row.key for row in evaluation.rows] == ["inception_type"]
 
 
 def test_few_samples_are_flagged_with_the_number_needed(digits_run: Path) -> None:
-    found = sp.evaluate(digits_run, features="pixels", scores="frechet")
+    evaluation = sp.evaluate(digits_run, features="pixels", scores="frechet")
     needed = frechet.samples_needed(64)
     assert needed > 180
-    assert any(f"{needed:,}" in note for note in found.row("frechet").figure.notes)
+    assert any(f"{needed:,}" in note for note in evaluation.row("frechet").figure.notes)
 
 
 def test_a_folder_is_brought_to_the_runs_size(tmp_path: Path, digits_run: Path) -> None:
@@ -225,17 +225,19 @@ def test_a_folder_is_brought_to_the_runs_size(tmp_path: Path, digits_run: Path) 
     for index in range(90):
         pixels = random.integers(0, 255, (11, 13, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{index}.png")
-    found = sp.evaluate(real=folder, fake=digits_run, features="pixels", scores="kernel")
-    assert found.n["real"] == 45
+    evaluation = sp.evaluate(real=folder, fake=digits_run, features="pixels", scores="kernel")
+    assert evaluation.n["real"] == 45
     swapped = sp.evaluate(real="digits", fake=folder, features="pixels", scores="kernel", n=80)
     assert swapped.n == {"real": 80, "control": 80, "candidate": 80}
 
 
 def test_user_networks_and_several_spaces(digits_run: Path) -> None:
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 5))
-    found = sp.evaluate(digits_run, features=["pixels", network], scores=["kernel", "memorisation"])
-    assert [row.key for row in found.rows] == ["kernel", "memorisation", "kernel"]
-    assert len({row.space for row in found.rows}) == 2
+    evaluation = sp.evaluate(
+        digits_run, features=["pixels", network], scores=["kernel", "memorisation"]
+    )
+    assert [row.key for row in evaluation.rows] == ["kernel", "memorisation", "kernel"]
+    assert len({row.space for row in evaluation.rows}) == 2
 
 
 def test_features_of_real_examples_are_computed_once(
@@ -336,11 +338,11 @@ def test_blocks_are_disjoint_and_even() -> None:
 def test_the_jackknife_of_a_mean_is_students_interval_of_block_means() -> None:
     x = np.random.default_rng(0).normal(size=200)
     left = [np.delete(x, np.arange(200)[part]).mean() for part in blocks(200)]
-    found = jackknife(x.mean(), left, 200, 200)
+    estimate = jackknife(x.mean(), left, 200, 200)
     means = x.reshape(20, 10).mean(1)
     half = stats.t.ppf(0.975, 19) * means.std(ddof=1) / math.sqrt(20)
-    assert found.high - found.value == pytest.approx(half)
-    assert found.value - found.low == pytest.approx(half)
+    assert estimate.high - estimate.value == pytest.approx(half)
+    assert estimate.value - estimate.low == pytest.approx(half)
 
 
 def test_intervals_of_means_and_shares_cover() -> None:

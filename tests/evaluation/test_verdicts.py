@@ -143,18 +143,18 @@ def test_one_of_many_distances_is_a_hint_alone() -> None:
 
 def test_every_evaluation_can_be_printed_and_shown_in_a_notebook() -> None:
     points = np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
-    found = sp.evaluate(real=points[:200], fake=points[200:], scores=["kernel", "precision"])
-    text = str(found)
+    evaluation = sp.evaluate(real=points[:200], fake=points[200:], scores=["kernel", "precision"])
+    text = str(evaluation)
     for part in ("Realistic?", "Diverse?", "Copies?", "kernel distance ↓", "compared with real"):
         assert part in text
-    assert "<table>" in found._repr_html_()
-    assert "Realistic?" in found._repr_html_()
+    assert "<table>" in evaluation._repr_html_()
+    assert "Realistic?" in evaluation._repr_html_()
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 160])
 def test_the_table_fits_the_terminal(columns: int) -> None:
     points = np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
-    found = sp.evaluate(real=points[:200], fake=points[200:])
-    lines = found.text(columns).splitlines()
+    evaluation = sp.evaluate(real=points[:200], fake=points[200:])
+    lines = evaluation.text(columns).splitlines()
     assert max(map(len, lines)) <= columns
     assert any("classifier_test" in line or "classifier two-sample" in line for line in lines)

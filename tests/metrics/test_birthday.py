@@ -73,21 +73,21 @@ def test_closest_pairs_are_those_of_sorting(d: int, count: int) -> None:
     x = normal(80, d, 1)
     x[7] = x[60]
     table = distances(x)
-    found = closest_pairs(x, count)
+    closest = closest_pairs(x, count)
     expected = np.sort(table[np.triu_indices(80, 1)])[:count]
-    np.testing.assert_allclose(found.distances.numpy(), expected, rtol=1e-12)
-    i, j = found.indices.T
+    np.testing.assert_allclose(closest.distances.numpy(), expected, rtol=1e-12)
+    i, j = closest.indices.T
     np.testing.assert_allclose(table[i, j], expected, rtol=1e-12)
     assert (i < j).all()
-    assert len({*map(tuple, found.indices.tolist())}) == count
-    assert found.indices[0].tolist() == [7, 60]
+    assert len({*map(tuple, closest.indices.tolist())}) == count
+    assert closest.indices[0].tolist() == [7, 60]
 
 
 def test_close_pairs_far_from_the_rest_are_looked_up_again_in_float64() -> None:
     x = (1000 * normal(5, 90, 2)).repeat(8, 1) + 0.01 * normal(40, 90, 3)
-    found = closest_pairs(x, 9)
+    closest = closest_pairs(x, 9)
     expected = np.sort(distances(x)[np.triu_indices(40, 1)])[:9]
-    np.testing.assert_allclose(found.distances.numpy(), expected, rtol=1e-9)
+    np.testing.assert_allclose(closest.distances.numpy(), expected, rtol=1e-9)
     with pytest.raises(ValueError, match="do not have 781 pairs"):
         closest_pairs(x, 781)
 
@@ -95,31 +95,31 @@ def test_close_pairs_far_from_the_rest_are_looked_up_again_in_float64() -> None:
 def test_the_value_is_pairs_over_duplicates() -> None:
     points = normal(9, 5, 4)
     counts = torch.tensor([5, 1, 1, 4, 3, 1, 1, 1, 3])  # 10 + 6 + 3 + 3 pairs of equals
-    found = support_estimate(points.repeat_interleave(counts, 0), 0.0)
-    assert found.value == pytest.approx(20 * 19 / 2 / 22)
-    assert 1 < found.low < found.value < found.high < math.inf
-    assert (found.n_real, found.n_fake) == (0, 20)
+    estimate = support_estimate(points.repeat_interleave(counts, 0), 0.0)
+    assert estimate.value == pytest.approx(20 * 19 / 2 / 22)
+    assert 1 < estimate.low < estimate.value < estimate.high < math.inf
+    assert (estimate.n_real, estimate.n_fake) == (0, 20)
 
 
 def test_without_duplicates_there_is_a_lower_bound_only() -> None:
-    found = support_estimate(normal(400, 3, 5), 0.0)
-    assert found.value == found.high == math.inf
+    estimate = support_estimate(normal(400, 3, 5), 0.0)
+    assert estimate.value == estimate.high == math.inf
     # a point of probability p, the worst case, comes up at most once with 2.5 %
-    p = 1 / math.sqrt(found.low)
+    p = 1 / math.sqrt(estimate.low)
     assert (1 - p) ** 400 + 400 * p * (1 - p) ** 399 == pytest.approx(0.025)
-    assert found.low == pytest.approx((400 / 5.6) ** 2, rel=0.03)
+    assert estimate.low == pytest.approx((400 / 5.6) ** 2, rel=0.03)
 
 
 def test_the_upper_end_is_that_of_poisson_where_no_point_stands_out() -> None:
-    found = support_estimate(normal(30, 3, 5).repeat(2, 1), 0.0)  # 30 points twice each
-    assert found.low == pytest.approx(60 * 59 / 2 / stats.gamma.ppf(0.975, 31))
-    assert found.high == pytest.approx(60 * 59 / 2 / stats.gamma.ppf(0.025, 30))
+    estimate = support_estimate(normal(30, 3, 5).repeat(2, 1), 0.0)  # 30 points twice each
+    assert estimate.low == pytest.approx(60 * 59 / 2 / stats.gamma.ppf(0.975, 31))
+    assert estimate.high == pytest.approx(60 * 59 / 2 / stats.gamma.ppf(0.025, 30))
 
 
 def test_total_collapse_is_a_support_of_one() -> None:
-    found = support_estimate(normal(1, 80, 6).repeat(500, 1), 0.0)
-    assert found.value == found.low == 1
-    assert found.high < 1.02
+    estimate = support_estimate(normal(1, 80, 6).repeat(500, 1), 0.0)
+    assert estimate.value == estimate.low == 1
+    assert estimate.high < 1.02
 
 
 def test_the_interval_without_excess_is_the_exact_one_of_a_poisson_number() -> None:
@@ -128,8 +128,8 @@ def test_the_interval_without_excess_is_the_exact_one_of_a_poisson_number() -> N
         (1, 0.025318, 5.571643),
         (10, 4.795389, 18.390356),
     ):
-        found = birthday._expected(count, 0.0)  # Garwood 1936, as tabulated
-        assert found == pytest.approx((low, high), abs=2e-6)
+        ends = birthday._expected(count, 0.0)  # Garwood 1936, as tabulated
+        assert ends == pytest.approx((low, high), abs=2e-6)
 
 
 def test_the_interval_with_excess_solves_the_tails_of_a_negative_binomial_number() -> None:
@@ -181,8 +181,8 @@ def test_the_variance_of_the_pairs_is_estimated_without_bias(
 def share_covered(weights: Tensor, n: int, simulations: int = 200) -> float:
     points = normal(len(weights), 2, 8)
     truth = float(weights.sum() ** 2 / (weights**2).sum())
-    found = [support_estimate(draw(points, weights, n, s), 0.0) for s in range(simulations)]
-    return float(np.mean([each.low <= truth <= each.high for each in found]))
+    estimates = [support_estimate(draw(points, weights, n, s), 0.0) for s in range(simulations)]
+    return float(np.mean([each.low <= truth <= each.high for each in estimates]))
 
 
 @pytest.mark.parametrize(
@@ -226,13 +226,13 @@ def test_ties_never_let_more_pairs_pass() -> None:
 
 def test_real_data_have_the_support_that_the_rate_says() -> None:
     """Calibrated on one half; the control on the other half agrees with 1/rate."""
-    rate, found = 1e-3, []
+    rate, values = 1e-3, []
     for seed in range(40):
         real = normal(500, 6, 100 + seed)
         threshold = duplicate_threshold(real[:250], rate)
-        found.append(1 / support_estimate(real[250:], threshold).value)
-    error = np.std(found, ddof=1) / math.sqrt(len(found))
-    assert abs(np.mean(found) - rate) < 4 * error
+        values.append(1 / support_estimate(real[250:], threshold).value)
+    error = np.std(values, ddof=1) / math.sqrt(len(values))
+    assert abs(np.mean(values) - rate) < 4 * error
     collapsed = draw(normal(20, 6, 11), torch.ones(20), 250, 0) + 1e-3 * normal(250, 6, 12)
     estimate = support_estimate(collapsed, threshold)
     assert estimate.low < 20 < estimate.high < 100

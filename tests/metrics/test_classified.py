@@ -45,8 +45,8 @@ def labels_of(counts: Array | list[int]) -> Tensor:
 
 def test_score_has_its_closed_forms() -> None:
     constant = torch.tensor([0.2, 0.5, 0.3]).repeat(50, 1)
-    found = inception_type_score(constant)
-    assert (found.value, found.low, found.high) == pytest.approx((1, 1, 1), abs=1e-6)
+    estimate = inception_type_score(constant)
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx((1, 1, 1), abs=1e-6)
     every = inception_type_score(one_hot(np.tile(np.arange(7), 40), 7))
     assert every.value == pytest.approx(7)
     assert every.high <= 7
@@ -73,24 +73,24 @@ def naive_score(p: Array) -> float:
 def test_score_and_its_replicates_equal_a_naive_loop(n: int) -> None:
     p = predictions(n, 6, 0)
     p[0] = torch.eye(6)[2]  # exact zeros
-    found = inception_type_score(p)
-    assert found.value == pytest.approx(naive_score(p.numpy()))
-    assert (found.n_real, found.n_fake) == (0, n)
+    estimate = inception_type_score(p)
+    assert estimate.value == pytest.approx(naive_score(p.numpy()))
+    assert (estimate.n_real, estimate.n_fake) == (0, n)
     parts = blocks(n, min(20, n // 2))
-    assert len(found.replicates) == len(parts)
-    for part, replicate in zip(parts, found.replicates, strict=True):
+    assert len(estimate.replicates) == len(parts)
+    for part, replicate in zip(parts, estimate.replicates, strict=True):
         assert replicate == pytest.approx(naive_score(np.delete(p.numpy(), part, axis=0)))
     single = inception_type_score(p.float())
-    assert single.value == pytest.approx(found.value, rel=1e-5)
+    assert single.value == pytest.approx(estimate.value, rel=1e-5)
 
 
 def test_score_stays_within_its_bounds() -> None:
     for seed in range(10):
         sure = one_hot(np.random.default_rng(seed).integers(4, size=60), 4)
         for p in (sure, predictions(60, 4, seed, 0.1), predictions(4, 1, seed)):
-            found = inception_type_score(p)
-            assert 1 <= found.low <= found.value + 1e-12
-            assert found.value - 1e-12 <= found.high <= p.shape[1]
+            estimate = inception_type_score(p)
+            assert 1 <= estimate.low <= estimate.value + 1e-12
+            assert estimate.value - 1e-12 <= estimate.high <= p.shape[1]
 
 
 def test_score_is_too_low_on_average_by_the_derived_bias() -> None:
@@ -124,53 +124,53 @@ def test_score_intervals_cover(kind: str) -> None:
         return one_hot(np.random.default_rng(seed).choice(10, size=500, p=shares), 10)
 
     expected = np.mean([inception_type_score(draw(s)).value for s in range(1000, 1600)])
-    found = [inception_type_score(draw(s)) for s in range(200)]
-    assert np.mean([each.low <= expected <= each.high for each in found]) >= 0.9
+    estimates = [inception_type_score(draw(s)) for s in range(200)]
+    assert np.mean([each.low <= expected <= each.high for each in estimates]) >= 0.9
 
 
 # ------------------------------------------------------------------------------ mode coverage
 
 
 def test_counts_shares_and_divergence_by_hand() -> None:
-    found = mode_coverage(labels_of([6, 3, 0, 1]), 4)
+    coverage = mode_coverage(labels_of([6, 3, 0, 1]), 4)
     expected = 0.6 * math.log(2.4) + 0.3 * math.log(1.2) + 0.1 * math.log(0.4)
-    assert found.kl.value == pytest.approx(expected)
-    assert (found.found.value, found.total) == (3, 4)
-    assert (found.kl.n_real, found.kl.n_fake, found.found.n_fake) == (0, 10, 10)
+    assert coverage.kl.value == pytest.approx(expected)
+    assert (coverage.found.value, coverage.total) == (3, 4)
+    assert (coverage.kl.n_real, coverage.kl.n_fake, coverage.found.n_fake) == (0, 10, 10)
     same = mode_coverage(one_hot(labels_of([6, 3, 0, 1]).numpy(), 4) * 0.9 + 0.025, 4)
-    assert same == found
+    assert same == coverage
 
 
 def test_the_reference_may_be_shares_or_counts_of_real_data() -> None:
     labels = labels_of([60, 30, 10])
     shares = torch.tensor([0.5, 0.25, 0.25])
     expected = 0.6 * math.log(1.2) + 0.3 * math.log(1.2) + 0.1 * math.log(0.4)
-    found = mode_coverage(labels, 3, shares)
-    assert found.kl.value == pytest.approx(expected)
-    assert found.kl.n_real == found.found.n_real == 0
+    coverage = mode_coverage(labels, 3, shares)
+    assert coverage.kl.value == pytest.approx(expected)
+    assert coverage.kl.n_real == coverage.found.n_real == 0
     counted = mode_coverage(labels, 3, torch.tensor([500, 250, 250]))
     assert counted.kl.value == pytest.approx(expected)
     assert counted.kl.n_real == counted.found.n_real == 1000
-    own = mode_coverage(labels, 3, torch.tensor([6, 3, 1]))
-    assert own.kl.value == pytest.approx(0, abs=1e-12)
-    assert own.kl.low >= 0
+    exact = mode_coverage(labels, 3, torch.tensor([6, 3, 1]))
+    assert exact.kl.value == pytest.approx(0, abs=1e-12)
+    assert exact.kl.low >= 0
 
 
 def test_a_class_that_the_reference_lacks() -> None:
-    found = mode_coverage(labels_of([5, 5, 2]), 3, torch.tensor([0.5, 0.5, 0.0]))
-    assert (found.kl.value, found.kl.low, found.kl.high) == (math.inf, math.inf, math.inf)
-    assert (found.found.value, found.total) == (2, 2)
+    coverage = mode_coverage(labels_of([5, 5, 2]), 3, torch.tensor([0.5, 0.5, 0.0]))
+    assert (coverage.kl.value, coverage.kl.low, coverage.kl.high) == (math.inf, math.inf, math.inf)
+    assert (coverage.found.value, coverage.total) == (2, 2)
     without = mode_coverage(labels_of([5, 5, 0]), 3, torch.tensor([0.5, 0.5, 0.0]))
     assert without.kl.value == 0
     assert math.isfinite(without.kl.high)
 
 
 def test_collapse_to_one_class_has_the_log_of_the_number_of_classes() -> None:
-    found = mode_coverage(labels_of([0, 500, 0, 0]), 4)
-    assert found.kl.value == pytest.approx(math.log(4))
-    assert found.kl.low < found.kl.value <= found.kl.high
-    assert (found.found.value, found.found.low) == (1, 1)
-    assert 1 < found.found.high < 4  # a class of one in 500 might have been missed
+    coverage = mode_coverage(labels_of([0, 500, 0, 0]), 4)
+    assert coverage.kl.value == pytest.approx(math.log(4))
+    assert coverage.kl.low < coverage.kl.value <= coverage.kl.high
+    assert (coverage.found.value, coverage.found.low) == (1, 1)
+    assert 1 < coverage.found.high < 4  # a class of one in 500 might have been missed
     alone = mode_coverage(labels_of([30]), 1)
     assert (alone.kl.low, alone.kl.value, alone.kl.high) == (0, 0, 0)
     assert (alone.found.low, alone.found.value, alone.found.high) == (1, 1, 1)
@@ -183,24 +183,24 @@ def test_a_perfect_sampler_has_the_derived_floor(classes: int, n: int, draws: in
     """Mean (K − 1)/(2n) and standard deviation √((K − 1)/2)/n: .0193 ± .0009 in the second case."""
     random = np.random.default_rng(0)
     counts = random.multinomial(n, np.full(classes, 1 / classes), size=draws)
-    found = _divergence(counts.astype(float), np.full(classes, 1 / classes))
+    divergences = _divergence(counts.astype(float), np.full(classes, 1 / classes))
     spread = math.sqrt((classes - 1) / 2) / n
     second = (classes**2 - 1) / (12 * n**2)
     floor = kl_floor(classes, n)
-    assert found.mean() == pytest.approx(floor + second, abs=4 * spread / math.sqrt(draws))
-    assert found.std() == pytest.approx(spread, rel=4 / math.sqrt(2 * draws) + 0.03)
+    assert divergences.mean() == pytest.approx(floor + second, abs=4 * spread / math.sqrt(draws))
+    assert divergences.std() == pytest.approx(spread, rel=4 / math.sqrt(2 * draws) + 0.03)
     if classes == 1000:
         assert (round(floor + second, 4), round(spread, 4)) == (0.0193, 0.0009)
-        assert found.mean() == pytest.approx(0.0193, abs=1e-4)
+        assert divergences.mean() == pytest.approx(0.0193, abs=1e-4)
 
 
 def test_expected_number_of_modes() -> None:
     random = np.random.default_rng(1)
     for shares in (np.full(50, 0.02), random.dirichlet(np.full(50, 0.3))):
         counts = random.multinomial(100, shares, size=4000)
-        found = (counts > 0).sum(1)
-        error = found.std() / math.sqrt(4000)
-        assert expected_modes(shares, 100) == pytest.approx(found.mean(), abs=4 * error)
+        seen = (counts > 0).sum(1)
+        error = seen.std() / math.sqrt(4000)
+        assert expected_modes(shares, 100) == pytest.approx(seen.mean(), abs=4 * error)
     assert expected_modes(np.full(1000, 1e-3), 26_000) == pytest.approx(1000, abs=1e-7)
     # 2,500 samples of 1,000 classes: 1 − (1 − 1/1000)^2500 of them
     assert expected_modes(np.full(1000, 1e-3), 2500) == pytest.approx(918.02, abs=0.01)
@@ -249,15 +249,15 @@ def coverages(kind: str, classes: int, n: int, simulations: int) -> tuple[float,
     shares, even = sampler(kind, classes), np.full(classes, 1 / classes)
     random = np.random.default_rng(0)
     fresh = _divergence(random.multinomial(n, shares, size=4000).astype(float), even)
-    kl, found, width = [], [], []
+    kl, covered, width = [], [], []
     for seed in range(simulations):
         each = mode_coverage(labels_of(random.multinomial(n, shares)), classes, seed=seed)
         kl.append(each.kl.low <= fresh.mean() <= each.kl.high)
         modes = expected_modes(shares, n)
-        found.append(each.found.low <= modes + 1e-9 and modes - 1e-9 <= each.found.high)
+        covered.append(each.found.low <= modes + 1e-9 and modes - 1e-9 <= each.found.high)
         width.append(each.kl.high - each.kl.low)
     widths = np.quantile(fresh, 0.975) - np.quantile(fresh, 0.025)
-    return float(np.mean(kl)), float(np.mean(found)), float(np.mean(width) / widths)
+    return float(np.mean(kl)), float(np.mean(covered)), float(np.mean(width) / widths)
 
 
 KINDS = ["even", "tilted", "steep", "half", "zipf", "uneven", "rare"]
@@ -266,9 +266,9 @@ KINDS = ["even", "tilted", "steep", "half", "zipf", "uneven", "rare"]
 @pytest.mark.parametrize("n", [100, 1000])
 @pytest.mark.parametrize("kind", KINDS)
 def test_intervals_cover_with_ten_classes(kind: str, n: int) -> None:
-    kl, found, width = coverages(kind, 10, n, 200)
+    kl, covered, width = coverages(kind, 10, n, 200)
     assert kl >= 0.9
-    assert found >= 0.9
+    assert covered >= 0.9
     if kind in ("even", "tilted", "steep", "zipf"):  # with no class missing they are not too wide
         assert width < 1.4
 
@@ -277,9 +277,9 @@ def test_intervals_cover_with_ten_classes(kind: str, n: int) -> None:
 @pytest.mark.parametrize("n", [2500, 26_000])
 @pytest.mark.parametrize("kind", KINDS)
 def test_intervals_cover_with_a_thousand_classes(kind: str, n: int) -> None:
-    kl, found, width = coverages(kind, 1000, n, 200)
+    kl, covered, width = coverages(kind, 1000, n, 200)
     assert kl >= 0.9
-    assert found >= 0.9
+    assert covered >= 0.9
     assert width < 1.5
 
 
@@ -293,8 +293,8 @@ def test_the_jackknife_would_be_wrong_at_the_floor() -> None:
         float(_divergence((counts - np.bincount(labels[part], minlength=1000))[None], even)[0])
         for part in blocks(n)
     ]
-    found = jackknife(float(_divergence(counts[None], even)[0]), without, 0, n)
-    error = (found.high - found.value) / 2.093
+    estimate = jackknife(float(_divergence(counts[None], even)[0]), without, 0, n)
+    error = (estimate.high - estimate.value) / 2.093
     # 20 blocks know the variance to a relative error of √(2/19)
     assert (error / (math.sqrt(999 / 2) / n)) ** 2 == pytest.approx(2, abs=4 * 2 * 0.33 / 2)
 

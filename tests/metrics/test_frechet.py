@@ -69,16 +69,16 @@ def by_singular_values(real: np.ndarray, fake: np.ndarray) -> float:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_moments_are_numpy_s(n: int, d: int, dtype: torch.dtype) -> None:
     features = normal(n, d, 0, dtype) * 3 + 1
-    found = Moments.of(features)
+    moments = Moments.of(features)
     rows = features.double().numpy()
-    assert found.n == n
-    assert found.mean.dtype == found.scatter.dtype == torch.float64
-    np.testing.assert_allclose(found.mean, rows.mean(0), rtol=1e-12, atol=1e-13)
+    assert moments.n == n
+    assert moments.mean.dtype == moments.scatter.dtype == torch.float64
+    np.testing.assert_allclose(moments.mean, rows.mean(0), rtol=1e-12, atol=1e-13)
     scatter = (rows - rows.mean(0)).T @ (rows - rows.mean(0))
-    np.testing.assert_allclose(found.scatter, scatter, rtol=1e-10, atol=1e-9)
+    np.testing.assert_allclose(moments.scatter, scatter, rtol=1e-10, atol=1e-9)
     if n > 1:
         expected = np.atleast_2d(np.cov(rows.T))
-        np.testing.assert_allclose(found.covariance, expected, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(moments.covariance, expected, rtol=1e-10, atol=1e-12)
 
 
 def test_streaming_equals_one_shot() -> None:
@@ -147,21 +147,21 @@ def test_moments_refuse_what_they_cannot_describe() -> None:
 def test_diagonal_gaussians() -> None:
     spread = torch.tensor([0.5, 1.0, 3.0]), torch.tensor([2.0, 1.0, 0.1])
     mean = torch.tensor([1.0, -2.0, 0.0]), torch.tensor([0.0, 0.5, 4.0])
-    found = frechet_distance(
+    value = frechet_distance(
         gaussian(mean[0], spread[0].square().diag()), gaussian(mean[1], spread[1].square().diag())
     )
     expected = (mean[0] - mean[1]).square().sum() + (spread[0] - spread[1]).square().sum()
-    assert found == pytest.approx(float(expected), rel=1e-6)
+    assert value == pytest.approx(float(expected), rel=1e-6)
 
 
 def test_commuting_covariances() -> None:
     axes = torch.linalg.qr(normal(6, 6, 4)).Q
     first, second = normal(6, 1, 5).exp().flatten(), normal(6, 1, 6).exp().flatten()
-    found = frechet_distance(
+    value = frechet_distance(
         gaussian(torch.zeros(6), axes * first @ axes.T),
         gaussian(torch.zeros(6), axes * second @ axes.T, n=77),
     )
-    assert found == pytest.approx(float((first.sqrt() - second.sqrt()).square().sum()), rel=1e-11)
+    assert value == pytest.approx(float((first.sqrt() - second.sqrt()).square().sum()), rel=1e-11)
 
 
 @settings(max_examples=50, deadline=None)
@@ -173,8 +173,8 @@ def test_any_two_by_two(seed: int) -> None:
     root = math.sqrt(float((a @ b).trace()) + 2 * math.sqrt(float(a.det().clamp(min=0) * b.det())))
     expected = float(a.trace() + b.trace()) - 2 * root
     zero = torch.zeros(2)
-    found = frechet_distance(gaussian(zero, a), gaussian(zero, b))
-    assert found == pytest.approx(expected, rel=1e-7, abs=1e-8 * float(a.trace() + b.trace()))
+    value = frechet_distance(gaussian(zero, a), gaussian(zero, b))
+    assert value == pytest.approx(expected, rel=1e-7, abs=1e-8 * float(a.trace() + b.trace()))
 
 
 @pytest.mark.parametrize(
@@ -242,12 +242,12 @@ def test_identical_samples_are_at_zero(n: int, d: int, dtype: torch.dtype) -> No
 
 def test_symmetry_and_invariances() -> None:
     real, fake = correlated(300, 12, 16), correlated(200, 12, 17) + 1
-    found = distance(real, fake)
+    value = distance(real, fake)
     axes = torch.linalg.qr(normal(12, 12, 18)).Q
-    assert distance(fake, real) == pytest.approx(found, rel=1e-10)
-    assert distance(real @ axes, fake @ axes) == pytest.approx(found, rel=1e-10)
-    assert distance(real + 7, fake + 7) == pytest.approx(found, rel=1e-10)
-    assert distance(3 * real, 3 * fake) == pytest.approx(9 * found, rel=1e-10)
+    assert distance(fake, real) == pytest.approx(value, rel=1e-10)
+    assert distance(real @ axes, fake @ axes) == pytest.approx(value, rel=1e-10)
+    assert distance(real + 7, fake + 7) == pytest.approx(value, rel=1e-10)
+    assert distance(3 * real, 3 * fake) == pytest.approx(9 * value, rel=1e-10)
     moved = fake - fake.mean(0) + real.mean(0)
     assert distance(real, moved + 0.5) - distance(real, moved) == pytest.approx(12 / 4, rel=1e-9)
 
@@ -284,21 +284,21 @@ def test_never_negative_complex_or_not_a_number(
             "zero": rows * 0,
         }[kind]
         made.append((rows * 10.0**power + offset).to(dtype))
-    found = distance(*made)
-    assert math.isfinite(found)
-    assert found >= 0
+    value = distance(*made)
+    assert math.isfinite(value)
+    assert value >= 0
     scale = float(torch.cat(made).double().square().sum())
     same = distance(made[0], made[0])
     assert 0 <= same <= 1e-6 * scale
-    assert distance(made[1], made[0]) == pytest.approx(found, rel=1e-6, abs=1e-6 * scale)
+    assert distance(made[1], made[0]) == pytest.approx(value, rel=1e-6, abs=1e-6 * scale)
 
 
 def test_magnitudes_near_the_ends_of_float64() -> None:
     real, fake = normal(30, 8, 19), 2 * normal(40, 8, 20)
-    found = distance(real, fake)
+    value = distance(real, fake)
     for scale in (1e-140, 1e-80, 1e80, 1e140):
         assert distance(scale * real, scale * fake) / scale / scale == pytest.approx(
-            found, rel=1e-9
+            value, rel=1e-9
         )
 
 
@@ -310,13 +310,13 @@ def test_peers_agree() -> None:
     benchmark = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "distances.py"))
     benchmark["import_peers"]()
     real, fake = correlated(800, 40, 21), correlated(700, 40, 22) + 0.3
-    found = {
+    results = {
         name: run() for name, run in benchmark["cases"](real, fake)["Fréchet distance"].items()
     }
-    assert set(found) == {"saddlepoint", "torch-fidelity", "torchmetrics"}
-    assert found["saddlepoint"] == distance(real, fake)
-    assert found["torch-fidelity"] == pytest.approx(found["saddlepoint"], rel=1e-8)
-    assert found["torchmetrics"] == pytest.approx(found["saddlepoint"], rel=1e-8)
+    assert set(results) == {"saddlepoint", "torch-fidelity", "torchmetrics"}
+    assert results["saddlepoint"] == distance(real, fake)
+    assert results["torch-fidelity"] == pytest.approx(results["saddlepoint"], rel=1e-8)
+    assert results["torchmetrics"] == pytest.approx(results["saddlepoint"], rel=1e-8)
 
 
 # --- finite samples --------------------------------------------------------------------------
@@ -340,14 +340,14 @@ def test_samples_needed_keep_the_bias_below_a_twentieth(decay: float) -> None:
     n = samples_needed(d)
     spectrum = np.exp(-decay * np.arange(d) / 2)
     scale = torch.from_numpy(np.sqrt(spectrum))
-    found = [
+    values = [
         distance(normal(n, d, 2 * s) * scale, normal(n, d, 2 * s + 1) * scale) for s in range(400)
     ]
-    error = np.std(found) / math.sqrt(len(found))
-    assert np.mean(found) == pytest.approx(
+    error = np.std(values) / math.sqrt(len(values))
+    assert np.mean(values) == pytest.approx(
         bias(spectrum, n, n), abs=4 * error + 0.02 * bias(spectrum, n, n)
     )
-    share = np.mean(found) / spectrum.sum()
+    share = np.mean(values) / spectrum.sum()
     if decay:
         assert share < 0.045
     else:
@@ -365,15 +365,15 @@ def test_samples_needed_is_the_rule_as_documented() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_leaving_blocks_out_equals_recomputing(n: int, m: int, d: int, dtype: torch.dtype) -> None:
     real, fake = (correlated(n, d, 23) + 5).to(dtype), (correlated(m, d, 24) + 5.3).to(dtype)
-    found = frechet_estimate(real, fake)
-    assert (found.n_real, found.n_fake, len(found.replicates)) == (n, m, BLOCKS)
+    estimate = frechet_estimate(real, fake)
+    assert (estimate.n_real, estimate.n_fake, len(estimate.replicates)) == (n, m, BLOCKS)
     x, y = real.double().numpy(), fake.double().numpy()
-    assert found.value == pytest.approx(by_singular_values(x, y), rel=1e-8)
+    assert estimate.value == pytest.approx(by_singular_values(x, y), rel=1e-8)
     for b, (i, j) in enumerate(zip(blocks(n), blocks(m), strict=True)):
         naive = by_singular_values(np.delete(x, i, 0), np.delete(y, j, 0))
-        assert found.replicates[b] == pytest.approx(naive, rel=1e-8)
-    assert found.low <= found.value <= found.high
-    assert found.low >= 0
+        assert estimate.replicates[b] == pytest.approx(naive, rel=1e-8)
+    assert estimate.low <= estimate.value <= estimate.high
+    assert estimate.low >= 0
 
 
 def straight_line(x: np.ndarray, y: np.ndarray) -> float:
@@ -397,24 +397,24 @@ def straight_line(x: np.ndarray, y: np.ndarray) -> float:
 @pytest.mark.parametrize(("n", "m", "d"), [(205, 160, 6), (50, 60, 80)])
 def test_the_extrapolation_is_the_line_it_claims(n: int, m: int, d: int) -> None:
     real, fake = correlated(n, d, 25), correlated(m, d, 26) + 0.3
-    found = frechet_infinite_estimate(real, fake)
+    estimate = frechet_infinite_estimate(real, fake)
     line = straight_line(real.numpy(), fake.numpy())
-    assert found.value == pytest.approx(max(line, 0.0), rel=1e-8)
-    assert "extrapolated" in found.method
-    assert len(found.replicates) == BLOCKS
-    assert 0 <= found.low <= found.value < found.high
+    assert estimate.value == pytest.approx(max(line, 0.0), rel=1e-8)
+    assert "extrapolated" in estimate.method
+    assert len(estimate.replicates) == BLOCKS
+    assert 0 <= estimate.low <= estimate.value < estimate.high
 
 
 def test_an_extrapolation_below_zero_is_zero_with_its_whole_interval() -> None:
     below = 0
     for seed in range(40):
         real, fake = normal(90, 4, 2 * seed), normal(90, 4, 2 * seed + 1)
-        found = frechet_infinite_estimate(real, fake)
+        estimate = frechet_infinite_estimate(real, fake)
         line = straight_line(real.numpy(), fake.numpy())
         below += line < 0
-        assert found.value == pytest.approx(max(line, 0.0), abs=1e-10)
-        half = found.high - found.value
-        assert found.low == pytest.approx(max(found.value - half, 0.0), abs=1e-12)
+        assert estimate.value == pytest.approx(max(line, 0.0), abs=1e-10)
+        half = estimate.high - estimate.value
+        assert estimate.low == pytest.approx(max(estimate.value - half, 0.0), abs=1e-12)
         assert half > 0
     assert below > 5
 
@@ -423,7 +423,7 @@ def test_extrapolated_replicates_equal_recomputing() -> None:
     """Without a block, its subset of each size shrinks, and the line's places with it."""
     n, m, d = 90, 131, 4
     real, fake = correlated(n, d, 27), correlated(m, d, 28) + 0.3
-    found = frechet_infinite_estimate(real, fake)
+    estimate = frechet_infinite_estimate(real, fake)
     parts = list(zip(blocks(n), blocks(m), strict=True))
     for b in (0, 6, 9, 10, 19):
         x, y = [], []
@@ -439,7 +439,7 @@ def test_extrapolated_replicates_equal_recomputing() -> None:
                 value.append(distance(i, j))
             x.append(np.mean(at))
             y.append(np.mean(value))
-        assert found.replicates[b] == pytest.approx(np.polyfit(x, y, 1)[1], rel=1e-8)
+        assert estimate.replicates[b] == pytest.approx(np.polyfit(x, y, 1)[1], rel=1e-8)
 
 
 POPULATION = 6 * 0.2**2 + 6 * 0.3**2  # mean moved by .2, deviation 1 against 1.3, in 6 dimensions
@@ -471,8 +471,8 @@ def test_intervals_cover_at_least_nine_times_in_ten() -> None:
     limit = covered = 0
     for seed in range(trials):
         real, fake = fresh(n, m, seed)
-        found = frechet_estimate(real, fake)
-        covered += found.low <= at_n <= found.high
+        estimate = frechet_estimate(real, fake)
+        covered += estimate.low <= at_n <= estimate.high
         infinite = frechet_infinite_estimate(real, fake)
         limit += infinite.low <= POPULATION <= infinite.high
     assert covered >= 0.9 * trials
@@ -485,8 +485,8 @@ def test_intervals_cover_between_equal_distributions_too() -> None:
     draws = [distance(normal(n, 5, 2 * s), normal(n, 5, 2 * s + 1)) for s in range(5000, 7000)]
     covered = 0
     for seed in range(trials):
-        found = frechet_estimate(normal(n, 5, 2 * seed), normal(n, 5, 2 * seed + 1))
-        covered += found.low <= np.mean(draws) <= found.high
+        estimate = frechet_estimate(normal(n, 5, 2 * seed), normal(n, 5, 2 * seed + 1))
+        covered += estimate.low <= np.mean(draws) <= estimate.high
     assert covered >= 0.9 * trials
 
 
@@ -507,8 +507,8 @@ def test_the_interval_of_a_distance_does_not_reach_below_zero() -> None:
         flat = torch.full((60, d), 2.0)
         lonely = flat.clone()
         lonely[0] = 100.0  # all of the distance is one sample's
-        found = frechet_estimate(lonely, flat)
-        assert found.low == 0 < found.value < found.high
+        estimate = frechet_estimate(lonely, flat)
+        assert estimate.low == 0 < estimate.value < estimate.high
         assert frechet_estimate(flat, flat).high == 0
 
 
@@ -518,9 +518,9 @@ def test_what_taking_a_block_out_leaves_may_be_constant_up_to_rounding(offset: f
     for seed in range(10):
         real = torch.full((60, 3), offset, dtype=torch.float64)
         real[:3] += normal(3, 3, seed) * max(1, abs(offset))
-        found = frechet_estimate(real, real.flip(0) + normal(60, 3, seed + 1))
+        estimate = frechet_estimate(real, real.flip(0) + normal(60, 3, seed + 1))
         whole = Moments.of(real)
-        assert all(0 <= r < math.inf for r in found.replicates)
+        assert all(0 <= r < math.inf for r in estimate.replicates)
         rest = whole.minus(Moments.of(real[:3]))
         assert 0 <= frechet_distance(rest, rest) <= 1e-10 * float(whole.covariance.trace())
         assert 0 <= frechet_distance(rest, whole) < math.inf

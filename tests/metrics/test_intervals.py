@@ -64,7 +64,7 @@ def test_the_transformation_is_undone(skew: float, t: float) -> None:
 
 def test_ends_are_those_at_which_the_transformed_t_has_its_quantile() -> None:
     influences = np.r_[np.zeros(17), 1.0, 2.0, 4.0]
-    found = skewed_jackknife(10.0, (-influences).tolist(), 40, 40)
+    estimate = skewed_jackknife(10.0, (-influences).tolist(), 40, 40)
     error = math.sqrt(19 / 20 * ((influences - influences.mean()) ** 2).sum())
     a = float(stats.skew(influences)) / math.sqrt(20)
     quantile = stats.t.ppf(0.975, 19)
@@ -73,28 +73,32 @@ def test_ends_are_those_at_which_the_transformed_t_has_its_quantile() -> None:
         return t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6
 
     upper = optimize.brentq(lambda t: transformed(t) + quantile, -50, 0)
-    assert found.high == pytest.approx(10 - error * upper)
-    assert found.high - 10 > 1.3 * (10 - found.low)
-    assert found.low == pytest.approx(10 - error * quantile)
-    assert "skewness" in found.method
+    assert estimate.high == pytest.approx(10 - error * upper)
+    assert estimate.high - 10 > 1.3 * (10 - estimate.low)
+    assert estimate.low == pytest.approx(10 - error * quantile)
+    assert "skewness" in estimate.method
     mirrored = skewed_jackknife(-10.0, influences.tolist(), 40, 40)
-    assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
+    assert (mirrored.low, mirrored.high) == pytest.approx((-estimate.high, -estimate.low))
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=20, max_size=20), st.booleans())
 @settings(max_examples=100, deadline=None)
-def test_the_interval_is_never_narrower_than_the_jackknifes(values: list[float], own: bool) -> None:
+def test_the_interval_is_never_narrower_than_the_jackknifes(
+    values: list[float], with_influences: bool
+) -> None:
     plain = jackknife(1.0, values, 50, 60)
-    found = skewed_jackknife(1.0, values, 50, 60, [v**2 for v in values] if own else ())
-    assert found.low <= plain.low <= plain.high <= found.high
-    assert math.isfinite(found.high - found.low)
-    assert found.replicates == plain.replicates
-    assert (found.n_real, found.n_fake) == (50, 60)
+    estimate = skewed_jackknife(
+        1.0, values, 50, 60, [v**2 for v in values] if with_influences else ()
+    )
+    assert estimate.low <= plain.low <= plain.high <= estimate.high
+    assert math.isfinite(estimate.high - estimate.low)
+    assert estimate.replicates == plain.replicates
+    assert (estimate.n_real, estimate.n_fake) == (50, 60)
 
 
 def test_blocks_that_are_alike_leave_no_interval() -> None:
-    found = skewed_jackknife(3.0, [3.0] * 20, 40, 40, [2.0] * 20)
-    assert (found.low, found.high) == (3, 3)
+    estimate = skewed_jackknife(3.0, [3.0] * 20, 40, 40, [2.0] * 20)
+    assert (estimate.low, estimate.high) == (3, 3)
 
 
 def test_a_difference_has_the_influences_of_both() -> None:
@@ -126,16 +130,16 @@ def test_rare_events_are_counted_with_honest_ends() -> None:
 
 def test_influences_of_the_frechet_distance_are_those_of_counting_twice() -> None:
     real, fake = (torch.randn(n, 3, generator=torch.Generator().manual_seed(n)) for n in (60, 83))
-    found = frechet_estimate(real, fake)
+    estimate = frechet_estimate(real, fake)
     for b, (i, j) in enumerate(zip(blocks(60), blocks(83), strict=True)):
         twice = [Moments.of(torch.cat([s, s[part]])) for s, part in ((real, i), (fake, j))]
-        rise = (frechet_distance(*twice) - found.replicates[b]) / 2
-        assert found.influences[b] == pytest.approx(rise, rel=1e-8)
+        rise = (frechet_distance(*twice) - estimate.replicates[b]) / 2
+        assert estimate.influences[b] == pytest.approx(rise, rel=1e-8)
     wide = [torch.randn(50, 70, generator=torch.Generator().manual_seed(s)) for s in (0, 1)]
-    found = frechet_estimate(*wide)  # more dimensions than samples: from rows
+    estimate = frechet_estimate(*wide)  # more dimensions than samples: from rows
     twice = [Moments.of(torch.cat([s, s[blocks(50)[7]]])) for s in wide]
-    assert found.influences[7] == pytest.approx(
-        (frechet_distance(*twice) - found.replicates[7]) / 2, rel=1e-6
+    assert estimate.influences[7] == pytest.approx(
+        (frechet_distance(*twice) - estimate.replicates[7]) / 2, rel=1e-6
     )
     assert len(frechet_infinite_estimate(real, fake).influences) == 20
 
@@ -145,7 +149,7 @@ def test_influences_of_the_kernel_distance_are_those_on_distributions() -> None:
         torch.randn(n, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(n))
         for n in (60, 83)
     )
-    found = kernel_estimate(real, fake)
+    estimate = kernel_estimate(real, fake)
 
     def squared(x: Tensor, y: Tensor) -> float:
         """MMD² of two uniform distributions over rows."""
@@ -158,7 +162,7 @@ def test_influences_of_the_kernel_distance_are_those_on_distributions() -> None:
             torch.cat([real[: i.start], real[i.stop :]]),
             torch.cat([fake[: j.start], fake[j.stop :]]),
         )
-        assert found.influences[b] == pytest.approx((twice - absent) / 2, rel=1e-9)
+        assert estimate.influences[b] == pytest.approx((twice - absent) / 2, rel=1e-9)
 
 
 # ---------------------------------------------------- distances: a rare mode, and heavy tails
@@ -183,10 +187,10 @@ def covered(benchmark: dict, score: str, data: str, control: bool, trials: int) 
     held = 0
     for seed in range(trials):
         real, fake, other = source.draw(1, seed)
-        found = SCORES[score](real, fake)
+        estimate = SCORES[score](real, fake)
         if control:
-            found = difference(found, SCORES[score](real, other))
-        held += found.low <= truth <= found.high
+            estimate = difference(estimate, SCORES[score](real, other))
+        held += estimate.low <= truth <= estimate.high
     return held
 
 
@@ -212,9 +216,11 @@ def test_one_far_point_of_a_hundred_may_stand_for_three(benchmark: dict, score: 
     near = real[real[:, 0] < 5]
     far = torch.zeros(3, 8, dtype=torch.float64)
     far[:, 0] = 10
-    found = SCORES[score](torch.cat([near[:99], far[:1]])[:100], fake)
+    estimate = SCORES[score](torch.cat([near[:99], far[:1]])[:100], fake)
     three = SCORES[score](torch.cat([near[:97], far]), fake)
-    assert jackknife(found.value, found.replicates, 100, 100).high < three.value < found.high
+    assert (
+        jackknife(estimate.value, estimate.replicates, 100, 100).high < three.value < estimate.high
+    )
 
 
 @pytest.mark.slow
@@ -267,18 +273,18 @@ def test_a_class_of_few_samples_makes_the_number_uncertain(
     held = 0
     for seed in range(trials):
         labels = np.repeat(np.arange(classes), random.multinomial(n, shares))
-        found = mode_coverage(torch.from_numpy(labels), classes, seed=seed).found
-        assert found.low <= found.value <= found.high <= classes
-        held += found.low <= truth + 1e-9 and truth - 1e-9 <= found.high
+        estimate = mode_coverage(torch.from_numpy(labels), classes, seed=seed).found
+        assert estimate.low <= estimate.value <= estimate.high <= classes
+        held += estimate.low <= truth + 1e-9 and truth - 1e-9 <= estimate.high
     assert held >= at_least(0.9, trials)
 
 
 def test_a_class_seen_once_was_nearly_missed_whatever_the_reference_says() -> None:
     counts = torch.tensor([1] + [111] * 9)
     labels = torch.arange(10).repeat_interleave(counts)
-    found = mode_coverage(labels, 10).found
-    assert found.value == found.high == 10
-    assert found.low < 10 - (1 - math.exp(-1)) ** 0.5
+    estimate = mode_coverage(labels, 10).found
+    assert estimate.value == estimate.high == 10
+    assert estimate.low < 10 - (1 - math.exp(-1)) ** 0.5
     sure = mode_coverage(torch.arange(10).repeat_interleave(100), 10).found
     assert sure.low == pytest.approx(10, abs=1e-9)
 
@@ -301,30 +307,30 @@ def distances(kind: str, n: int, m: int, random: np.random.Generator) -> tuple[T
 def test_copying_intervals_cover_the_expectation(kind: str, n: int, m: int) -> None:
     random, trials = np.random.default_rng(3), 200
     truth = np.mean([copying_z(*distances(kind, n, m, random)) for _ in range(3000)])
-    found = [copying_estimate(*distances(kind, n, m, random)) for _ in range(trials)]
-    held = sum(each.low <= truth + 1e-9 and truth - 1e-9 <= each.high for each in found)
+    estimates = [copying_estimate(*distances(kind, n, m, random)) for _ in range(trials)]
+    held = sum(each.low <= truth + 1e-9 and truth - 1e-9 <= each.high for each in estimates)
     assert held >= at_least(0.94, trials)
-    assert all(each.low <= each.value <= each.high for each in found)
+    assert all(each.low <= each.value <= each.high for each in estimates)
     if kind == "fresh":  # no wider than need be: C_T has the deviation 1
-        assert np.mean([each.high - each.low for each in found]) < 1.1 * 2 * 1.96
+        assert np.mean([each.high - each.low for each in estimates]) < 1.1 * 2 * 1.96
 
 
 def test_copying_interval_follows_from_ranks() -> None:
     random = np.random.default_rng(4)
     fake, held_out = distances("copies", 50, 70, random)
-    found = copying_estimate(fake, held_out)
-    assert found.value == pytest.approx(copying_z(fake, held_out))
-    assert (found.n_real, found.n_fake) == (70, 50)
+    estimate = copying_estimate(fake, held_out)
+    assert estimate.value == pytest.approx(copying_z(fake, held_out))
+    assert (estimate.n_real, estimate.n_fake) == (70, 50)
     stretched = copying_estimate((fake * 7).exp(), (held_out * 7).exp())
-    assert (stretched.low, stretched.high) == pytest.approx((found.low, found.high))
+    assert (stretched.low, stretched.high) == pytest.approx((estimate.low, estimate.high))
     turned = copying_estimate(held_out, fake)
-    assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
+    assert (turned.low, turned.high) == pytest.approx((-estimate.high, -estimate.low))
 
 
 def test_copying_interval_at_the_ends() -> None:
     near, far = torch.arange(5.0), torch.arange(10.0, 14.0)
-    found = copying_estimate(near, far)
-    assert found.low == found.value < found.high < 1.96  # nobody is nearer than all
+    estimate = copying_estimate(near, far)
+    assert estimate.low == estimate.value < estimate.high < 1.96  # nobody is nearer than all
     assert copying_estimate(far, near).low > -1.96
     ties = copying_estimate(torch.zeros(30), torch.zeros(30))
     assert ties.value == 0
@@ -336,8 +342,8 @@ def test_the_evaluation_tells_the_interval_of_copying_from_the_band_of_fresh_dat
     at = torch.zeros(90, 1, dtype=torch.int64)
     nearest = [Neighbours(x[:, None], at[: len(x)]) for x in (fake, held_out)]
     view: Any = SimpleNamespace(memory=compare(*nearest))
-    found = copying(view)
-    assert found.estimate == copying_estimate(fake, held_out)
-    assert found.p_value == pytest.approx(2 * stats.norm.sf(found.estimate.value))
-    assert "fresh data have a C_T between −1.96 and 1.96" in found.notes[0]
-    assert found.estimate.high - found.estimate.low < 0.9 * 2 * 1.96  # the band's width
+    figure = copying(view)
+    assert figure.estimate == copying_estimate(fake, held_out)
+    assert figure.p_value == pytest.approx(2 * stats.norm.sf(figure.estimate.value))
+    assert "fresh data have a C_T between −1.96 and 1.96" in figure.notes[0]
+    assert figure.estimate.high - figure.estimate.low < 0.9 * 2 * 1.96  # the band's width

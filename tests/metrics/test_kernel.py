@@ -87,13 +87,13 @@ def test_tiles_change_nothing_and_stay_small(
 
 def test_invariances() -> None:
     real, fake = normal(60, 8, 4) + 1, normal(50, 8, 5)
-    found = kernel_distance(real, fake)
+    value = kernel_distance(real, fake)
     axes = torch.linalg.qr(normal(8, 8, 6)).Q
-    assert kernel_distance(real @ axes, fake @ axes) == pytest.approx(found, rel=1e-10)
+    assert kernel_distance(real @ axes, fake @ axes) == pytest.approx(value, rel=1e-10)
     order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
-    assert kernel_distance(real[order], fake) == pytest.approx(found, rel=1e-10)
+    assert kernel_distance(real[order], fake) == pytest.approx(value, rel=1e-10)
     # Not shift invariant: a common shift enlarges the kernel and with it the distance.
-    assert kernel_distance(real + 2, fake + 2) > 2 * found
+    assert kernel_distance(real + 2, fake + 2) > 2 * value
 
 
 def moments_of_normal(mean: float, std: float) -> np.ndarray:
@@ -110,18 +110,18 @@ def population(first: tuple[float, float], second: tuple[float, float]) -> float
 @pytest.mark.parametrize("second", [(0.3, 1.0), (0.8, 0.7), (0.3, 1.4)])
 def test_the_mean_is_the_population_s_distance(second: tuple[float, float]) -> None:
     first = (0.3, 1.0)
-    found = [
+    values = [
         kernel_distance(
             normal(12, 1, 2 * s) * first[1] + first[0],
             normal(17, 1, 2 * s + 1) * second[1] + second[0],
         )
         for s in range(3000)
     ]
-    error = np.std(found) / math.sqrt(len(found))
+    error = np.std(values) / math.sqrt(len(values))
     expected = population(first, second)
-    assert np.mean(found) == pytest.approx(expected, abs=4 * error)
+    assert np.mean(values) == pytest.approx(expected, abs=4 * error)
     if expected == 0:
-        assert 0.4 < np.mean(np.array(found) < 0) < 0.9  # a biased one would never be negative
+        assert 0.4 < np.mean(np.array(values) < 0) < 0.9  # a biased one would never be negative
         assert error < 0.1
 
 
@@ -144,13 +144,13 @@ def population_in(d: int, first: tuple[float, float], second: tuple[float, float
 def test_the_mean_in_several_dimensions() -> None:
     d, mean, std = 3, 0.5, 1.3
     expected = population_in(d, (0.0, 1.0), (mean, std))
-    found = [
+    values = [
         kernel_distance(normal(15, d, 2 * s), normal(20, d, 2 * s + 1) * std + mean)
         for s in range(2000)
     ]
-    error = np.std(found) / math.sqrt(len(found))
+    error = np.std(values) / math.sqrt(len(values))
     assert error < 0.05 * expected
-    assert np.mean(found) == pytest.approx(expected, abs=4 * error)
+    assert np.mean(values) == pytest.approx(expected, abs=4 * error)
 
 
 # --- precision -------------------------------------------------------------------------------
@@ -170,10 +170,10 @@ def test_float32_features_lose_nothing_that_matters(
     ]
     pairs = [(x.float(), (y * (1 + change)).float()) for x, y in pairs]
     exact = np.array([in_float64(x, y) for x, y in pairs])
-    found = np.array([kernel_distance(x, y) for x, y in pairs])
-    assert np.abs(found - exact).max() < 1e-3 * exact.std(ddof=1)
+    values = np.array([kernel_distance(x, y) for x, y in pairs])
+    assert np.abs(values - exact).max() < 1e-3 * exact.std(ddof=1)
     if change or not offset:
-        np.testing.assert_allclose(found, exact, rtol=1e-4)
+        np.testing.assert_allclose(values, exact, rtol=1e-4)
 
 
 def rounded(u: Tensor, v: Tensor) -> Tensor:
@@ -214,10 +214,10 @@ def test_products_in_bfloat16_change_nothing_that_matters(
     assert d >= kernel.MANY
     for seed in range(3):
         x, y = samples_of_kind(kind, n, d, seed)
-        found, exact = kernel_estimate(x, y), in_float64(x, y)
-        assert abs(found.value - exact) < 0.01 * (found.high - found.low) / 2
+        estimate, exact = kernel_estimate(x, y), in_float64(x, y)
+        assert abs(estimate.value - exact) < 0.01 * (estimate.high - estimate.low) / 2
         if "far" in kind:
-            assert found.value == pytest.approx(exact, rel=1e-5)
+            assert estimate.value == pytest.approx(exact, rel=1e-5)
 
 
 def test_the_permission_to_round_is_taken_back() -> None:
@@ -270,10 +270,10 @@ def test_always_finite_and_close_to_the_sums(
         "one large": rows * torch.tensor([1e3] + [1.0] * (n + m - 1))[:, None],
     }[kind]
     rows = (rows.clamp(-1e3, 1e3) * 10.0 ** min(power, 34) + offset).to(dtype)
-    found = kernel_distance(rows[:n], rows[n:])
+    value = kernel_distance(rows[:n], rows[n:])
     largest = float((rows.double().square().sum(1).max() / d + 1) ** 3)
-    assert math.isfinite(found)
-    assert found == pytest.approx(in_float64(rows[:n], rows[n:]), abs=1e-5 * largest)
+    assert math.isfinite(value)
+    assert value == pytest.approx(in_float64(rows[:n], rows[n:]), abs=1e-5 * largest)
     same = kernel_distance(rows[:n], rows[:n])
     assert same <= 1e-5 * largest  # E over pairs of the same sample less its own diagonal
 
@@ -319,15 +319,15 @@ def test_subsets_are_the_published_estimator(subsets: int, size: int, all_pairs:
         j = random.choice(m, size, replace=False)
         values.append(in_float64(real[i], fake[j]))
     state = torch.get_rng_state(), np.random.get_state()[1].copy()
-    found = kernel_distance_subsets(real, fake, subsets, size, seed=7)
-    assert found.mean == pytest.approx(np.mean(values), rel=1e-9)
-    assert found.std == pytest.approx(np.std(values), rel=1e-9, abs=1e-15)
+    value = kernel_distance_subsets(real, fake, subsets, size, seed=7)
+    assert value.mean == pytest.approx(np.mean(values), rel=1e-9)
+    assert value.std == pytest.approx(np.std(values), rel=1e-9, abs=1e-15)
     assert torch.equal(state[0], torch.get_rng_state())
     assert (state[1] == np.random.get_state()[1]).all()
     if subsets > 1:
-        assert kernel_distance_subsets(real, fake, subsets, size, seed=8).mean != found.mean
+        assert kernel_distance_subsets(real, fake, subsets, size, seed=8).mean != value.mean
     single = kernel_distance_subsets(real.float(), fake.float(), subsets, size, seed=7)
-    assert single.mean == pytest.approx(found.mean, rel=1e-4)
+    assert single.mean == pytest.approx(value.mean, rel=1e-4)
 
 
 def test_peers_agree(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,11 +340,13 @@ def test_peers_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(benchmark["cases"].__globals__, "SIZE", 50)
     real, fake = positive(400, 64, 0).float(), 1.3 * positive(400, 64, 2).float()
     cases = benchmark["cases"](real, fake)
-    found = {name: run() for name, run in cases["kernel distance, 100 × 50"].items()}
-    assert set(found) == {"saddlepoint", "torch-fidelity", "torchmetrics"}
-    assert found["torch-fidelity"] == pytest.approx(found["saddlepoint"], rel=1e-4)
+    results = {name: run() for name, run in cases["kernel distance, 100 × 50"].items()}
+    assert set(results) == {"saddlepoint", "torch-fidelity", "torchmetrics"}
+    assert results["torch-fidelity"] == pytest.approx(results["saddlepoint"], rel=1e-4)
     std = kernel_distance_subsets(real, fake, 100, 50).std
-    assert found["torchmetrics"] == pytest.approx(found["saddlepoint"], abs=5 * std / math.sqrt(50))
+    assert results["torchmetrics"] == pytest.approx(
+        results["saddlepoint"], abs=5 * std / math.sqrt(50)
+    )
 
 
 # --- intervals -------------------------------------------------------------------------------
@@ -354,15 +356,15 @@ def test_peers_agree(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_leaving_blocks_out_equals_recomputing(n: int, m: int, dtype: torch.dtype) -> None:
     real, fake = positive(n, 20, 0).to(dtype), (positive(m, 20, 2) * 1.2).to(dtype)
-    found = kernel_estimate(real, fake)
+    estimate = kernel_estimate(real, fake)
     close = 1e-4 if dtype is torch.float32 else 1e-9
-    assert found.value == pytest.approx(in_float64(real, fake), rel=close)
-    assert (found.n_real, found.n_fake, len(found.replicates)) == (n, m, BLOCKS)
+    assert estimate.value == pytest.approx(in_float64(real, fake), rel=close)
+    assert (estimate.n_real, estimate.n_fake, len(estimate.replicates)) == (n, m, BLOCKS)
     for b, (i, j) in enumerate(zip(blocks(n), blocks(m), strict=True)):
         x = torch.cat([real[: i.start], real[i.stop :]])
         y = torch.cat([fake[: j.start], fake[j.stop :]])
-        assert found.replicates[b] == pytest.approx(in_float64(x, y), rel=close)
-    assert found.low < found.value < found.high
+        assert estimate.replicates[b] == pytest.approx(in_float64(x, y), rel=close)
+    assert estimate.low < estimate.value < estimate.high
 
 
 def test_sums_over_blocks_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -385,8 +387,8 @@ def test_intervals_cover_at_least_nine_times_in_ten(second: tuple[float, float])
     expected = population_in(d, (0.2, 1.0), second)
     covered = 0
     for seed in range(200):
-        found = kernel_estimate(
+        estimate = kernel_estimate(
             normal(150, d, 2 * seed) + 0.2, normal(200, d, 2 * seed + 1) * second[1] + second[0]
         )
-        covered += found.low <= expected <= found.high
+        covered += estimate.low <= expected <= estimate.high
     assert covered >= 180

@@ -92,11 +92,11 @@ def test_nearest_images_are_those_of_loops(
     query[0], query[1] = reference[40], reference[41].flip(2)
     query[2] = reference[42].roll((1, -1), (1, 2))
     query[3] = reference[43].roll(-1, 2).flip(2) + 0.02 * normal(channels, high, wide, seed=3)
-    found = nearest_images(query, reference, shift, flip)
+    closest = nearest_images(query, reference, shift, flip)
     distances, indices = images_by_loops(query, reference, shift, flip)
-    np.testing.assert_allclose(found.distances[:, 0].numpy(), distances, rtol=1e-10, atol=1e-12)
-    assert found.indices[:, 0].tolist() == indices.tolist()
-    assert found.distances[0, 0] == 0
+    np.testing.assert_allclose(closest.distances[:, 0].numpy(), distances, rtol=1e-10, atol=1e-12)
+    assert closest.indices[:, 0].tolist() == indices.tolist()
+    assert closest.distances[0, 0] == 0
 
 
 def test_few_pairs_are_compared_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,18 +148,18 @@ def test_copies_are_flagged_however_they_are_changed(how: str) -> None:
     train, held_out, fresh = images[:300], images[300:500], images[500:]
     picks = torch.randint(300, (150,), generator=torch.Generator().manual_seed(9))
     copies = Changes[how](train[picks], 10)
-    found = memorisation_of_images(copies, train, held_out)
-    assert found.share.value > 0.99
-    assert found.share.low > 0.9
-    assert found.p_value < 1e-9
-    assert found.z < -10
-    assert (found.nearest.indices[:, 0] == picks).double().mean() > 0.99
+    memory = memorisation_of_images(copies, train, held_out)
+    assert memory.share.value > 0.99
+    assert memory.share.low > 0.9
+    assert memory.p_value < 1e-9
+    assert memory.z < -10
+    assert (memory.nearest.indices[:, 0] == picks).double().mean() > 0.99
     half = torch.cat([copies[:100], fresh[:100]])
-    found = memorisation_of_images(half, train, held_out)
-    assert found.share.low < 0.5 + 0.5 * 0.05 < found.share.high
-    assert found.share.value == pytest.approx(0.525, abs=0.05)
-    assert found.p_value < 1e-6
-    assert found.z < -4
+    memory = memorisation_of_images(half, train, held_out)
+    assert memory.share.low < 0.5 + 0.5 * 0.05 < memory.share.high
+    assert memory.share.value == pytest.approx(0.525, abs=0.05)
+    assert memory.p_value < 1e-6
+    assert memory.z < -4
     calm = memorisation_of_images(fresh, train, held_out)
     assert calm.p_value > 0.01
     assert abs(calm.z) < 3
@@ -173,9 +173,9 @@ def test_digits_that_are_copied(how: str) -> None:
     digits = digits[torch.randperm(len(digits), generator=torch.Generator().manual_seed(0))]
     train, held_out, fresh = digits[:1200], digits[1200:1500], digits[1500:]
     copies = Changes[how](train[:200], 11)
-    found = memorisation_of_images(copies, train, held_out)
-    assert found.share.low > 0.85
-    assert found.p_value < 1e-9
+    memory = memorisation_of_images(copies, train, held_out)
+    assert memory.share.low > 0.85
+    assert memory.p_value < 1e-9
     calm = memorisation_of_images(fresh, train, held_out)
     assert calm.p_value > 0.01
     assert abs(calm.z) < 3
@@ -185,14 +185,14 @@ def test_features_that_are_copied() -> None:
     data = normal(900, 20, seed=12)
     train, held_out, fresh = data[:400], data[400:700], data[700:]
     copies = train[:100] + 0.02 * normal(100, 20, seed=13)
-    found = memorisation(torch.cat([copies, fresh[:100]]), train, held_out)
-    assert found.share.value == pytest.approx(0.525, abs=0.05)
-    assert found.share.low > 0.4
-    rows, indices, distances = found.closest(100)
+    memory = memorisation(torch.cat([copies, fresh[:100]]), train, held_out)
+    assert memory.share.value == pytest.approx(0.525, abs=0.05)
+    assert memory.share.low > 0.4
+    rows, indices, distances = memory.closest(100)
     assert sorted(rows.tolist()) == list(range(100))
     assert torch.equal(indices, rows)
     assert (distances.diff() >= 0).all()
-    assert torch.equal(distances, found.nearest.distances[rows, 0])
+    assert torch.equal(distances, memory.nearest.distances[rows, 0])
     # far from the data: the opposite of copying
     far = memorisation(fresh * 1.5, train, held_out)
     assert far.z > 5
@@ -210,18 +210,18 @@ def fresh_trial(seed: int, rounded: bool, n: int = 150, m: int = 120) -> Memoris
 @pytest.mark.parametrize("rounded", [False, True], ids=["continuous", "with duplicates"])
 def test_fresh_data_are_flagged_no_more_often_than_stated(rounded: bool) -> None:
     """200 trials; the 99.9 % quantile of Binomial(200, .05) is 21."""
-    found = [fresh_trial(seed, rounded) for seed in range(200)]
-    assert sum(each.p_value < 0.05 for each in found) <= 21
-    assert sum(stats.norm.cdf(each.z) < 0.05 for each in found) <= 21
-    assert sum(abs(each.z) > 1.96 for each in found) <= 21
-    shares = np.array([each.share.value - each.expected for each in found])
+    trials = [fresh_trial(seed, rounded) for seed in range(200)]
+    assert sum(each.p_value < 0.05 for each in trials) <= 21
+    assert sum(stats.norm.cdf(each.z) < 0.05 for each in trials) <= 21
+    assert sum(abs(each.z) > 1.96 for each in trials) <= 21
+    shares = np.array([each.share.value - each.expected for each in trials])
     assert abs(shares.mean()) < 4 * shares.std() / math.sqrt(200)
     if not rounded:
-        assert sum(each.share.low <= 0.05 <= each.share.high for each in found) >= 180
-        assert all(each.expected == 6 / 121 for each in found)
+        assert sum(each.share.low <= 0.05 <= each.share.high for each in trials) >= 180
+        assert all(each.expected == 6 / 121 for each in trials)
         # both tests are exact: they are not idle either
-        assert np.mean([each.p_value for each in found]) == pytest.approx(0.55, abs=0.1)
-        assert np.std([each.z for each in found]) == pytest.approx(1, abs=0.16)
+        assert np.mean([each.p_value for each in trials]) == pytest.approx(0.55, abs=0.1)
+        assert np.std([each.z for each in trials]) == pytest.approx(1, abs=0.16)
 
 
 @pytest.mark.parametrize("quantile", [0.05, 0.2])
@@ -246,8 +246,8 @@ def test_intervals_cover_where_held_out_data_have_duplicates_in_training() -> No
         fake, held_out = (
             np.where(random.random(count) < 0.1, 0.0, random.random(count)) for count in (150, 150)
         )
-        found = compare(as_neighbours(fake), as_neighbours(held_out))
-        hits += found.share.low <= 0.1 <= found.share.high
+        memory = compare(as_neighbours(fake), as_neighbours(held_out))
+        hits += memory.share.low <= 0.1 <= memory.share.high
     assert hits >= 180
 
 
@@ -261,15 +261,15 @@ def test_the_p_value_is_that_of_permutations() -> None:
             counts.append(sum(p < sorted(places)[rank - 1] for p in set(range(11)) - set(places)))
         for places in [(2, 3, 5, 6, 8, 9), (5, 6, 7, 8, 9, 10), (0, 1, 2, 3, 4, 5)]:
             fake = np.array(sorted(set(range(11)) - set(places)), dtype=float)
-            found = compare(
+            memory = compare(
                 as_neighbours(fake), as_neighbours(np.array(places, float)), rank_quantile
             )
-            mine = round(found.share.value * 5)
+            mine = round(memory.share.value * 5)
             assert mine == sum(f < places[rank - 1] for f in fake)
             expected = np.mean([each >= mine for each in counts])
-            assert found.p_value == pytest.approx(expected)
-            assert found.threshold == places[rank - 1]
-            assert found.expected == pytest.approx(rank / 7)
+            assert memory.p_value == pytest.approx(expected)
+            assert memory.threshold == places[rank - 1]
+            assert memory.expected == pytest.approx(rank / 7)
 
 
 def test_z_is_that_of_mann_and_whitney_with_the_papers_sign() -> None:
@@ -292,16 +292,16 @@ def test_z_is_that_of_mann_and_whitney_with_the_papers_sign() -> None:
 
 
 def test_all_distances_tied() -> None:
-    found = compare(as_neighbours(np.zeros(50)), as_neighbours(np.zeros(60)))
-    assert (found.share.value, found.p_value, found.z) == (1, 1, 0)
-    assert found.expected == pytest.approx(60 / 61)
+    memory = compare(as_neighbours(np.zeros(50)), as_neighbours(np.zeros(60)))
+    assert (memory.share.value, memory.p_value, memory.z) == (1, 1, 0)
+    assert memory.expected == pytest.approx(60 / 61)
 
 
 def test_few_held_out_samples_prove_little() -> None:
     """The least of 21 may well lie above the 5 % quantile: the interval has no lower end."""
-    found = compare(as_neighbours(np.zeros(30)), as_neighbours(1 + np.arange(21.0)))
-    assert (found.share.value, found.share.low, found.share.high) == (1, 0, 1)
-    assert found.p_value == pytest.approx(1 / math.comb(51, 21))
+    memory = compare(as_neighbours(np.zeros(30)), as_neighbours(1 + np.arange(21.0)))
+    assert (memory.share.value, memory.share.low, memory.share.high) == (1, 0, 1)
+    assert memory.p_value == pytest.approx(1 / math.comb(51, 21))
     with pytest.raises(BadInput, match=r"19 held-out samples .* closest 5 %.* at least 20"):
         memorisation(normal(30, 3, seed=1), normal(30, 3, seed=2), normal(19, 3, seed=3))
     images = photographs(30, 1)
@@ -311,10 +311,10 @@ def test_few_held_out_samples_prove_little() -> None:
 
 def test_held_out_images_are_mirrored_and_shifted_too() -> None:
     images = photographs(150, 17)
-    found = memorisation_of_images(images[:30], images[30:100], images[100:], shift=2, flip=False)
+    memory = memorisation_of_images(images[:30], images[30:100], images[100:], shift=2, flip=False)
     expected, _ = images_by_loops(images[100:], images[30:100], 2, False)
-    np.testing.assert_allclose(found.held_out.distances[:, 0].numpy(), expected)
-    assert found.threshold == pytest.approx(np.sort(expected)[2])  # the third of fifty
+    np.testing.assert_allclose(memory.held_out.distances[:, 0].numpy(), expected)
+    assert memory.threshold == pytest.approx(np.sort(expected)[2])  # the third of fifty
 
 
 def test_what_cannot_be_asked() -> None:

@@ -22,15 +22,15 @@ def perfect(mixture: Ring | Grid, n: int, seed: int) -> np.ndarray:
 
 @mixtures
 def test_a_perfect_sampler_has_the_derived_figures(mixture: Ring | Grid) -> None:
-    found = [
+    scores = [
         score_modes(perfect(mixture, 2500, s), mixture.centres(), mixture.std) for s in range(40)
     ]
     total = len(mixture.centres())
-    assert all(each.found == each.total == total for each in found)
-    quality = np.mean([each.high_quality for each in found])
+    assert all(each.found == each.total == total for each in scores)
+    quality = np.mean([each.high_quality for each in scores])
     assert quality == pytest.approx(1 - math.exp(-4.5), abs=4 * 0.0021 / math.sqrt(40))
-    assert np.mean([each.spread for each in found]) == pytest.approx(1, abs=0.005)
-    kl = np.array([each.reverse_kl for each in found])
+    assert np.mean([each.spread for each in scores]) == pytest.approx(1, abs=0.005)
+    kl = np.array([each.reverse_kl for each in scores])
     floor = (total - 1) / (2 * 2500)  # 0.0014 for the ring, 0.0048 for the grid
     assert kl.mean() == pytest.approx(floor, abs=4 * kl.std() / math.sqrt(40))
 
@@ -40,10 +40,10 @@ def test_missing_modes_lower_the_count_and_raise_the_divergence(mixture: Ring | 
     centres = mixture.centres()
     points = perfect(mixture, 4000, 0)
     kept = points[np.linalg.norm(points - centres[0], axis=1) > 6 * mixture.std]
-    found = score_modes(kept, centres, mixture.std)
-    assert found.found == len(centres) - 1
+    modes = score_modes(kept, centres, mixture.std)
+    assert modes.found == len(centres) - 1
     expected = math.log(len(centres) / (len(centres) - 1))
-    assert found.reverse_kl == pytest.approx(expected, abs=0.01)
+    assert modes.reverse_kl == pytest.approx(expected, abs=0.01)
 
 
 def test_spread_sees_collapse_within_a_mode_and_not_its_place() -> None:

@@ -24,29 +24,29 @@ def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Te
     return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
 
 
-def brute(x: Tensor, y: Tensor, k: int, own: bool = False) -> np.ndarray:
+def brute(x: Tensor, y: Tensor, k: int, exclude_self: bool = False) -> np.ndarray:
     """The k smallest distances of each row, by differences in float64, in NumPy."""
     a, b = x.double().numpy(), y.double().numpy()
-    found = np.empty((len(a), k))
+    distances_to_all = np.empty((len(a), k))
     for i, row in enumerate(a):
         distances = np.sqrt(((b - row) ** 2).sum(1))
-        if own:
+        if exclude_self:
             distances = np.delete(distances, i)
-        found[i] = np.sort(distances)[:k]
-    return found
+        distances_to_all[i] = np.sort(distances)[:k]
+    return distances_to_all
 
 
-def agree(found: neighbours.Neighbours, x: Tensor, y: Tensor, own: bool = False) -> None:
+def agree(result: neighbours.Neighbours, x: Tensor, y: Tensor, exclude_self: bool = False) -> None:
     """Distances are those of brute force, ascending, and the indices belong to them."""
-    k = found.distances.shape[1]
+    k = result.distances.shape[1]
     np.testing.assert_allclose(
-        found.distances.numpy(), brute(x, y, k, own), rtol=1e-12, atol=1e-300
+        result.distances.numpy(), brute(x, y, k, exclude_self), rtol=1e-12, atol=1e-300
     )
-    gap = x.double()[:, None] - y.double()[found.indices]
-    torch.testing.assert_close(gap.norm(dim=2), found.distances, rtol=1e-12, atol=1e-300)
-    for i, row in enumerate(found.indices.tolist()):
+    gap = x.double()[:, None] - y.double()[result.indices]
+    torch.testing.assert_close(gap.norm(dim=2), result.distances, rtol=1e-12, atol=1e-300)
+    for i, row in enumerate(result.indices.tolist()):
         assert len(set(row)) == k
-        assert not own or i not in row
+        assert not exclude_self or i not in row
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def test_neighbours_are_those_of_brute_force(d: int, dtype: torch.dtype) -> None
     x, y = normal(90, d, seed=1, dtype=dtype), 1.5 + 2 * normal(140, d, seed=2, dtype=dtype)
     agree(nearest(x, y, 4), x, y)
     agree(nearest(y, x, 90), y, x)
-    agree(nearest(y, y, 7, exclude_self=True), y, y, own=True)
-    agree(nearest(y, y.clone(), 7, exclude_self=True), y, y, own=True)
+    agree(nearest(y, y, 7, exclude_self=True), y, y, exclude_self=True)
+    agree(nearest(y, y.clone(), 7, exclude_self=True), y, y, exclude_self=True)
     agree(nearest(y, y, 1), y, y)
     assert nearest(y, y, 1).distances.max() == 0
 
@@ -86,7 +86,7 @@ def test_tiles_do_not_show(n: int, m: int) -> None:
     x, y = normal(n, 80, seed=3), normal(m, 80, seed=4)
     agree(nearest(x, y, min(m, 6)), x, y)
     if m > 1:
-        agree(nearest(y, y, min(m - 1, 6), exclude_self=True), y, y, own=True)
+        agree(nearest(y, y, min(m - 1, 6), exclude_self=True), y, y, exclude_self=True)
 
 
 def test_the_smallest_of_a_row_are_found_by_groups() -> None:
@@ -116,14 +116,14 @@ def test_duplicates_are_at_distance_zero_and_neighbours_of_each_other(
     y = normal(120, 500, seed=7) * 3 + 50
     x = normal(40, 500, seed=8) * 3 + 50
     x[3], x[9], y[60], y[61] = y[17], y[5], y[4], y[4]
-    found = nearest(x, y, 2)
-    assert found.distances[3, 0] == found.distances[9, 0] == 0
-    assert (found.indices[3, 0], found.indices[9, 0]) == (17, 5)
-    assert (found.distances[:, 1] > 0).all()
-    found = nearest(y, y, 3, exclude_self=True)
+    closest = nearest(x, y, 2)
+    assert closest.distances[3, 0] == closest.distances[9, 0] == 0
+    assert (closest.indices[3, 0], closest.indices[9, 0]) == (17, 5)
+    assert (closest.distances[:, 1] > 0).all()
+    closest = nearest(y, y, 3, exclude_self=True)
     for i in (4, 60, 61):
-        assert found.distances[i, :2].tolist() == [0, 0] < [found.distances[i, 2], 0]
-        assert set(found.indices[i, :2].tolist()) == {4, 60, 61} - {i}
+        assert closest.distances[i, :2].tolist() == [0, 0] < [closest.distances[i, 2], 0]
+        assert set(closest.indices[i, :2].tolist()) == {4, 60, 61} - {i}
     same = normal(4, 500, seed=22).repeat(20, 1)
     dtypes.clear()
     assert (nearest(same, same, 5, exclude_self=True).distances == 0).all()
@@ -217,7 +217,7 @@ def test_limits_of_a_tile_and_of_pairs_tell_what_is_below_a_radius() -> None:
 def test_tight_clusters_far_apart_are_looked_up_again_in_float64(dtypes: list[torch.dtype]) -> None:
     centres = 1000 * normal(6, 100, seed=11)
     x = centres.repeat(30, 1) + 0.01 * normal(180, 100, seed=12)
-    agree(nearest(x, x, 5, exclude_self=True), x, x, own=True)
+    agree(nearest(x, x, 5, exclude_self=True), x, x, exclude_self=True)
     agree(nearest(x[:70], x[70:], 3), x[:70], x[70:])
     assert dtypes == [torch.float32, torch.float64] * 2
     dtypes.clear()
@@ -257,18 +257,18 @@ def test_products_of_lower_precision_are_noticed(dtypes: list[torch.dtype]) -> N
 def test_tiny_and_huge_values(scale: float, dtype: torch.dtype, d: int) -> None:
     x, y = (normal(n, d, seed=n, dtype=torch.float64) for n in (30, 40))
     expected = brute((x * scale).to(dtype) / scale, (y * scale).to(dtype) / scale, 3)
-    found = nearest((x * scale).to(dtype), (y * scale).to(dtype), 3)
-    np.testing.assert_allclose(found.distances.numpy() / scale, expected, rtol=1e-6)
+    closest = nearest((x * scale).to(dtype), (y * scale).to(dtype), 3)
+    np.testing.assert_allclose(closest.distances.numpy() / scale, expected, rtol=1e-6)
 
 
 def test_one_outlier_does_not_blur_the_others() -> None:
     x = normal(60, 100, seed=16)
     x[7] = 1e30
-    found = nearest(x, x, 4, exclude_self=True)
+    closest = nearest(x, x, 4, exclude_self=True)
     others = torch.arange(60) != 7
-    expected = brute(x[others], x[others], 4, own=True)
-    np.testing.assert_allclose(found.distances[others].numpy(), expected, rtol=1e-12)
-    np.testing.assert_allclose(found.distances[7].numpy(), 1e31, rtol=1e-6)
+    expected = brute(x[others], x[others], 4, exclude_self=True)
+    np.testing.assert_allclose(closest.distances[others].numpy(), expected, rtol=1e-12)
+    np.testing.assert_allclose(closest.distances[7].numpy(), 1e31, rtol=1e-6)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -285,21 +285,21 @@ def test_many_ties(n: int, m: int, d: int, levels: int, scale: float, seed: int)
     x, y = (torch.from_numpy(random.integers(levels, size=(c, d)) * scale) for c in (n, m))
     agree(nearest(x, y, m), x, y)
     agree(nearest(x.float(), y.float(), 1), x.float(), y.float())
-    agree(nearest(y, y, m - 1, exclude_self=True), y, y, own=True)
+    agree(nearest(y, y, m - 1, exclude_self=True), y, y, exclude_self=True)
 
 
 def test_inputs_are_left_alone_and_need_no_gradient() -> None:
     x = normal(20, 70, seed=17).requires_grad_()
     kept = x.detach().clone()
-    found = nearest(x, x, 2, exclude_self=True)
+    closest = nearest(x, x, 2, exclude_self=True)
     assert torch.equal(x, kept)
-    assert not found.distances.requires_grad
-    assert found.distances.dtype == torch.float64
+    assert not closest.distances.requires_grad
+    assert closest.distances.dtype == torch.float64
     half = nearest(kept.bfloat16(), kept.bfloat16(), 2, exclude_self=True)
     expected = nearest(kept.bfloat16().float(), kept.bfloat16().float(), 2, exclude_self=True)
     assert torch.equal(half.distances, expected.distances)
     again = nearest(kept, kept, 2, exclude_self=True)
-    assert torch.equal(again.indices, found.indices)
+    assert torch.equal(again.indices, closest.indices)
 
 
 def test_candidates_are_the_smallest_bounds() -> None:

@@ -46,25 +46,25 @@ def naive(samples: NDArray[np.float64], x: NDArray[np.float64], sigma: float) ->
 def test_one_centre_is_a_gaussian_density() -> None:
     for d in (1, 2):
         centre, points = uniform(1, d, 0), uniform(50, d, 1)
-        found = log_likelihoods(centre, points, (0.1, 0.7))
-        for row, sigma in zip(found, (0.1, 0.7), strict=True):
+        likelihoods = log_likelihoods(centre, points, (0.1, 0.7))
+        for row, sigma in zip(likelihoods, (0.1, 0.7), strict=True):
             normal = stats.multivariate_normal(centre[0].numpy(), sigma**2 * np.eye(d))
             assert row.numpy() == pytest.approx(normal.logpdf(points.numpy()).reshape(50))
     # at the centre of d pixels: −(d/2) log(2πσ²)
     here = torch.full((1, 784), 0.5)
-    found = log_likelihoods(here, here, (0.2,))
-    assert float(found) == pytest.approx(-392 * math.log(2 * math.pi * 0.04))
+    likelihoods = log_likelihoods(here, here, (0.2,))
+    assert float(likelihoods) == pytest.approx(-392 * math.log(2 * math.pi * 0.04))
 
 
 def test_several_centres_equal_a_naive_sum_and_two_libraries() -> None:
     neighbours = pytest.importorskip("sklearn.neighbors")
     samples, points = uniform(40, 3, 2), uniform(15, 3, 3)
     for sigma in SIGMAS:
-        found = log_likelihoods(samples, points, (sigma,))[0].numpy()
+        likelihoods = log_likelihoods(samples, points, (sigma,))[0].numpy()
         expected = [naive(samples.numpy(), x, sigma) for x in points.numpy()]
-        assert found == pytest.approx(expected, rel=1e-9)
+        assert likelihoods == pytest.approx(expected, rel=1e-9)
         density = neighbours.KernelDensity(bandwidth=sigma).fit(samples.numpy())
-        assert found == pytest.approx(density.score_samples(points.numpy()), rel=1e-9)
+        assert likelihoods == pytest.approx(density.score_samples(points.numpy()), rel=1e-9)
         both = stats.gaussian_kde(samples[:, 0].numpy(), sigma / samples[:, 0].std().item())
         one = log_likelihoods(samples[:, :1], points[:, :1], (sigma,))[0].numpy()
         assert one == pytest.approx(both.logpdf(points[:, 0].numpy()), rel=1e-9)
@@ -90,20 +90,20 @@ def test_blocks_and_far_points(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_width_is_the_best_of_the_validation_images_and_the_test_images_are_scored() -> None:
     samples, validation, test = gaussian(60, 4, 0), gaussian(80, 4, 1), gaussian(90, 4, 2, 0.12)
     sigmas = (0.02, 0.05, 0.1, 0.2, 0.5)
-    found = parzen(samples, validation, test, sigmas)
+    fitted = parzen(samples, validation, test, sigmas)
     means = [
         np.mean([naive(samples.numpy(), x, sigma) for x in validation.numpy()]) for sigma in sigmas
     ]
-    assert found.sigma == sigmas[int(np.argmax(means))]
-    assert not found.at_edge
-    own = [np.mean([naive(samples.numpy(), x, s) for x in test.numpy()]) for s in sigmas]
-    values = np.array([naive(samples.numpy(), x, found.sigma) for x in test.numpy()])
+    assert fitted.sigma == sigmas[int(np.argmax(means))]
+    assert not fitted.at_edge
+    naive_means = [np.mean([naive(samples.numpy(), x, s) for x in test.numpy()]) for s in sigmas]
+    values = np.array([naive(samples.numpy(), x, fitted.sigma) for x in test.numpy()])
     interval = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    estimate = found.estimate
+    estimate = fitted.estimate
     assert (estimate.value, estimate.low, estimate.high) == pytest.approx(
         (values.mean(), interval.low, interval.high)
     )
-    assert estimate.value == pytest.approx(own[sigmas.index(found.sigma)])
+    assert estimate.value == pytest.approx(naive_means[sigmas.index(fitted.sigma)])
     assert (estimate.n_real, estimate.n_fake) == (90, 60)
 
 
@@ -134,11 +134,11 @@ def test_many_samples_give_the_likelihood_of_the_smoothed_gaussian() -> None:
     expected = -d / 2 * (math.log(2 * math.pi * variance) + std**2 / variance)
     errors = []
     for n in (50, 20_000):
-        found = parzen(gaussian(n, d, 0), gaussian(10, d, 2), test, (sigma,)).estimate
-        errors.append(abs(found.value - expected))
+        estimate = parzen(gaussian(n, d, 0), gaussian(10, d, 2), test, (sigma,)).estimate
+        errors.append(abs(estimate.value - expected))
         if n == 20_000:
-            assert found.low < expected < found.high
-            assert found.high - found.low < 0.03
+            assert estimate.low < expected < estimate.high
+            assert estimate.high - estimate.low < 0.03
     assert errors[1] < errors[0] / 3
     assert errors[1] < 0.02
 
@@ -146,11 +146,11 @@ def test_many_samples_give_the_likelihood_of_the_smoothed_gaussian() -> None:
 def test_intervals_cover_given_the_samples() -> None:
     samples = gaussian(40, 3, 0)
     big = log_likelihoods(samples, gaussian(200_000, 3, 1), (0.1,)).mean()
-    found = [
+    estimates = [
         parzen(samples, gaussian(2, 3, 7), gaussian(50, 3, 100 + s), (0.1,)).estimate
         for s in range(200)
     ]
-    assert np.mean([each.low <= float(big) <= each.high for each in found]) >= 0.9
+    assert np.mean([each.low <= float(big) <= each.high for each in estimates]) >= 0.9
 
 
 def test_units_of_twice_the_size_cost_d_log_2() -> None:
@@ -171,15 +171,15 @@ def test_images_of_any_shape_are_rows() -> None:
 
 def test_the_controls_show_how_it_misleads() -> None:
     train, validation, test = digits()
-    found = parzen_controls(train, validation, test, 100, seed=1)
-    for each in (found.training_set, found.centroids):
+    controls = parzen_controls(train, validation, test, 100, seed=1)
+    for each in (controls.training_set, controls.centroids):
         assert (each.estimate.n_real, each.estimate.n_fake) == (397, 100)
     # blurs, which are no digits, beat real digits
-    assert found.centroids.estimate.low > found.training_set.estimate.high
-    assert found == parzen_controls(train, validation, test, 100, seed=1)
+    assert controls.centroids.estimate.low > controls.training_set.estimate.high
+    assert controls == parzen_controls(train, validation, test, 100, seed=1)
     other = parzen_controls(train, validation, test, 100, seed=2)
-    assert found.training_set.estimate != other.training_set.estimate
-    assert found.centroids.estimate != other.centroids.estimate
+    assert controls.training_set.estimate != other.training_set.estimate
+    assert controls.centroids.estimate != other.centroids.estimate
 
 
 def test_the_training_row_is_a_draw_of_training_images() -> None:

@@ -55,14 +55,14 @@ def without(x: Tensor, part: slice) -> Tensor:
 
 def check(real: Tensor, fake: Tensor, k: int) -> PrdcEstimates:
     """Values and all replicates are those of the definitions."""
-    value, found = prdc(real, fake, k), prdc_estimates(real, fake, k)
+    value, estimates = prdc(real, fake, k), prdc_estimates(real, fake, k)
     assert value == pytest.approx(naive(real, fake, k), abs=1e-12)
-    assert value == pytest.approx([each.value for each in found], abs=1e-15)
+    assert value == pytest.approx([each.value for each in estimates], abs=1e-15)
     pairs = zip(blocks(len(real)), blocks(len(fake)), strict=True)
     for b, (part, other) in enumerate(pairs):
         expected = naive(without(real, part), without(fake, other), k)
-        assert [each.replicates[b] for each in found] == pytest.approx(expected, abs=1e-12)
-    return found
+        assert [each.replicates[b] for each in estimates] == pytest.approx(expected, abs=1e-12)
+    return estimates
 
 
 @pytest.fixture(params=[False, True], ids=["one tile", "many tiles"])
@@ -139,9 +139,9 @@ def test_a_collapsed_generator_fills_almost_every_ball(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Space, "distances", counted)
     real, fake = normal(80, 200, 8), 0.05 * normal(60, 200, 9)
-    found = check(real, fake, 3)
-    assert found.density.value > 15
-    assert found.recall.value == 0
+    shares = check(real, fake, 3)
+    assert shares.density.value > 15
+    assert shares.recall.value == 0
     assert asked < 200  # of 4,800 pairs, twice
 
 
@@ -155,20 +155,20 @@ def test_tight_clusters_need_finer_tiles() -> None:
 def test_a_line_by_hand() -> None:
     real = torch.tensor([[0.0], [1.0], [3.0], [7.0], [-9.0]])  # radii 1, 1, 2, 4, 9
     fake = torch.tensor([[0.5], [1.5], [5.0], [20.0]])  # radii 1, 1, 3.5, 15
-    found = prdc(real, fake, 1)
-    assert found.precision == 3 / 4  # 20 is in no ball
-    assert found.recall == 4 / 5  # −9 is in none
-    assert found.density == (2 + 2 + 1 + 0) / 4  # 5 is on the edge of (1, 5) and inside (3, 11)
-    assert found.coverage == 4 / 5
-    found = prdc(real, fake, 2)  # radii 3, 2, 3, 6, 10 and 4.5, 3.5, 4.5, 18.5
-    assert found == Prdc(3 / 4, 4 / 5, (4 + 4 + 2) / 8, 1.0)
+    shares = prdc(real, fake, 1)
+    assert shares.precision == 3 / 4  # 20 is in no ball
+    assert shares.recall == 4 / 5  # −9 is in none
+    assert shares.density == (2 + 2 + 1 + 0) / 4  # 5 is on the edge of (1, 5) and inside (3, 11)
+    assert shares.coverage == 4 / 5
+    shares = prdc(real, fake, 2)  # radii 3, 2, 3, 6, 10 and 4.5, 3.5, 4.5, 18.5
+    assert shares == Prdc(3 / 4, 4 / 5, (4 + 4 + 2) / 8, 1.0)
 
 
 def test_nothing_in_common() -> None:
     real = normal(60, 3, 13)
     assert prdc(real, real + 100, 5) == Prdc(0.0, 0.0, 0.0, 0.0)
-    found = prdc_estimates(real, real + 100, 5)
-    for each in found:  # the rule of three: none of 60 says less than about 6 %
+    estimates = prdc_estimates(real, real + 100, 5)
+    for each in estimates:  # the rule of three: none of 60 says less than about 6 %
         assert each.low == each.value == 0
         assert 0.03 < each.high < 0.1
 
@@ -197,10 +197,10 @@ def test_the_prdc_package_agrees_to_the_last_sample(
 
 @pytest.mark.parametrize(("n", "m", "d", "k"), [(20, 10, 2, 3), (8, 25, 60, 2), (12, 12, 7, 5)])
 def test_expectations_for_two_samples_of_one_distribution(n: int, m: int, d: int, k: int) -> None:
-    found = np.array([prdc(normal(n, d, 2 * s), normal(m, d, 2 * s + 1), k) for s in range(400)])
-    error = found.std(0, ddof=1) / math.sqrt(len(found))
-    assert abs(found[:, 3].mean() - expected_coverage(n, m, k)) < 4 * error[3]
-    assert abs(found[:, 2].mean() - 1) < 4 * error[2]
+    values = np.array([prdc(normal(n, d, 2 * s), normal(m, d, 2 * s + 1), k) for s in range(400)])
+    error = values.std(0, ddof=1) / math.sqrt(len(values))
+    assert abs(values[:, 3].mean() - expected_coverage(n, m, k)) < 4 * error[3]
+    assert abs(values[:, 2].mean() - 1) < 4 * error[2]
 
 
 def test_expected_coverage() -> None:
@@ -214,8 +214,8 @@ def test_intervals_stay_within_range_and_contain_the_value() -> None:
     for scale, shift in ((1.0, 0.0), (0.3, 0.0), (1.0, 1.5), (2.0, 0.0), (1.0, 3.0)):
         for seed in range(5):
             fake = scale * normal(100, 8, seed) + shift
-            found = prdc_estimates(normal(120, 8, seed + 20), fake)
-            for name, each in found._asdict().items():
+            estimates = prdc_estimates(normal(120, 8, seed + 20), fake)
+            for name, each in estimates._asdict().items():
                 assert 0 <= each.low <= each.value <= each.high
                 assert each.high <= 1 or name == "density"
                 assert each.high > each.low
@@ -233,9 +233,12 @@ def shares_covered(
 
     fresh = simulations * 3 // 2
     truth = np.mean([prdc(*draw(10**6 + s), k) for s in range(fresh)], 0)
-    found = [prdc_estimates(*draw(s), k) for s in range(simulations)]
+    estimates = [prdc_estimates(*draw(s), k) for s in range(simulations)]
     return Prdc(
-        *(np.mean([each[i].low <= truth[i] <= each[i].high for each in found]) for i in range(4))
+        *(
+            np.mean([each[i].low <= truth[i] <= each[i].high for each in estimates])
+            for i in range(4)
+        )
     )
 
 
@@ -266,8 +269,8 @@ def test_intervals_cover_in_other_places(
     the intervals of precision cover 0.85 to 0.88 and those of recall, alike by symmetry, 0.97 to
     0.98. So that place takes a thousand.
     """
-    found = shares_covered(n, m, d, scale, shift, simulations=simulations)
-    assert min(found) >= 0.9, found
+    covered = shares_covered(n, m, d, scale, shift, simulations=simulations)
+    assert min(covered) >= 0.9, covered
 
 
 @pytest.mark.slow
@@ -276,14 +279,14 @@ def test_identical_gaussians_of_a_thousand_dimensions() -> None:
 
     Deviations of single draws, from eight of ours: .0126, .0101, .0821, .0081.
     """
-    found = np.mean(
+    means = np.mean(
         [prdc(normal(10_000, 1000, s), normal(10_000, 1000, s + 4)) for s in range(4)], 0
     )
     deviation = np.array([0.0126, 0.0101, 0.0821, 0.0081])
     published = np.array([0.4772, 0.4705, 1.0555, 0.9735])
-    assert (abs(found - published) < 4 * deviation * math.sqrt(1 + 1 / 4)).all()
+    assert (abs(means - published) < 4 * deviation * math.sqrt(1 + 1 / 4)).all()
     expected = np.array([1.0, expected_coverage(10_000, 10_000)])
-    assert (abs(found - expected[[0, 0, 0, 1]])[2:] < 4 * deviation[2:] / 2).all()
+    assert (abs(means - expected[[0, 0, 0, 1]])[2:] < 4 * deviation[2:] / 2).all()
 
 
 def test_what_cannot_be_asked() -> None:

@@ -65,13 +65,13 @@ def halved(x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("shape", [*SIZES, (2, 8, 8), (1, 12, 5), (1, 1, 1), (1, 2, 30)])
 def test_ssim_equals_a_naive_loop(shape: tuple[int, int, int]) -> None:
     x, y = smooth(3, shape, 0), smooth(3, shape, 1)
-    found = ssim(x, y)
+    result = ssim(x, y)
     side = min(shape[1:])
     window = 11 if side >= 11 else side if side % 2 else side - 1
-    assert (found.window, found.scales) == (window, 1)
+    assert (result.window, result.scales) == (window, 1)
     for i in range(3):
         expected, _ = naive_terms(x[i].numpy(), y[i].numpy(), window)
-        assert float(found.values[i]) == pytest.approx(expected, abs=1e-10)
+        assert float(result.values[i]) == pytest.approx(expected, abs=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_ssim_equals_a_naive_loop(shape: tuple[int, int, int]) -> None:
 def test_multi_scale_equals_a_naive_product(shape: tuple[int, int, int], scales: int) -> None:
     x = 0.5 + 0.4 * smooth(2, shape, 0)  # luminance is negative where means have other signs
     y = 0.8 * x + 0.1 * smooth(2, shape, 1)
-    found = multi_scale_ssim(x, y)
-    assert (found.scales, found.window) == (scales, 11)
+    result = multi_scale_ssim(x, y)
+    assert (result.scales, result.window) == (scales, 11)
     weights = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333][:scales])
     weights /= weights.sum()
     for i in range(2):
@@ -91,7 +91,7 @@ def test_multi_scale_equals_a_naive_product(shape: tuple[int, int, int], scales:
             expected *= (whole if scale == scales - 1 else contrast) ** weights[scale]
             a, b = halved(a), halved(b)
         assert 0.2 < expected < 0.99
-        assert float(found.values[i]) == pytest.approx(expected, abs=1e-10)
+        assert float(result.values[i]) == pytest.approx(expected, abs=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -152,12 +152,12 @@ def test_precision_chunks_and_memory_formats(monkeypatch: pytest.MonkeyPatch) ->
 def test_ssim_equals_scikit_image(shape: tuple[int, int, int]) -> None:
     metrics = pytest.importorskip("skimage.metrics")
     x, y = smooth(3, shape, 4), smooth(3, shape, 5)
-    for a, b, found in zip(x.numpy(), y.numpy(), ssim(x, y).values, strict=True):
+    for a, b, result in zip(x.numpy(), y.numpy(), ssim(x, y).values, strict=True):
         expected = metrics.structural_similarity(
             a, b, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
             data_range=2, channel_axis=0,
         )  # fmt: skip
-        assert float(found) == pytest.approx(expected, abs=1e-9)
+        assert float(result) == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.fixture
@@ -184,13 +184,13 @@ def test_both_equal_torchmetrics(functional: Any, side: int) -> None:
         return whole[..., 5:-5, 5:-5].mean((1, 2, 3))
 
     assert ssim(x, y).values.numpy() == pytest.approx(inner(x, y).numpy(), abs=1e-7)
-    found = multi_scale_ssim(x, y)
-    weights = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333][: found.scales])
+    result = multi_scale_ssim(x, y)
+    weights = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333][: result.scales])
     weights /= weights.sum()
     a, b, expected = x, y, torch.ones(2, dtype=torch.float64)
     for scale, weight in enumerate(weights):
         factor = inner(a, b)
-        if scale < found.scales - 1:
+        if scale < result.scales - 1:
             parts = [
                 functional.structural_similarity_index_measure(
                     u[None], v[None], data_range=2.0, return_contrast_sensitivity=True
@@ -200,12 +200,12 @@ def test_both_equal_torchmetrics(functional: Any, side: int) -> None:
             factor = torch.cat(parts)
         expected = expected * factor**weight
         a, b = (torch.nn.functional.avg_pool2d(z, 2) for z in (a, b))
-    assert found.values.numpy() == pytest.approx(expected.numpy(), abs=1e-7)
-    if found.scales == 5:  # its own product, with the border in the last factor
+    assert result.values.numpy() == pytest.approx(expected.numpy(), abs=1e-7)
+    if result.scales == 5:  # its own product, with the border in the last factor
         whole = functional.multiscale_structural_similarity_index_measure(
             x, y, data_range=2.0, reduction="none"
         )
-        assert found.values.numpy() == pytest.approx(whole.numpy(), abs=0.02)
+        assert result.values.numpy() == pytest.approx(whole.numpy(), abs=0.02)
 
 
 # ---------------------------------------------------------------------------------- diversity
@@ -230,30 +230,30 @@ def test_diversity_is_the_mean_over_disjoint_pairs_of_one_class() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(similarity, "multi_scale_ssim", remember)
-        found = diversity(images, labels, seed=3)
+        estimate = diversity(images, labels, seed=3)
     first, second = (torch.searchsorted(values, x - 1e-6) for x in seen[0])
     assert (labels[first] == labels[second]).all()
     used = torch.cat([first, second])
     assert len(used.unique()) == len(used)
     counts = torch.bincount(labels)
     assert len(first) == int((counts // 2).sum())
-    assert found.n_fake == 2 * len(first)
-    assert found.n_real == 0
+    assert estimate.n_fake == 2 * len(first)
+    assert estimate.n_real == 0
     similarities = ssim(images[first], images[second]).values.double().numpy()
     interval = stats.ttest_1samp(similarities, 0).confidence_interval(0.95)
-    assert (found.value, found.low, found.high) == pytest.approx(
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx(
         (similarities.mean(), interval.low, interval.high)
     )
-    assert found.method == f"Student's t, {len(first)} disjoint pairs, SSIM"
+    assert estimate.method == f"Student's t, {len(first)} disjoint pairs, SSIM"
 
 
 def test_diversity_draws_so_many_pairs_by_its_seed() -> None:
     images = family(60, 0, 0.5, 24)
-    found = diversity(images, pairs=10, seed=1)
-    assert found.n_fake == 20
-    assert found.method == "Student's t, 10 disjoint pairs, MS-SSIM of 2 scales"
-    assert found == diversity(images, pairs=10, seed=1)
-    assert found.value != diversity(images, pairs=10, seed=2).value
+    estimate = diversity(images, pairs=10, seed=1)
+    assert estimate.n_fake == 20
+    assert estimate.method == "Student's t, 10 disjoint pairs, MS-SSIM of 2 scales"
+    assert estimate == diversity(images, pairs=10, seed=1)
+    assert estimate.value != diversity(images, pairs=10, seed=2).value
     assert diversity(images, seed=1).n_fake == 60
     few = diversity(images[:3], seed=0)
     assert (few.n_fake, few.low, few.high) == (2, -1, 1)  # one pair says nothing of its spread
@@ -286,8 +286,8 @@ def test_more_spread_is_less_similar_and_classes_are_kept_apart() -> None:
 
 def test_diversity_intervals_cover() -> None:
     expected = diversity(family(8000, 5, 0.6), pairs=4000).value
-    found = [diversity(family(60, 10_000 + s, 0.6), seed=s) for s in range(200)]
-    assert np.mean([each.low <= expected <= each.high for each in found]) >= 0.9
+    estimates = [diversity(family(60, 10_000 + s, 0.6), seed=s) for s in range(200)]
+    assert np.mean([each.low <= expected <= each.high for each in estimates]) >= 0.9
 
 
 def test_bad_images_are_refused() -> None:

@@ -48,8 +48,8 @@ def test_transport_between_unequal_samples_is_the_linear_program_s(
         A_eq=np.vstack([rows, columns]),
         b_eq=np.concatenate([np.full(n, 1 / n), np.full(m, 1 / m)]),
     )
-    found = sliced_distance(x[:, None], y[:, None], projections=3)
-    assert found**2 == pytest.approx(solved.fun, rel=1e-7, abs=1e-9)
+    value = sliced_distance(x[:, None], y[:, None], projections=3)
+    assert value**2 == pytest.approx(solved.fun, rel=1e-7, abs=1e-9)
 
 
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 9), (30, 30), (20, 30), (31, 17), (100, 10)])
@@ -76,15 +76,15 @@ def test_a_translation() -> None:
     expected = math.sqrt(float((lines @ shift.double()).square().mean()))
     assert sliced_distance(real, real + shift, 64, 9) == pytest.approx(expected, rel=1e-12)
     limit = float(shift.square().sum()) / d
-    found = sliced_distance(real, real + shift, 20_000, 0) ** 2
+    value = sliced_distance(real, real + shift, 20_000, 0) ** 2
     spread = math.sqrt(2 * (d - 1) / (d + 2) / 20_000)  # relative, of the square of a coordinate
-    assert found == pytest.approx(limit, rel=4 * spread)
+    assert value == pytest.approx(limit, rel=4 * spread)
 
 
 def test_gaussians_of_different_spread() -> None:
     """All lines see N(0, 1) and N(0, 4), whose distance is 1."""
-    found = sliced_distance(normal(40_000, 3, 5), 2 * normal(40_000, 3, 6), 50)
-    assert found == pytest.approx(1, abs=0.02)
+    value = sliced_distance(normal(40_000, 3, 5), 2 * normal(40_000, 3, 6), 50)
+    assert value == pytest.approx(1, abs=0.02)
 
 
 def test_directions_are_uniform_on_the_sphere() -> None:
@@ -99,15 +99,15 @@ def test_directions_are_uniform_on_the_sphere() -> None:
 
 def test_the_distance_is_one_in_its_arguments() -> None:
     real, fake = normal(30, 5, 7), normal(45, 5, 8) + 1
-    found = sliced_distance(real, fake)
-    assert sliced_distance(fake, real) == pytest.approx(found, rel=1e-12)
-    assert sliced_distance(3 * real, 3 * fake) == pytest.approx(3 * found, rel=1e-12)
-    assert sliced_distance(real + 7, fake + 7) == pytest.approx(found, rel=1e-10)
-    assert sliced_distance(real.flip(0), fake.flip(0)) == pytest.approx(found, rel=1e-12)
+    value = sliced_distance(real, fake)
+    assert sliced_distance(fake, real) == pytest.approx(value, rel=1e-12)
+    assert sliced_distance(3 * real, 3 * fake) == pytest.approx(3 * value, rel=1e-12)
+    assert sliced_distance(real + 7, fake + 7) == pytest.approx(value, rel=1e-10)
+    assert sliced_distance(real.flip(0), fake.flip(0)) == pytest.approx(value, rel=1e-12)
     assert sliced_distance(real, real.flip(0)) == pytest.approx(0, abs=1e-12)
     assert sliced_distance(real, real.repeat(3, 1)) == pytest.approx(0, abs=1e-12)
     other = normal(20, 5, 9)
-    assert found <= sliced_distance(real, other) + sliced_distance(other, fake) + 1e-12
+    assert value <= sliced_distance(real, other) + sliced_distance(other, fake) + 1e-12
 
 
 def test_the_seed_alone_decides() -> None:
@@ -126,8 +126,8 @@ def test_pot_agrees() -> None:
         real, fake = normal(n, 7, 12).numpy(), normal(m, 7, 13).numpy() * 1.4 + 0.2
         lines = directions(7, 50, 3).numpy()
         expected = ot.sliced_wasserstein_distance(real, fake, p=2, projections=lines.T)
-        found = sliced_distance(torch.from_numpy(real), torch.from_numpy(fake), 50, 3)
-        assert found == pytest.approx(expected, rel=1e-10)
+        value = sliced_distance(torch.from_numpy(real), torch.from_numpy(fake), 50, 3)
+        assert value == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize(("n", "m"), [(40, 40), (61, 87)])
@@ -138,15 +138,15 @@ def test_leaving_blocks_out_equals_recomputing(
     monkeypatch.setattr(sliced, "HELD", held)  # several lines, or few, at a time
     monkeypatch.setattr(sliced, "ROWS", 13)
     real, fake = normal(n, 3, 14).round(decimals=1), normal(m, 3, 15) + 0.4  # with ties
-    found = sliced_estimate(real, fake, 20, 4)
-    assert (found.n_real, found.n_fake, len(found.replicates)) == (n, m, BLOCKS)
-    assert found.value == pytest.approx(sliced_distance(real, fake, 20, 4), rel=1e-12)
+    estimate = sliced_estimate(real, fake, 20, 4)
+    assert (estimate.n_real, estimate.n_fake, len(estimate.replicates)) == (n, m, BLOCKS)
+    assert estimate.value == pytest.approx(sliced_distance(real, fake, 20, 4), rel=1e-12)
     x, y = real.numpy(), fake.numpy()
-    assert found.value == pytest.approx(by_loops(x, y, 20, 4), rel=1e-11)
+    assert estimate.value == pytest.approx(by_loops(x, y, 20, 4), rel=1e-11)
     for b, (i, j) in enumerate(zip(blocks(n), blocks(m), strict=True)):
         naive = by_loops(np.delete(x, i, 0), np.delete(y, j, 0), 20, 4)
-        assert found.replicates[b] == pytest.approx(naive, rel=1e-11)
-    assert 0 <= found.low <= found.value <= found.high
+        assert estimate.replicates[b] == pytest.approx(naive, rel=1e-11)
+    assert 0 <= estimate.low <= estimate.value <= estimate.high
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.6])
@@ -160,8 +160,8 @@ def test_intervals_cover_at_least_nine_times_in_ten(shift: float) -> None:
     expected = np.mean([sliced_distance(*fresh(5000 + s), 30) for s in range(1500)])
     covered = 0
     for seed in range(200):
-        found = sliced_estimate(*fresh(seed), 30)
-        covered += found.low <= expected <= found.high
+        estimate = sliced_estimate(*fresh(seed), 30)
+        covered += estimate.low <= expected <= estimate.high
     assert covered >= 180
 
 

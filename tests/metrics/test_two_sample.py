@@ -71,8 +71,8 @@ def test_mmd_has_the_closed_form_of_gaussians_as_its_mean() -> None:
         mmd_test(normal(60, 1, s), normal(60, 1, 1000 + s, shift), 19, bandwidth=sigma).statistic
         for s in range(150)
     ]
-    found = np.array([each.value for each in values])
-    assert found.mean() == pytest.approx(expected, abs=4 * found.std() / math.sqrt(150))
+    results = np.array([each.value for each in values])
+    assert results.mean() == pytest.approx(expected, abs=4 * results.std() / math.sqrt(150))
 
 
 def test_permuted_statistics_are_those_of_permuted_samples() -> None:
@@ -85,31 +85,31 @@ def test_permuted_statistics_are_those_of_permuted_samples() -> None:
         other = [i for i in range(8) if i not in side]
         reached += naive_mmd(pooled[list(side)], pooled[other], 1.0) >= observed - 1e-12
     share = reached / math.comb(8, 4)
-    found = mmd_test(x, y, permutations=20_000, bandwidth=1.0).p_value
+    p_value = mmd_test(x, y, permutations=20_000, bandwidth=1.0).p_value
     assert 0 < share < 0.5
-    assert found == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 20_000) + 1e-4)
+    assert p_value == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 20_000) + 1e-4)
 
 
 def test_mmd_p_values_are_uniform_under_the_null() -> None:
     trials, permutations = 400, 39
-    found = np.array(
+    values = np.array(
         [mmd_test(normal(12, 2, s), normal(9, 2, 10_000 + s), permutations, s).p_value
          for s in range(trials)]
     )  # fmt: skip
-    steps = found * (permutations + 1)
+    steps = values * (permutations + 1)
     assert np.allclose(steps, steps.round())
     assert steps.min() == pytest.approx(1)
     # with a uniform number inside each step, exact p-values are uniform
-    smooth = found - np.random.default_rng(0).random(trials) / (permutations + 1)
+    smooth = values - np.random.default_rng(0).random(trials) / (permutations + 1)
     assert stats.kstest(smooth, "uniform").pvalue > 0.01
-    assert (found <= 0.05).sum() <= rejections_allowed(trials)
+    assert (values <= 0.05).sum() <= rejections_allowed(trials)
 
 
 @pytest.mark.slow
 def test_mmd_type_one_error_in_a_thousand_trials() -> None:
-    found = [mmd_test(normal(40, 5, s), normal(40, 5, 9999 + s), 99, s) for s in range(1000)]
+    tests = [mmd_test(normal(40, 5, s), normal(40, 5, 9999 + s), 99, s) for s in range(1000)]
     assert rejections_allowed(1000) == 67
-    assert sum(each.p_value <= 0.05 for each in found) <= 67
+    assert sum(each.p_value <= 0.05 for each in tests) <= 67
 
 
 def test_mmd_sees_a_shift_and_a_narrowing() -> None:
@@ -142,12 +142,12 @@ def test_mmd_with_ties_and_constant_features() -> None:
     x = torch.cat([torch.zeros(18, 1), torch.ones(2, 1)])
     y = torch.cat([torch.zeros(15, 1), torch.ones(5, 1)])
     square = 2 * 7 * 33 / (40 * 39)
-    found = mmd_test(x, y)
+    test = mmd_test(x, y)
     expected = naive_mmd(x.numpy(), y.numpy(), math.sqrt(square))
-    assert found.statistic.value == pytest.approx(expected, rel=1e-9)
+    assert test.statistic.value == pytest.approx(expected, rel=1e-9)
     # 7 ones fall 2 to 5, 5 to 2 or further apart: the ties of the observed split count
     share = float(2 * stats.hypergeom.cdf(2, 40, 20, 7))
-    assert found.p_value == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 500))
+    assert test.p_value == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 500))
     integers = torch.from_numpy(np.random.default_rng(0).integers(0, 2, size=(60, 4)))
     assert 0 < mmd_test(integers[:30], integers[30:]).p_value <= 1
 
@@ -169,9 +169,9 @@ def test_mmd_interval_is_made_of_the_naive_leave_one_out_values(sizes: tuple[int
     value, replicates = _jackknifed(_gram(torch.cat([x, y]), 0.9), n, m)
     assert value == pytest.approx(naive_mmd(x.numpy(), y.numpy(), 0.9), abs=1e-12)
     count = min(20, n // 2, m // 2)
-    for b, found in enumerate(replicates):
+    for b, replicate in enumerate(replicates):
         left = [np.delete(z.numpy(), blocks(len(z), count)[b], axis=0) for z in (x, y)]
-        assert found == pytest.approx(naive_mmd(left[0], left[1], 0.9), abs=1e-12)
+        assert replicate == pytest.approx(naive_mmd(left[0], left[1], 0.9), abs=1e-12)
 
 
 def test_mmd_interval_adds_the_variances_of_blocks_and_of_permutations() -> None:
@@ -184,9 +184,9 @@ def test_mmd_interval_adds_the_variances_of_blocks_and_of_permutations() -> None
         _jackknifed(_gram(pooled[random.permutation(150)], 1.1), 80, 70)[0] for _ in range(400)
     ]
     half = stats.t.ppf(0.975, 19) * math.sqrt(blockwise + np.var(permuted))
-    found = mmd_test(x, y, permutations=2000, bandwidth=1.1).statistic
-    assert found.high - value == pytest.approx(half, rel=0.06)
-    assert value - found.low == pytest.approx(half, rel=0.06)
+    estimate = mmd_test(x, y, permutations=2000, bandwidth=1.1).statistic
+    assert estimate.high - value == pytest.approx(half, rel=0.06)
+    assert value - estimate.low == pytest.approx(half, rel=0.06)
     assert 1 / 7 < blockwise / np.var(permuted) < 7  # so that the lack of either would show
 
 
@@ -198,8 +198,10 @@ def coverage(n: int, shift: float, simulations: int) -> float:
         mmd_test(draw(s), draw(50_000 + s) + shift, 19).statistic.value for s in range(1000, 2000)
     ]
     expected = float(np.mean(fresh))
-    found = [mmd_test(draw(s), draw(70_000 + s) + shift, 99).statistic for s in range(simulations)]
-    return float(np.mean([each.low <= expected <= each.high for each in found]))
+    estimates = [
+        mmd_test(draw(s), draw(70_000 + s) + shift, 99).statistic for s in range(simulations)
+    ]
+    return float(np.mean([each.low <= expected <= each.high for each in estimates]))
 
 
 @pytest.mark.slow
@@ -232,11 +234,11 @@ def test_classifier_test_under_the_null_and_with_power(classifier: Classifier) -
 @pytest.mark.slow
 @pytest.mark.parametrize("classifier", [logistic, neighbours])
 def test_classifier_type_one_error_in_a_thousand_trials(classifier: Classifier) -> None:
-    found = [
+    tests = [
         classifier_test(normal(50, 3, s), normal(50, 3, 9999 + s), s, classifier)
         for s in range(1000)
     ]
-    assert sum(each.p_value <= 0.05 for each in found) <= 67
+    assert sum(each.p_value <= 0.05 for each in tests) <= 67
 
 
 def coin(share: float) -> Classifier:
@@ -252,13 +254,13 @@ def coin(share: float) -> Classifier:
 @pytest.mark.parametrize("share", [0.5, 0.9])
 def test_classifier_p_values_are_exact_for_whatever_classifier(share: float) -> None:
     trials = 4000
-    found = np.array(
+    values = np.array(
         [classifier_test(normal(24, 1, s), normal(24, 1, 99_999 + s), s, coin(share)).p_value
          for s in range(trials)]
     )  # fmt: skip
     for level in (0.01, 0.05, 0.2):
-        assert (found <= level).sum() <= rejections_allowed(trials, level)
-    assert 0.2 < np.mean(found <= 0.5) <= 0.5 + 3 * 0.5 / math.sqrt(trials)
+        assert (values <= level).sum() <= rejections_allowed(trials, level)
+    assert 0.2 < np.mean(values <= 0.5) <= 0.5 + 3 * 0.5 / math.sqrt(trials)
 
 
 def test_classifier_p_value_is_the_share_of_relabellings_that_do_as_well() -> None:
@@ -269,14 +271,14 @@ def test_classifier_p_value_is_the_share_of_relabellings_that_do_as_well() -> No
         seen["called"] = logistic(train, labels, test)
         return seen["called"]
 
-    found = classifier_test(x, y, 3, remember)
+    outcome = classifier_test(x, y, 3, remember)
     truth = np.repeat([1, 0], 20)
-    assert found.statistic.value == pytest.approx((seen["called"] == truth).mean())
+    assert outcome.statistic.value == pytest.approx((seen["called"] == truth).mean())
     random = np.random.default_rng(0)
     shuffled = random.permuted(truth[None].repeat(40_000, 0), axis=1)
-    share = ((shuffled == seen["called"]).mean(1) >= found.statistic.value - 1e-12).mean()
+    share = ((shuffled == seen["called"]).mean(1) >= outcome.statistic.value - 1e-12).mean()
     assert 0 < share < 0.5
-    assert found.p_value == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 40_000))
+    assert outcome.p_value == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 40_000))
 
 
 @pytest.mark.parametrize(("right", "rejects"), [(520, False), (532, True), (480, False)])
@@ -289,14 +291,16 @@ def test_with_a_thousand_test_samples_the_line_is_near_the_normal_one(
     def fixed(train: Array, labels: Array, test: Array) -> Array:
         return called
 
-    found = classifier_test(normal(1000, 1, 0), normal(1000, 1, 1), 0, fixed)
-    assert found.statistic.value == right / 1000
-    assert (found.p_value <= 0.05) == rejects
+    outcome = classifier_test(normal(1000, 1, 0), normal(1000, 1, 1), 0, fixed)
+    assert outcome.statistic.value == right / 1000
+    assert (outcome.p_value <= 0.05) == rejects
     # a normal tail with the continuity correction of steps of two
     z = (right - 1 - 500) / math.sqrt(500**2 / 999)
-    assert found.p_value == pytest.approx(float(stats.norm.sf(z)), abs=2e-3)
+    assert outcome.p_value == pytest.approx(float(stats.norm.sf(z)), abs=2e-3)
     clopper = stats.binomtest(right, 1000).proportion_ci(0.95, "exact")
-    assert (found.statistic.low, found.statistic.high) == pytest.approx((clopper.low, clopper.high))
+    assert (outcome.statistic.low, outcome.statistic.high) == pytest.approx(
+        (clopper.low, clopper.high)
+    )
 
 
 def test_halves_are_disjoint_balanced_and_seeded() -> None:
@@ -310,11 +314,11 @@ def test_halves_are_disjoint_balanced_and_seeded() -> None:
             parts[seed] = (train, labels, test)
             return (test[:, 0] < 500).astype(int)
 
-        found = classifier_test(x, y, seed, remember)
-        assert (found.statistic.value, found.statistic.high) == (1.0, 1.0)
-        assert (found.statistic.n_real, found.statistic.n_fake) == (61, 61)
+        outcome = classifier_test(x, y, seed, remember)
+        assert (outcome.statistic.value, outcome.statistic.high) == (1.0, 1.0)
+        assert (outcome.statistic.n_real, outcome.statistic.n_fake) == (61, 61)
         # all right: only one of the ways of labelling does as well
-        assert found.p_value == pytest.approx(1 / math.comb(62, 31))
+        assert outcome.p_value == pytest.approx(1 / math.comb(62, 31))
         train, labels, test = parts[seed]
         assert ((train[:, 0] < 500) == (labels == 1)).all()
         assert (len(train), len(test), labels.sum()) == (60, 62, 30)
@@ -345,12 +349,12 @@ def uncorrelated_or_not(n: int, d: int, seed: int, correlated: bool) -> Tensor:
 
 
 def test_the_default_classifier_sees_spread_and_correlation_in_many_dimensions() -> None:
-    found = classifier_test(normal(700, 60, 0), narrow(700, 60, 1))
-    assert found.p_value < 1e-3
-    found = classifier_test(
+    test = classifier_test(normal(700, 60, 0), narrow(700, 60, 1))
+    assert test.p_value < 1e-3
+    test = classifier_test(
         uncorrelated_or_not(700, 60, 0, True), uncorrelated_or_not(700, 60, 1, False)
     )
-    assert found.p_value < 1e-6
+    assert test.p_value < 1e-6
 
 
 def test_the_default_classifier_keeps_its_power_with_as_many_features_as_samples() -> None:
@@ -358,8 +362,8 @@ def test_the_default_classifier_keeps_its_power_with_as_many_features_as_samples
     fake[:, :20] += 0.25  # ‖δ‖ = 1.1
     assert classifier_test(real, fake).p_value < 1e-3
     more_features_than_samples = [torch.cat([x, x[:, :300] ** 2], 1)[:300] for x in (real, fake)]
-    found = classifier_test(*more_features_than_samples).statistic
-    assert 0.45 < found.value <= 1
+    estimate = classifier_test(*more_features_than_samples).statistic
+    assert 0.45 < estimate.value <= 1
 
 
 @pytest.mark.parametrize("classifier", [logistic, neighbours])

@@ -176,14 +176,14 @@ def frechet_estimate(real: Tensor, fake: Tensor) -> Estimate:
     """
     whole = _reweigh(real, fake, [range(BLOCKS)])
     without, twice = whole.without[:, 0], whole.twice[:, 0]
-    found = skewed_jackknife(
+    estimate = skewed_jackknife(
         float(whole.values[0]),
         without.tolist(),
         len(real),
         len(fake),
         ((twice - without) / 2).tolist(),
     )
-    return replace(found, low=max(found.low, 0.0))
+    return replace(estimate, low=max(estimate.low, 0.0))
 
 
 def frechet_infinite_estimate(real: Tensor, fake: Tensor) -> Estimate:
@@ -215,16 +215,16 @@ def frechet_infinite_estimate(real: Tensor, fake: Tensor) -> Estimate:
         for parts in PARTS
         for i in range(parts)
     ]
-    found = _reweigh(real, fake, subsets)
+    reweighed = _reweigh(real, fake, subsets)
     counts = np.array([[part.stop - part.start for part in blocks(len(s))] for s in (real, fake)])
     sizes = np.array([counts[:, subset].sum(1) for subset in subsets])
     inside = np.array([[b in subset for subset in subsets] for b in range(BLOCKS)])
     changes = [np.outer(inside[b], counts[:, b]) for b in range(BLOCKS)]
     without, twice = (
         np.array([_intercept(1 / (sizes + sign * c), d) for c, d in zip(changes, ds, strict=True)])
-        for sign, ds in ((-1, found.without), (1, found.twice))
+        for sign, ds in ((-1, reweighed.without), (1, reweighed.twice))
     )
-    value = max(_intercept(1 / sizes, found.values), 0.0)
+    value = max(_intercept(1 / sizes, reweighed.values), 0.0)
     estimate = skewed_jackknife(
         value, without.tolist(), len(real), len(fake), ((twice - without) / 2).tolist()
     )

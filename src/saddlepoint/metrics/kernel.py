@@ -239,14 +239,14 @@ class _Sample(NamedTuple):
 
     Attributes:
         u: Scaled deviations (n, d), over √d.
-        own: (1 + |μ|²/d) / 2 + μ·u/d, the share α of pairs within the sample, (n,) float64.
+        share: (1 + |μ|²/d) / 2 + μ·u/d, the share α of pairs within the sample, (n,) float64.
         other: (1 + μ·ν/d) / 2 + ν·u/d, that of pairs with the other sample, of mean ν.
         square: |u|², (n,) float64.
         weight: As in ``_Side``.
     """
 
     u: Tensor
-    own: Tensor
+    share: Tensor
     other: Tensor
     square: Tensor
     weight: Tensor
@@ -263,11 +263,11 @@ class _Sample(NamedTuple):
 
     def with_itself(self) -> Tensor:
         """The kernel of each sample and itself, (n,) float64."""
-        return (2 * self.own + self.square) ** 3
+        return (2 * self.share + self.square) ** 3
 
     def within(self) -> _Side:
         """A factor of pairs within the sample."""
-        return _Side(self.u, self.own, self.square, self.weight)
+        return _Side(self.u, self.share, self.square, self.weight)
 
     def between(self) -> _Side:
         """A factor of pairs with the other sample."""

@@ -64,13 +64,13 @@ def nearest(query: Tensor, reference: Tensor, k: int, exclude_self: bool = False
         raise ValueError(f"{len(x)} queries cannot be the same as {len(y)} references.")
     if not 1 <= k <= len(y) - exclude_self:
         raise ValueError(f"there are no {k} neighbours among {len(y) - exclude_self} others.")
-    own = torch.arange(len(x), device=x.device) if exclude_self else None
+    itself = torch.arange(len(x), device=x.device) if exclude_self else None
     space = Space.of(x, y)
-    distances, indices, settled = _search(space, k, own)
+    distances, indices, settled = _search(space, k, itself)
     if space.dtype == torch.float32 and not settled.all():
         for rows in torch.nonzero(~settled).flatten().split(TILE):
             finer = Space.of(x[rows], y, torch.float64)
-            again = _search(finer, k, None if own is None else own[rows])
+            again = _search(finer, k, None if itself is None else itself[rows])
             distances[rows], indices[rows] = again[0], again[1]
     return Neighbours(distances, indices)
 
@@ -216,18 +216,18 @@ class Space:
 
     def squares(self, i: Tensor, j: Tensor) -> Tensor:
         """‖xᵢ − yⱼ‖² from differences, in float64, for pairs (i, j) of any one shape."""
-        found = torch.empty(i.numel(), dtype=torch.float64, device=self.x.device)
+        squares = torch.empty(i.numel(), dtype=torch.float64, device=self.x.device)
         wide = self.centre.dtype == torch.float64  # whose squares may overflow
         # A single row may be summed in another order than several: there are always two or more.
         step = max(2, _CHUNK // self.x.shape[1])
-        for start in range(0, len(found), step):
+        for start in range(0, len(squares), step):
             part = slice(start, start + step)
             a, b = i.reshape(-1)[part], j.reshape(-1)[part]
             a, b = (a.repeat(2), b.repeat(2)) if len(a) == 1 else (a, b)
             gap = self.x.index_select(0, a).double().sub_(self.y.index_select(0, b))
             gap = gap.div_(self.scale) if wide else gap
-            found[part] = gap.square_().sum(1)[: len(found[part])]
-        return (found if wide else found.div_(self.scale**2)).reshape(i.shape)
+            squares[part] = gap.square_().sum(1)[: len(squares[part])]
+        return (squares if wide else squares.div_(self.scale**2)).reshape(i.shape)
 
     def distances(self, i: Tensor, j: Tensor) -> Tensor:
         """‖xᵢ − yⱼ‖ in the units of the features; the same to the last bit in every space."""
@@ -268,10 +268,10 @@ def pairs_of(
         yield i + rows.start, j + columns.start, tile[i, j]
 
 
-def _search(space: Space, k: int, own: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def _search(space: Space, k: int, itself: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Distances and indices (n, k), and which rows are certain."""
-    others = len(space.y) - (own is not None)
-    bounds, indices = candidates(space, min(k + SPARE, others), own)
+    others = len(space.y) - (itself is not None)
+    bounds, indices = candidates(space, min(k + SPARE, others), itself)
     i = torch.arange(len(space.x), device=indices.device)[:, None].expand_as(indices)
     squares, order = space.squares(i, indices).sort(dim=1, stable=True)
     squares = squares[:, :k]
@@ -282,13 +282,13 @@ def _search(space: Space, k: int, own: Tensor | None) -> tuple[Tensor, Tensor, T
     return squares.sqrt() * space.scale, indices.gather(1, order[:, :k]), settled
 
 
-def candidates(space: Space, count: int, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def candidates(space: Space, count: int, itself: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The ``count`` smallest lower bounds of each row of x, ascending, and whose they are.
 
     Args:
         space: The two sets.
-        count: At most as many as y has rows, less one with ``own``.
-        own: (n,) the row of y that is the query itself and does not count.
+        count: At most as many as y has rows, less one with ``itself``.
+        itself: (n,) the row of y that is the query itself and does not count.
     """
     shape, device = (len(space.x), count), space.x.device
     bounds = torch.full(shape, math.inf, dtype=space.dtype, device=device)
@@ -302,8 +302,8 @@ def candidates(space: Space, count: int, own: Tensor | None = None) -> tuple[Ten
         indices[rows] = where.gather(1, chosen)
 
     for rows, columns, tile in space.tiles():
-        if own is not None:
-            at = own[rows] - columns.start
+        if itself is not None:
+            at = itself[rows] - columns.start
             here = torch.nonzero((at >= 0) & (at < tile.shape[1])).flatten()
             tile[here, at[here]] = math.inf
         offer(rows, tile, columns.start)

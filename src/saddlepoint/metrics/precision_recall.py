@@ -103,8 +103,8 @@ def prdc_estimates(real: Tensor, fake: Tensor, k: int = K) -> PrdcEstimates:
     """
     *without, value = _scores(as_features(real), as_features(fake), k, BLOCKS)
     precision, recall, density, coverage = (
-        jackknife(own, [each[i] for each in without], len(real), len(fake))
-        for i, own in enumerate(value)
+        jackknife(whole, [each[i] for each in without], len(real), len(fake))
+        for i, whole in enumerate(value)
     )
     precision = _share(_curved(precision, special.logit, special.expit), len(fake))
     density = _curved(density, np.log, np.exp)
@@ -135,8 +135,8 @@ def _curved(
         moved = there(np.array([plain.value, *plain.replicates]))
         if not np.isfinite(moved).all():
             return plain
-        found = jackknife(moved[0], moved[1:].tolist(), plain.n_real, plain.n_fake)
-        low, high = back(np.array([found.low, found.high]))
+        curved = jackknife(moved[0], moved[1:].tolist(), plain.n_real, plain.n_fake)
+        low, high = back(np.array([curved.low, curved.high]))
     return replace(plain, low=float(low), high=float(high))
 
 

@@ -149,15 +149,15 @@ def diversity(
     firsts = [
         start + 2 * np.arange(count // 2) for start, count in zip(starts, counts, strict=True)
     ]
-    found = np.concatenate([np.zeros(0, dtype=np.int64), *firsts])
-    if not len(found):
+    first_of_pair = np.concatenate([np.zeros(0, dtype=np.int64), *firsts])
+    if not len(first_of_pair):
         raise BadInput("diversity compares two images of one class, and no class has two.")
-    found = random.permutation(found)[:pairs]
-    left, right = (torch.from_numpy(order[found + i]).to(images.device) for i in (0, 1))
+    first_of_pair = random.permutation(first_of_pair)[:pairs]
+    left, right = (torch.from_numpy(order[first_of_pair + i]).to(images.device) for i in (0, 1))
     similarity = multi_scale_ssim(images[left], images[right], data_range)
-    estimate = mean_of(similarity.values.double().cpu().numpy(), 0, 2 * len(found))
+    estimate = mean_of(similarity.values.double().cpu().numpy(), 0, 2 * len(first_of_pair))
     name = f"MS-SSIM of {similarity.scales} scales" if similarity.scales > 1 else "SSIM"
-    method = f"Student's t, {len(found)} disjoint pairs, {name}"
+    method = f"Student's t, {len(first_of_pair)} disjoint pairs, {name}"
     # similarities lie between −1 and 1, also if one pair tells nothing of their spread
     return replace(
         estimate, low=max(estimate.low, -1.0), high=min(estimate.high, 1.0), method=method

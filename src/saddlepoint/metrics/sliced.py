@@ -83,8 +83,8 @@ def sliced_estimate(real: Tensor, fake: Tensor, projections: int = 512, seed: in
                 ).sum()
             )
     value, *without = [_root(float(total)) for total in totals / projections]
-    found = skewed_jackknife(value, without, len(real), len(fake))
-    return replace(found, low=max(found.low, 0.0))
+    estimate = skewed_jackknife(value, without, len(real), len(fake))
+    return replace(estimate, low=max(estimate.low, 0.0))
 
 
 def _projected(

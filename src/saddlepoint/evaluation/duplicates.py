@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-
-import torch
-from torch import Tensor
-
 from saddlepoint.evaluation.sides import Reference, Side
+from saddlepoint.metrics.exact_copies import count_repeated, count_shared, digests
 
 
 def count_duplicates(reference: Reference, candidate: Side) -> dict[str, int]:
@@ -19,15 +14,14 @@ def count_duplicates(reference: Reference, candidate: Side) -> dict[str, int]:
         samples that equal one of these; ``between``: examples of the control that equal one of the
         reference. Sides that are missing are left out.
     """
-    ours = _keys(candidate.x)
-    real = _keys(reference.real.x)
-    counts = {"repeated": len(ours) - len(set(ours)), "real": _shared(ours, real)}
+    samples, real = digests(candidate.x), digests(reference.real.x)
+    counts = {"repeated": count_repeated(samples), "real": count_shared(samples, real)}
     if len(reference.control):
-        control = _keys(reference.control.x)
-        counts["control"] = _shared(ours, control)
-        counts["between"] = _shared(control, real)
+        control = digests(reference.control.x)
+        counts["control"] = count_shared(samples, control)
+        counts["between"] = count_shared(control, real)
     if reference.train is not None:
-        counts["train"] = _shared(ours, _keys(reference.train.x))
+        counts["train"] = count_shared(samples, digests(reference.train.x))
     return counts
 
 
@@ -57,16 +51,3 @@ def sentences(counts: dict[str, int], reference: Reference, candidate: Side) -> 
             "than fresh data."
         )
     return tuple(said)
-
-
-def _keys(x: Tensor) -> list[bytes]:
-    """A digest of each example."""
-    if x.ndim == 4:
-        x = ((x + 1) * 127.5).round_().clamp_(0, 255).to(torch.uint8)
-    rows = x.contiguous().flatten(1).numpy()
-    return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
-
-
-def _shared(some: list[bytes], others: list[bytes]) -> int:
-    known = set(others)
-    return sum(count for key, count in Counter(some).items() if key in known)

@@ -404,7 +404,7 @@ def _asked(name: str, only: list[str]) -> bool:
 
 def _code() -> str:
     source = Path(saddlepoint.__file__).parent
-    files = [*sorted((source / "metrics").glob("*.py")), source / "evaluation" / "of_samples.py"]
+    files = [*sorted((source / "metrics").glob("*.py")), source / "scores" / "copies.py"]
     return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:16]
 
 

@@ -186,6 +186,7 @@ from saddlepoint.run.own_parts import NAMED, ROLES
 own = lambda thing: thing.__module__.startswith("my_")
 roles = [base.__name__ for base, parts in ROLES.items() if any(map(own, parts))]
 roles += ["objective"] * ("quadratic" in NAMED["objective"])
+roles += ["score"] * ("means" in NAMED["score"])
 roles += ["recipe"] * any(map(own, NAMED["recipe"].values()))
 missing = {base.__name__ for base in ROLES} | set(NAMED)
 json.dump({"said": said, "missing": sorted(missing - set(roles))}, open("said.json", "w"))

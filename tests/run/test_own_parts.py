@@ -258,7 +258,10 @@ REFUSED = {
     "syntax": ("x = (\n", "syntax.py, line 1: SyntaxError: "),
     "needs": ("import not_there_at_all\n", "needs.py, line 1: ModuleNotFoundError: No module"),
     "leaves": ("raise SystemExit(3)\n", "leaves.py, line 1: SystemExit: 3."),
-    "nothing": ("x = 1\n", "'nothing' defines no part, objective or recipe: a part is a class"),
+    "nothing": (
+        "x = 1\n",
+        "'nothing' defines no part, objective, score or recipe: a part is",
+    ),
     "taken": (
         part("games.regularisers", "Regulariser", DRIFT),
         "the word 'drift' of the part Own is taken by Drift: choose another.",
@@ -349,8 +352,8 @@ def test_what_cannot_join_is_refused_and_leaves_no_trace(
         ("my-losses", "'my-losses' is no module: give a dotted name or the path of a .py file."),
         ("parts/none.py", "parts/none.py does not exist"),
         (".", "'.' is no module"),
-        ("json", "'json' defines no part, objective or recipe"),
-        ("saddlepoint.games.regularisers", "defines no part, objective or recipe"),
+        ("json", "'json' defines no part, objective, score or recipe"),
+        ("saddlepoint.games.regularisers", "defines no part, objective, score or recipe"),
         ("", "--import: name a module, or the path of a .py file."),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -96,3 +97,49 @@ def test_naming_scores_needs_no_torch() -> None:
         "assert 'scipy' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+MODULE = '''"""my_scores.py"""
+
+from saddlepoint.scores.declaration import score
+from saddlepoint.scores.figure import Figure
+
+
+def gap_alone(real, fake):
+    return float((real.mean(0) - fake.mean(0)).norm())
+
+
+@score("distance of means", "lower", blind="all but means", paper="none", quick=gap_alone)
+def means(view):
+    """Do the means of the features agree?"""
+    from saddlepoint.metrics.estimate import Estimate
+
+    gap = gap_alone(view.real_features, view.fake_features)
+    return Figure(Estimate(gap, gap, gap, "none", len(view.real), len(view.fake)))
+'''
+
+
+def test_a_score_of_ones_own_is_evaluated_and_validated(tmp_path: Path) -> None:
+    (tmp_path / "my_scores.py").write_text(MODULE)
+
+    def saddlepoint(*words: str) -> subprocess.CompletedProcess[str]:
+        program = "import sys\nfrom saddlepoint.cli import main\nmain(sys.argv[1:])"
+        return subprocess.run(
+            [sys.executable, "-c", program, *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    train = ["train", "toy-ring", "--steps", "4", "--device", "cpu", "--out", "run", "--quiet"]
+    done = saddlepoint(*train, "--import", "my_scores", "--validate", "means")
+    assert done.returncode == 0, done.stderr
+    assert '"validation/means"' in (tmp_path / "run" / "record.jsonl").read_text()
+    missing = saddlepoint("evaluate", "run", "--scores", "kernel")
+    assert missing.returncode == 2
+    assert "add --import my_scores" in missing.stderr
+    words = ["evaluate", "run", "--n", "100", "--scores", "means", "--import", "my_scores"]
+    done = saddlepoint(*words)
+    assert done.returncode == 0, done.stderr
+    assert "distance of means" in done.stdout

@@ -42,6 +42,7 @@ from saddlepoint.networks.kinds import NETWORKS
 from saddlepoint.networks.network import Network
 from saddlepoint.optimisers import OPTIMISERS, Optimiser
 from saddlepoint.schedules import SCHEDULES, Schedule
+from saddlepoint.scores.declaration import SCORES
 
 #: The list that a part joins, by the base class that it derives from.
 ROLES: dict[type[Part], list[Any]] = {
@@ -60,7 +61,7 @@ ROLES: dict[type[Part], list[Any]] = {
 }
 #: What is registered by its name: objectives, and recipes, whose registry joins in by itself,
 #: since it stands above this room.
-NAMED: dict[str, dict[str, Any]] = {"objective": OBJECTIVES}
+NAMED: dict[str, dict[str, Any]] = {"objective": OBJECTIVES, "score": SCORES}
 
 _WORD = re.compile(r"[A-Za-z][\w-]*", re.ASCII)
 _RESERVED = ("none",)
@@ -77,7 +78,7 @@ class _Imported:
     Attributes:
         name: The module or the file, as a run records it.
         parts: Its kinds.
-        named: Its objectives and recipes, as (registry, name).
+        named: Its objectives, scores and recipes, as (registry, name).
     """
 
     name: str
@@ -93,7 +94,7 @@ _IMPORTED: dict[ModuleType, _Imported] = {}
 
 
 def import_parts(name: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Import a module, and let its parts, objectives and recipes join those that there are.
+    """Import a module, and let its parts, objectives, scores and recipes join the others.
 
     Args:
         name: A dotted name, looked for in the current directory first and then where Python looks;
@@ -284,8 +285,8 @@ def _joined(name: str, module: ModuleType, before: Mapping[str, Mapping[str, Any
         registry.update(found)
     if not parts and not named:
         raise BadInput(
-            f"'{name}' defines no part, objective or recipe: a part is a class that derives from "
-            f"{_bases()}."
+            f"'{name}' defines no part, objective, score or recipe: a part is a class that derives "
+            f"from {_bases()}."
         )
     for part, base in zip(parts, roles, strict=True):
         ROLES[base].append(part)
@@ -293,12 +294,17 @@ def _joined(name: str, module: ModuleType, before: Mapping[str, Mapping[str, Any
 
 
 def _belongs(value: Any, module: ModuleType) -> bool:
-    home = str(getattr(value, "__module__", ""))
+    home = _home(value)
     return home == module.__name__ or home.startswith(f"{module.__name__}.")
 
 
 def _is_ours(value: Any) -> bool:
-    return str(getattr(value, "__module__", "")).startswith("saddlepoint.")
+    return _home(value).startswith("saddlepoint.")
+
+
+def _home(value: Any) -> str:
+    """The module of a class or a function; of a score that of its function."""
+    return str(getattr(getattr(value, "compute", value), "__module__", ""))
 
 
 def _parts_of(module: ModuleType) -> Iterator[type[Part]]:
@@ -387,7 +393,7 @@ def _below(value: Any) -> Iterator[tuple[type, set[tuple[str, str]]]]:
             for name, field in type(value).model_fields.items()
             for mark in field.metadata
             for kind, registry in NAMED.items()
-            if isinstance(mark, OneOf) and mark.known is registry
+            if isinstance(mark, OneOf) and getattr(mark.known, "registry", mark.known) is registry
         }
         yield type(value), words
         for _, inner in value:

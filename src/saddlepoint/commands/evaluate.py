@@ -7,7 +7,14 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from saddlepoint.commands.program import checkpoint_named
+from saddlepoint.commands.shared import (
+    Drawing,
+    DrawingOptions,
+    Output,
+    OutputOptions,
+    Scoring,
+    ScoringOptions,
+)
 from saddlepoint.errors import BadInput
 
 
@@ -16,20 +23,14 @@ def evaluate(
     *,
     real: str | None = None,
     fake: str | None = None,
-    n: int | None = None,
-    features: tuple[str, ...] = ("auto",),
-    scores: tuple[str, ...] = ("default",),
-    checkpoint: str = "auto",
-    seed: int = 0,
-    data: Path | None = None,
     size: tuple[int, ...] = (),
     resize: Literal["crop", "pad", "stretch"] | None = None,
     channels: Literal[1, 2, 3, 4] | None = None,
     value_range: Literal["0..255", "0..1", "-1..1"] | None = None,
     out: Path | None = None,
-    overwrite: bool = False,
-    device: str = "auto",
-    quiet: bool = False,
+    scoring: Scoring = ScoringOptions(),  # noqa: B008 - frozen
+    drawing: Drawing = DrawingOptions(),  # noqa: B008
+    output: Output = OutputOptions(),  # noqa: B008
 ) -> None:
     """Say whether samples are good: scores with intervals, beside those of real examples.
 
@@ -37,38 +38,27 @@ def evaluate(
         run: A run directory; its samples are held against the test split of its data.
         real: Instead of a run: real examples (folder, .zip, .npz, .npy, built-in name, run).
         fake: With --real: what to score (the same, or a run, whose samples then count).
-        n: Real examples and samples (by default what both sides allow, at most 10,000).
-        features: auto, pixels, classifier, efficientnet-lite0, inception, a file.onnx or
-            package.module:name; one or several.
-        scores: default, all or names (a wrong one lists them); one or several.
-        checkpoint: latest, best, a step, or auto: the best if the run names one, else the latest.
-        seed: Seed of the samples.
-        data: Where the run's data are now, if they moved.
         size: With --real: pixels at which folders are compared, one number or height and width.
         resize: With --real: how images of other sizes are brought to it.
         channels: With --real: channels in which folders are compared.
         value_range: With --real: range of the values of floating-point arrays.
         out: New folder for evaluation.json and the pictures (by default a run's evaluations,
             else evaluation, evaluation-2 and so on).
-        overwrite: Replace what this program wrote at --out before; files of yours never are.
-        device: Where to draw samples.
-        quiet: Show no progress.
+        scoring: What is computed.
+        drawing: How samples are drawn.
+        output: What may be replaced.
     """
-    from saddlepoint.features.words import parse_features
     from saddlepoint.outputs import check_output, clear_output, free_path
 
-    for word in features:
-        parse_features(word)
-    which = checkpoint_named(checkpoint)
+    arguments = scoring.arguments() | drawing.arguments()
     if len(size) > 2 or any(side < 8 for side in size):
         raise BadInput(
             f"--size {' '.join(map(str, size))}: give one side or height and width, ≥ 8."
         )
-    if overwrite and out is None:
-        raise BadInput("--overwrite replaces what lies at --out: name that, too.")
+    output.check(out)
     target = out if out is not None or run is not None else free_path(Path("evaluation"))
     if target is not None:
-        check_output(target, overwrite=overwrite)
+        check_output(target, overwrite=output.overwrite)
     from saddlepoint.evaluation import files
     from saddlepoint.evaluation.evaluate import evaluate as score
 
@@ -78,18 +68,11 @@ def evaluate(
         run,
         real=real,
         fake=fake,
-        n=n,
-        features=features,
-        scores=scores,
-        checkpoint=which,
-        seed=seed,
-        data=data,
         size=(size[0], size[-1]) if size else None,
         resize=resize,
         channels=channels,
         value_range=value_range,
-        device=device,
-        quiet=quiet,
+        **arguments,
     )
     print(evaluation)
     if target is not None:

@@ -21,7 +21,7 @@ from saddlepoint.data.member_batches import MemberLoader
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.training.averaging import Average
 from saddlepoint.training.device import choose, processor
-from saddlepoint.training.memory import keeping_freed_memory
+from saddlepoint.training.freed_memory import keeping_freed_memory
 from saddlepoint.training.step import Batches, Stepper
 
 BATCH = 128

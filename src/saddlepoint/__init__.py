@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from saddlepoint.report.page import build_report
     from saddlepoint.run.description import Run, read_run
     from saddlepoint.run.own_parts import import_parts
+    from saddlepoint.training.groups import resume, train
     from saddlepoint.training.trained import Trained, load
-    from saddlepoint.training.trainer import Result, resume, train
+    from saddlepoint.training.trainer import Result
 
 _HOMES = {
     "BadInput": "errors",
@@ -34,8 +35,8 @@ _HOMES = {
     "read_run": "run.description",
     "import_parts": "run.own_parts",
     "Result": "training.trainer",
-    "train": "training.trainer",
-    "resume": "training.trainer",
+    "train": "training.groups",
+    "resume": "training.groups",
     "Trained": "training.trained",
     "load": "training.trained",
     "build_report": "report.page",

@@ -27,7 +27,7 @@ from saddlepoint.description import Description, OneOf, explain
 from saddlepoint.errors import BadInput, did_you_mean_place
 from saddlepoint.recipes import RECIPES, find
 from saddlepoint.recipes.registry import Recipe
-from saddlepoint.run.description import Run, read_run
+from saddlepoint.run.description import GROUP, Run, read_run
 from saddlepoint.run.training import Training, Validation
 from saddlepoint.scores.declaration import VALIDATING
 
@@ -157,7 +157,19 @@ def common_options() -> tuple[Short, ...]:
         ),
         Short("out", "new run directory", Path, metavar="PATH", default="runs/NAME-N"),
         Short("seed", "seed of everything", int, metavar="INT"),
-        Short("seeds", "seeds trained side by side; fully connected networks", int, metavar="INT"),
+        Short(
+            "seeds",
+            "seeds to train: side by side where the networks stack, else a run each",
+            int,
+            metavar="INT",
+        ),
+        Short(
+            "at-once",
+            "of seeds with a run each: so many processes",
+            int,
+            metavar="INT",
+            default="1",
+        ),
         Short("steps", "training steps", int, metavar="INT"),
         Short("batch-size", "examples per update", int, metavar="INT"),
         Short("device", "auto, cpu, cuda, cuda:1 or mps", metavar="DEVICE"),
@@ -268,7 +280,10 @@ def start_of(target: str) -> Start:
     path = Path(target)
     if target in RECIPES or not (target.endswith(".json") or path.exists()):
         return Start(find(target), path)
-    return Start(None, path / "run.json" if path.is_dir() else path)
+    if path.is_dir():
+        group = path / GROUP
+        return Start(None, group if group.is_file() else path / "run.json")
+    return Start(None, path)
 
 
 def described(start: Start, words: Sequence[str], prog: str) -> tuple[Run, argparse.Namespace]:

@@ -20,7 +20,7 @@ import saddlepoint as sp
 from kit.tiny import same_bits, tensors
 from saddlepoint import pictures
 from saddlepoint.run.description import Run
-from saddlepoint.training import checkpoint
+from saddlepoint.training import checkpoint, trainer
 from saddlepoint.training.step import Stepper
 
 
@@ -99,7 +99,7 @@ def trained(run: Run, out: Path) -> Outcome:
     """
     strayed: list[str] = []
     with quickly(), _watching(strayed):
-        result = sp.train(run, out, quiet=True)
+        result = trainer.train(run, out, quiet=True)  # in one program
     return _outcome(out, result.step, strayed)
 
 

@@ -14,9 +14,9 @@ import torch
 
 import saddlepoint as sp
 from kit.tiny import VARIANTS, tensors, tiny
-from saddlepoint.training import device, memory
+from saddlepoint.training import device, freed_memory
 from saddlepoint.training.device import choose
-from saddlepoint.training.memory import keeping_freed_memory
+from saddlepoint.training.freed_memory import keeping_freed_memory
 
 
 def test_auto_finds_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ def test_image_networks_compute_channels_last_throughout() -> None:
 
 FAULTS = """
 import resource, torch
-from saddlepoint.training.memory import keeping_freed_memory
+from saddlepoint.training.freed_memory import keeping_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -171,6 +171,6 @@ def test_freed_memory_is_kept_and_given_back_at_the_end() -> None:
 
 def test_memory_is_left_alone_where_the_user_tuned_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "131072")
-    monkeypatch.setattr(memory.ctypes, "CDLL", None)
+    monkeypatch.setattr(freed_memory.ctypes, "CDLL", None)
     with keeping_freed_memory():
         pass

@@ -16,6 +16,7 @@ from kit.tiny import same_bits, tensors, tiny
 from saddlepoint.data.member_batches import MemberLoader
 from saddlepoint.learners.learner import Learner
 from saddlepoint.randomness import Streams
+from saddlepoint.training import trainer
 from saddlepoint.training.device import Policy
 from saddlepoint.training.record import read_record
 from saddlepoint.training.step import Batches, Stepper
@@ -141,11 +142,11 @@ def test_members_on_images_with_reference_batches_train_and_resume(tmp_path: Pat
     assert same_bits(tensors(tmp_path / "whole", 12), tensors(tmp_path / "part", 12))
 
 
-def test_networks_without_members_are_refused(tmp_path: Path) -> None:
+def test_one_program_refuses_networks_without_members(tmp_path: Path) -> None:
     with pytest.raises(sp.BadInput, match="need fully connected networks"):
-        sp.train(tiny("dcgan").replace(seeds=2), tmp_path / "run", quiet=True)
+        trainer.train(tiny("dcgan").replace(seeds=2), tmp_path / "run", quiet=True)
     with pytest.raises(sp.BadInput, match="adversarial learners"):
-        sp.train(tiny("vae").replace(seeds=2), tmp_path / "run", quiet=True)
+        trainer.train(tiny("vae").replace(seeds=2), tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
 
 

@@ -16,21 +16,29 @@ def resume(
     reschedule: bool = False,
     data: str | None = None,
     device: str | None = None,
+    at_once: int | None = None,
     quiet: bool = False,
 ) -> None:
     """Go on with a run exactly where its newest checkpoint left it.
 
     Args:
-        run: The run directory.
+        run: The run directory, or that of a group, whose missing seeds are trained.
         steps: Train to this many steps instead of those asked for before.
         reschedule: Stretch the schedules over the new number of steps.
         data: Where the run's data are now, if they moved; they must be the same.
         device: Another device than the run began on.
+        at_once: Of seeds that have a run directory each: so many processes, 1 by default.
         quiet: Show no progress.
     """
-    from saddlepoint.training import trainer
+    from saddlepoint.training import groups
 
-    result = trainer.resume(
-        run, steps=steps, reschedule=reschedule, data=data, device=device, quiet=quiet
+    result = groups.resume(
+        run,
+        steps=steps,
+        reschedule=reschedule,
+        data=data,
+        device=device,
+        at_once=at_once,
+        quiet=quiet,
     )
     after_training(result.folder, result.step)

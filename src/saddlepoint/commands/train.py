@@ -29,7 +29,7 @@ def train(words: Sequence[str]) -> None:
         print(train_help(start, rest, prog, every="--all" in words))
         return
     run, common = options.described(start, words[1:], prog)
-    from saddlepoint.training import trainer
+    from saddlepoint.training import groups
 
-    result = trainer.train(run, common.out, quiet=common.quiet)
+    result = groups.train(run, common.out, at_once=common.at_once, quiet=common.quiet)
     after_training(result.folder, result.step)

@@ -21,7 +21,6 @@ from saddlepoint.evaluation.sides import (
     enough,
     pool,
 )
-from saddlepoint.run.description import NAME
 from saddlepoint.training import folder
 from saddlepoint.training.own_data import open_own_data
 from saddlepoint.training.trained import Trained
@@ -84,7 +83,7 @@ class _Given:
 
 def is_run(source: Any) -> bool:
     """Whether ``source`` is the path of a run directory."""
-    return isinstance(source, str | Path) and (Path(source).expanduser() / NAME).is_file()
+    return isinstance(source, str | Path) and folder.is_run(Path(source).expanduser())
 
 
 def two_sides(

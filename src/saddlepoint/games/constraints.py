@@ -21,11 +21,13 @@ class Constraint(Part):
         equation: The constraint, as a reader would write it.
         cures: The trouble it is a remedy for.
         paper: Where it comes from.
+        stacks_members: Whether it can hold for several independent critics in one network.
     """
 
     equation: ClassVar[str]
     cures: ClassVar[str]
     paper: ClassVar[str]
+    stacks_members: ClassVar[bool] = True
 
     def apply(self, network: nn.Module) -> None:
         """Change the layers of ``network`` in place; call it before making its optimiser.
@@ -90,6 +92,7 @@ class SpectralNorm(Constraint):
     equation = "W / σ(W), σ(W) = max ‖Wh‖ / ‖h‖"
     cures = "a critic that is too steep, without the price of a gradient penalty"
     paper = "Miyato et al., Spectral Normalization for GANs, 2018"
+    stacks_members = False
 
     kind: Literal["spectral_norm"] = "spectral_norm"
     iterations: int = Field(1, ge=1, description="Rounds of power iteration per forward pass.")

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from saddlepoint.data.info import DataInfo
 from saddlepoint.description import Part
+from saddlepoint.networks.network import Network
 
 if TYPE_CHECKING:
     from saddlepoint.learners.learner import Learner
 
 
 class Family(Part):
-    """A family of models: it says what is trained, and builds it."""
+    """A family of models: it says what is trained, and builds it.
+
+    Attributes:
+        stacks_members: Whether its learner can hold several independent models, as far as its
+            networks can.
+    """
+
+    stacks_members: ClassVar[bool] = False
+
+    def stacks(self) -> bool:
+        """Whether it can be built with members, described as it is here."""
+        networks = [value for _, value in self if isinstance(value, Network)]
+        return self.stacks_members and all(network.stacks() for network in networks)
 
     @abstractmethod
     def build(self, data: DataInfo, batch_size: int, members: int | None) -> Learner:

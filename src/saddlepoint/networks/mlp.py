@@ -110,6 +110,11 @@ class Mlp(Network):
         return Backbone(network, features, discrimination)
 
     @override
+    def stacks(self) -> bool:
+        """Not with what draws for all seeds together, or serves one only."""
+        return not (self.dropout or self.dropout_input or self.norm == "batch")
+
+    @override
     def narrower(self) -> dict[str, str]:
         if not self.hidden or min(self.hidden) < 2:
             return {}

@@ -110,6 +110,10 @@ class Network(Part):
         self.check(site)
         return self.backbone(site)
 
+    def stacks(self) -> bool:
+        """Whether it holds several independent networks' weights, described as it is here."""
+        return self.stacks_members
+
     def narrower(self) -> dict[str, str]:
         """Options that halve what the network costs, with their words; empty if there are none."""
         return {}

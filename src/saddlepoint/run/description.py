@@ -19,6 +19,8 @@ from saddlepoint.run.training import Training
 
 FORMAT: Final = 2
 NAME = "run.json"
+#: Says of a folder that the runs below it are the seeds of one description.
+GROUP = "group.json"
 MOST_SEEDS = 256
 EVALUATIONS = "evaluations"  # folder of a run directory
 
@@ -35,8 +37,8 @@ class Run(Description):
         1,
         ge=1,
         le=MOST_SEEDS,
-        description="Train so many seeds (seed, seed + 1, ...) side by side in one program; "
-        "fully connected networks only.",
+        description="Train so many seeds (seed, seed + 1, ...): side by side in one program where "
+        "the networks stack, else a run directory each.",
     )
     imports: Annotated[tuple[str, ...], FilledIn()] = Field(
         (), description="Modules and files with parts of the user's own that it uses."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,14 @@ import numpy as np
 import torch
 from pydantic import ConfigDict, Field, field_validator
 
+from saddlepoint.data.array import OWN_DATA
 from saddlepoint.data.bounds import too_many_values
 from saddlepoint.data.info import DataInfo
+from saddlepoint.data.manifest import MANIFEST_NAME
 from saddlepoint.description import Description, validated
 from saddlepoint.errors import BadInput, RunStopped, command_line
 from saddlepoint.outputs import check_writable, is_empty
-from saddlepoint.run.description import FORMAT, NAME, Run, check_format, read_json
+from saddlepoint.run.description import FORMAT, GROUP, NAME, Run, check_format, read_json, read_run
 from saddlepoint.run.own_parts import MissingImport
 from saddlepoint.training.checkpoint import replace_text
 from saddlepoint.version import VERSION
@@ -79,33 +82,79 @@ class Stored:
     data: DataInfo
 
 
+def is_group(folder: Path) -> bool:
+    """Whether a folder holds one run directory a seed."""
+    return (folder / GROUP).is_file()
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run directory, or that of a group."""
+    return (folder / NAME).is_file() or is_group(folder)
+
+
+def of_seeds(folder: Path) -> tuple[Path, ...]:
+    """The run directories of a group, by seed, whether they have begun or not.
+
+    Raises:
+        BadInput: ``group.json`` is damaged or of another format.
+    """
+    run = read_run(folder / GROUP)
+    return tuple(folder / f"seed-{run.seed + number}" for number in range(run.seeds))
+
+
+def any_seed(folder: Path) -> Path:
+    """The first run directory of a group that has begun; a run's own is given back.
+
+    Raises:
+        BadInput: No seed of the group has begun.
+    """
+    if not is_group(folder):
+        return folder
+    for each in of_seeds(folder):
+        if (each / NAME).is_file():
+            return each
+    raise BadInput(
+        f"no seed of {folder} has begun: `{command_line('resume', folder)}` starts them."
+    )
+
+
 def read(folder: Path) -> Stored:
-    """Read a run directory's description.
+    """Read a run directory's description; that of a group tells of the first of its seeds.
 
     Raises:
         BadInput: It is no run directory, or its description is damaged or of another format.
     """
+    if is_group(folder):
+        first = read(any_seed(folder))
+        return Stored(read_run(folder / GROUP), first.resolved, first.data)
     if not (folder / NAME).is_file():
         what = "does not exist" if not folder.exists() else f"holds no {NAME}"
         raise BadInput(f"{folder} is no run: it {what}. Start one with `saddlepoint train`.")
-    found = read_json(folder / NAME)
-    check_format(found, folder / NAME)
-    if "given" not in found or "resolved" not in found:
+    written = read_json(folder / NAME)
+    check_format(written, folder / NAME)
+    if "given" not in written or "resolved" not in written:
         raise BadInput(f"{folder / NAME} is a description without the record of a run.")
     try:
-        run = validated(Run, found["given"])
-        resolved = validated(_Resolved, found["resolved"])
+        run = validated(Run, written["given"])
+        resolved = validated(_Resolved, written["resolved"])
     except MissingImport:
         raise
     except BadInput as error:
         raise BadInput(f"{folder / NAME} is damaged: {error}") from error
-    return Stored(run=run, resolved=found["resolved"], data=resolved.data)
+    return Stored(run=run, resolved=written["resolved"], data=resolved.data)
 
 
 def write(folder: Path, run: Run, resolved: dict[str, Any]) -> None:
     """Write ``run.json``."""
     whole = {"format": FORMAT, "given": run.model_dump(mode="json"), "resolved": resolved}
     replace_text(folder / NAME, json.dumps(whole, indent=2))
+
+
+def write_group(folder: Path, run: Run) -> None:
+    """Write ``group.json``: the description with the number of its seeds, and these."""
+    seeds = list(range(run.seed, run.seed + run.seeds))
+    whole = {"format": FORMAT, "given": run.model_dump(mode="json"), "seeds": seeds}
+    replace_text(folder / GROUP, json.dumps(whole, indent=2))
 
 
 def versions() -> dict[str, str]:
@@ -118,14 +167,14 @@ def versions() -> dict[str, str]:
     }
 
 
-def prepare(folder: Path) -> None:
-    """Make the directory of a new run.
+def prepare(folder: Path, parts: Sequence[str] = PARTS) -> None:
+    """Make the directory of a new run, with its folders.
 
     Raises:
         BadInput: It holds another run, or other things.
         RunStopped: It cannot be made.
     """
-    if (folder / NAME).exists():
+    if is_run(folder):
         raise BadInput(
             f"{folder} holds a run already: continue it with `{command_line('resume', folder)}`, "
             "or choose another --out."
@@ -133,23 +182,35 @@ def prepare(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or not is_empty(folder)):
         raise BadInput(f"{folder} exists and is not an empty folder: choose another --out.")
     try:
-        for part in PARTS:
-            (folder / part).mkdir(parents=True)
+        for place in (folder, *(folder / part for part in parts)):
+            place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunStopped(
             f"cannot make the folder {folder} ({error.strerror}): choose another --out."
         ) from error
 
 
+def remove_parts(folder: Path) -> None:
+    """Remove what was made for a run that never began."""
+    for name in PARTS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in (LOCK, OWN_DATA, MANIFEST_NAME):
+        (folder / name).unlink(missing_ok=True)
+
+
 @contextmanager
-def lock(folder: Path) -> Iterator[None]:
+def lock(folder: Path, parts: Sequence[str] = PARTS) -> Iterator[None]:
     """Keep a second process from training in the same directory.
+
+    Args:
+        folder: The directory.
+        parts: Its folders that are written to.
 
     Raises:
         BadInput: Another process trains there now.
         RunStopped: The directory cannot be written.
     """
-    for place in (folder, *(folder / part for part in PARTS)):
+    for place in (folder, *(folder / part for part in parts)):
         check_writable(place, option="")
     try:
         import fcntl

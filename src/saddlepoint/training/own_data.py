@@ -22,6 +22,7 @@ def open_own_data(where: Path, data: Any = None) -> Dataset:
     Raises:
         BadInput: No run there, or its data are gone or are not those that it began with.
     """
+    where = folder.any_seed(where)
     stored = folder.read(where)
     described = stored.run.data
     if data is not None:
@@ -31,6 +32,8 @@ def open_own_data(where: Path, data: Any = None) -> Dataset:
         described = described.without_fetching()
     else:
         described = described.from_run(where)
+        if folder.is_group(where.parent) and not described.there():
+            described = described.from_run(where.parent)
         if not described.there():
             raise BadInput(
                 f"the data of {where} are not at {described.place} any more: say where they are "

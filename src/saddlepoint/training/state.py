@@ -46,7 +46,7 @@ def of(job: Stateful) -> tuple[dict[str, Tensor], dict[str, Any]]:
     for name, optimiser in job.stepper.optimisers.items():
         parts[f"optimiser/{name}"], groups[name] = flatten_optimiser(optimiser)
     parts["meters"], counts = job.stepper.meters.state()
-    parts["dynamics"] = job.stepper.memory
+    parts["dynamics"] = job.stepper.dynamics_memory
     for part, values in parts.items():
         tensors |= {f"{part}/{key}": value for key, value in values.items()}
     facts = {
@@ -91,7 +91,7 @@ def restore(job: Stateful, saved: checkpoint.Checkpoint) -> None:
         raise BadInput(checkpoint.foreign(job.folder, saved.step, error)) from error
     sums = {name: value.to(device) for name, value in part("meters").items()}
     job.stepper.meters.restore(sums, facts["meter_counts"])
-    job.stepper.memory.update({k: v.to(device) for k, v in part("dynamics").items()})
+    job.stepper.dynamics_memory.update({k: v.to(device) for k, v in part("dynamics").items()})
     job.stepper.batches.cursor = facts["cursor"]
     job.stepper.stages.entered = facts["stage"]
     job.horizon = facts["horizon"]

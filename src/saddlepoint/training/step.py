@@ -71,7 +71,7 @@ class Stepper:
         self.rank, self.world = rank, world
         self.learner, self.policy, self.batches, self.seed = learner, policy, batches, seed
         self.dynamics: Dynamics = dynamics or Alternating()
-        self.memory: dict[str, Tensor] = {}  # of the dynamics; part of the checkpoint
+        self.dynamics_memory: dict[str, Tensor] = {}  # part of the checkpoint
         check_dynamics(self.dynamics, learner.phases)
         self.stages = Stages(learner.phases)
         self.members = isinstance(seed, tuple)
@@ -97,7 +97,7 @@ class Stepper:
         phases = [phase for phase in self.learner.phases if phase.plays(number, progress)]
         if not self.dynamics.alternates:
             game = LearnerGame(self, phases, number, progress)
-            self.dynamics.step(game, self.memory, progress)
+            self.dynamics.step(game, self.dynamics_memory, progress)
             return
         for phase in phases:
             for repeat in range(phase.repeats):

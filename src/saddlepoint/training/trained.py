@@ -11,7 +11,7 @@ from typing import Literal
 from torch import Tensor
 
 from saddlepoint.data.info import DataInfo
-from saddlepoint.errors import BadInput
+from saddlepoint.errors import BadInput, command_line
 from saddlepoint.learners.latent import LATENT_BLOCK
 from saddlepoint.learners.learner import Learner
 from saddlepoint.run.description import Run, seeds_of
@@ -33,10 +33,12 @@ class Trained:
         run: The description.
         data: What is known of the data.
         step: Steps that the checkpoint had done.
-        learner: The learner, in evaluation mode.
+        learner: The learner, in evaluation mode; of a group with a run directory a seed, that of
+            its first seed.
         folder: The run directory, if it came from one.
         checkpoint: In words, which of the run's checkpoints it is.
         notes: A sentence for each newer checkpoint that could not be used.
+        seeds: Of a group with a run directory a seed, the model of each.
     """
 
     run: Run
@@ -46,6 +48,7 @@ class Trained:
     folder: Path | None = field(default=None, compare=False)
     checkpoint: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
+    seeds: tuple[Trained, ...] = field(default=(), compare=False)
 
     @property
     def _title(self) -> str:
@@ -99,6 +102,8 @@ class Trained:
         several seeds, ``member`` says which one draws.
         """
         self._check(n, seed, member)
+        if self.seeds:
+            return self.seeds[member].sample(n, seed, label)
         return self._of(member, self.learner.sample(n, seed, label))
 
     def batches(
@@ -113,6 +118,8 @@ class Trained:
             block: Samples in a block, a multiple of 64; by default about 16 MiB of them.
         """
         self._check(n, seed, member)
+        if self.seeds:
+            return self.seeds[member].batches(n, seed, block=block)
         if block is None:
             size = 4 * math.prod(self.data.shape) * self.run.seeds
             block = LATENT_BLOCK * max(1, _BLOCK_BYTES // (size * LATENT_BLOCK))
@@ -143,10 +150,10 @@ def load(
     *,
     device: str = "auto",
 ) -> Trained:
-    """Load the model of a run directory.
+    """Load the model of a run directory, or those of a group.
 
     Args:
-        where: The run directory.
+        where: The run directory, or that of a group.
         checkpoint_step: ``latest``, ``best`` (of a run that names a scalar for it), a step, or
             ``auto``: the best if there is one, else the latest.
         device: Where to compute.
@@ -166,6 +173,8 @@ def load(
         True
     """
     where = Path(where).expanduser()
+    if folder.is_group(where):
+        return _group(where, checkpoint_step, device)
     stored = folder.read(where)
     if not checkpoint.steps_of(where):
         raise BadInput(folder.before_first_checkpoint(where, stored))
@@ -208,3 +217,29 @@ def load(
     choose(device, "float32").place(learner)
     learner.eval()
     return Trained(stored.run, stored.data, state.step, learner, where, which, tuple(complaints))
+
+
+def _group(where: Path, step: int | Literal["auto", "latest", "best"], device: str) -> Trained:
+    """The models of a group, one a seed.
+
+    Raises:
+        BadInput: A seed has not begun, or has no such checkpoint.
+    """
+    stored = folder.read(where)
+    places = folder.of_seeds(where)
+    waiting = [place.name for place in places if not folder.is_run(place)]
+    if waiting:
+        raise BadInput(
+            f"{' and '.join(waiting)} of {where} did not begin yet: "
+            f"`{command_line('resume', where)}` trains what is missing."
+        )
+    seeds = tuple(load(place, step, device=device) for place in places)
+    notes = [note for seed in seeds for note in seed.notes]
+    steps = sorted({seed.step for seed in seeds})
+    if len(steps) > 1:
+        notes.append(f"The seeds are at different steps: {', '.join(map(str, steps))}.")
+    first = seeds[0]
+    which = first.checkpoint.partition(":")[0] + " of each seed" * bool(first.checkpoint)
+    return Trained(
+        stored.run, stored.data, steps[-1], first.learner, where, which, tuple(notes), seeds
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -11,16 +10,14 @@ from typing import Any
 
 import torch
 
-from saddlepoint.data.array import OWN_DATA
 from saddlepoint.data.bounds import check_batch
 from saddlepoint.data.dataset import Dataset
-from saddlepoint.data.manifest import MANIFEST_NAME
 from saddlepoint.errors import BadInput, RunStopped, command_line, lacks_memory
 from saddlepoint.run.description import NAME, Run
 from saddlepoint.training import checkpoint, folder
 from saddlepoint.training.device import Policy, choose, processor
+from saddlepoint.training.freed_memory import keeping_freed_memory
 from saddlepoint.training.job import Job
-from saddlepoint.training.memory import keeping_freed_memory
 from saddlepoint.training.own_data import open_own_data
 from saddlepoint.training.printing import html_table, text_table
 from saddlepoint.training.progress import display
@@ -37,12 +34,14 @@ class Result:
     Attributes:
         folder: The run directory.
         step: Steps done.
-        scalars: The last log line.
+        scalars: The last log line; of a group the means over its seeds.
+        seeds: Of a group with a run directory a seed, what each came to.
     """
 
     folder: Path
     step: int
     scalars: dict[str, float]
+    seeds: tuple[Result, ...] = ()
 
     def _rows(self) -> dict[str, str]:
         return {name: f"{value:.4g}" for name, value in self.scalars.items()} | {
@@ -82,7 +81,7 @@ def train(run: Run, out: str | Path | None = None, *, quiet: bool = False) -> Re
     new = not where.exists()
     folder.prepare(where)
     try:
-        with _machine(run.training.threads, policy, run.seeds), folder.lock(where):
+        with machine(run.training.threads, policy, run.seeds), folder.lock(where):
             run = run.replace(data=run.data.kept_at(where))
             data = run.data.open(keep=where)
             size = _batch_size(run, data)
@@ -91,7 +90,7 @@ def train(run: Run, out: str | Path | None = None, *, quiet: bool = False) -> Re
             return _carry_out(job, run.training.steps, "start", quiet)
     finally:
         if not (where / NAME).exists():  # nothing began: leave no trace
-            _remove_parts(where)
+            folder.remove_parts(where)
             if new:
                 with suppress(OSError):  # something of another's was put there meanwhile
                     where.rmdir()
@@ -127,9 +126,9 @@ def resume(
     stored = folder.read(where)
     resolved = stored.resolved
     policy = choose(device or resolved["device"], resolved["precision"])
-    with _machine(resolved["threads"], policy, stored.run.seeds), folder.lock(where):
+    with machine(resolved["threads"], policy, stored.run.seeds), folder.lock(where):
         dataset = open_own_data(where, data)
-        run, relocated = _relocated(stored.run, data, where)
+        run, moved = relocated(stored.run, data, where)
         target = steps if steps is not None else resolved["steps"]
         job = Job(run, where, dataset, policy, resolved["batch_size"], resolved["horizon"])
         notes = _restore(job, where)
@@ -143,10 +142,10 @@ def resume(
                 "their last bits."
             )
         folder.write(where, run, resolved | {"steps": target, "horizon": job.horizon})
-        return _carry_out(job, target, "resume", quiet, notes, relocated)
+        return _carry_out(job, target, "resume", quiet, notes, moved)
 
 
-def _relocated(run: Run, data: Any, where: Path) -> tuple[Run, str]:
+def relocated(run: Run, data: Any, where: Path) -> tuple[Run, str]:
     """The run with the new place of its data, and a sentence about it."""
     if data is None:
         return run, ""
@@ -165,28 +164,21 @@ def _restore(job: Job, where: Path) -> list[str]:
     return [*complaints, *([f"using the checkpoint of step {state.step}."] if complaints else [])]
 
 
-def _remove_parts(where: Path) -> None:
-    for name in folder.PARTS:
-        shutil.rmtree(where / name, ignore_errors=True)
-    for name in (folder.LOCK, OWN_DATA, MANIFEST_NAME):
-        (where / name).unlink(missing_ok=True)
-
-
 def _carry_out(
     job: Job,
     target: int,
     event: str,
     quiet: bool,
     notes: Sequence[str] = (),
-    relocated: str = "",
+    moved: str = "",
 ) -> Result:
     """Run the loop and put every kind of end on record."""
     shown = display(job.done, target, job.headline, wanted=not quiet)
     try:
         with Signals() as signals:
             record = Record(job.folder)
-            if relocated:
-                record.event(job.done, "data", relocated)
+            if moved:
+                record.event(job.done, "data", moved)
             record.event(job.done, event, " ".join(notes))
             for note in [*job.data.info.notes, *notes]:
                 shown.say(note)
@@ -245,7 +237,7 @@ def _resolved(job: Job, steps: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _machine(threads: int | None, policy: Policy, seeds: int) -> Iterator[None]:
+def machine(threads: int | None, policy: Policy, seeds: int) -> Iterator[None]:
     """Set what belongs to the process, and put it back afterwards.
 
     Flushing denormals to zero keeps a saturated critic, whose gradients underflow, from slowing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from typing_extensions import override
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 class Adversarial(Family):
     """A generator against a critic."""
+
+    stacks_members: ClassVar[bool] = True
 
     kind: Literal["adversarial"] = "adversarial"
     latent: int = Field(100, gt=0, description="Length of the latent vector.")
@@ -58,6 +60,11 @@ class Adversarial(Family):
     critic: AnyNetwork = Dcgan()
     generator_optimiser: AnyOptimiser = Adam()
     critic_optimiser: AnyOptimiser = Adam()
+
+    @override
+    def stacks(self) -> bool:
+        """Where the constraints do, too."""
+        return super().stacks() and all(each.stacks_members for each in self.constraints)
 
     @property
     def pack(self) -> int:

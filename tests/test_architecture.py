@@ -43,6 +43,7 @@ ORDER = [
     "kind_words",
     "flags",
     "options",
+    "sweeping",
     "help_text",
     "commands",
     "completion",

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from saddlepoint.report.page import build_report
     from saddlepoint.run.description import Run, read_run
     from saddlepoint.run.own_parts import import_parts
+    from saddlepoint.sweeping import Sweep, sweep
     from saddlepoint.training.groups import resume, train
+    from saddlepoint.training.stepwise import State, steps
     from saddlepoint.training.trained import Trained, load
     from saddlepoint.training.trainer import Result
 
@@ -35,6 +37,10 @@ _HOMES = {
     "read_run": "run.description",
     "import_parts": "run.own_parts",
     "Result": "training.trainer",
+    "steps": "training.stepwise",
+    "State": "training.stepwise",
+    "sweep": "sweeping",
+    "Sweep": "sweeping",
     "train": "training.groups",
     "resume": "training.groups",
     "Trained": "training.trained",
@@ -55,6 +61,8 @@ __all__ = [
     "Run",
     "RunStopped",
     "SaddlepointError",
+    "State",
+    "Sweep",
     "Trained",
     "__version__",
     "build_report",
@@ -66,6 +74,8 @@ __all__ = [
     "read_run",
     "recipes",
     "resume",
+    "steps",
+    "sweep",
     "train",
 ]
 

@@ -293,19 +293,28 @@ def described(start: Start, words: Sequence[str], prog: str) -> tuple[Run, argpa
         BadInput: An option or value that does not exist or fit, with what it should be.
     """
     common, dotted = common_parser(prog, start.recipe).parse_known_args(list(words))
-    run, left = kind_words.chosen(_describe(start, common), dotted)
+    return with_words(_describe(start, common), dotted, prog, start.recipe), common
+
+
+def with_words(run: Run, words: Sequence[str], prog: str, recipe: Recipe | None = None) -> Run:
+    """The run with options that go by their place in the description.
+
+    Raises:
+        BadInput: An option or value that does not exist or fit, with what it should be.
+    """
+    run, left = kind_words.chosen(run, words)
     listed = [flag for group in flags.groups(run) for flag in group.flags]
     known = {path for flag in listed if not flag.part for path in flag.paths}
     for option in left:
         if option.path not in known:
             raise BadInput(
                 f"'{option.name}' is not an option of `{prog}`."
-                f"{_instead(option, run, listed, start.recipe)} See `{prog} --help --all`."
+                f"{_instead(option, run, listed, recipe)} See `{prog} --help --all`."
             )
-    if dotted:
+    if words:
         rest = [word for option in left for word in option.words]
         run = parse(AvoidSubcommands[Run], rest, prog, default=run)
-    return run, common
+    return run
 
 
 def _instead(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from saddlepoint.commands.compare import compare
 from saddlepoint.commands.evaluate import evaluate
@@ -11,6 +11,7 @@ from saddlepoint.commands.recipes import recipes
 from saddlepoint.commands.report import report
 from saddlepoint.commands.resume import resume
 from saddlepoint.commands.sample import sample
+from saddlepoint.commands.sweep import sweep
 from saddlepoint.commands.train import train
 
 #: Commands whose signature and docstring are their options and their help.
@@ -23,4 +24,6 @@ PLAIN: dict[str, Callable[..., None]] = {
     "recipes": recipes,
     "lab": lab,
 }
-COMMANDS: dict[str, Callable[..., None]] = {"train": train, **PLAIN}
+#: Commands that read their words themselves.
+OWN: dict[str, Callable[[Sequence[str]], None]] = {"train": train, "sweep": sweep}
+COMMANDS: dict[str, Callable[..., None]] = {**OWN, **PLAIN}

@@ -92,13 +92,22 @@ def is_run(folder: Path) -> bool:
     return (folder / NAME).is_file() or is_group(folder)
 
 
+def read_group(folder: Path) -> Run:
+    """The description of a group, with the number of its seeds.
+
+    Raises:
+        BadInput: ``group.json`` is damaged or of another format.
+    """
+    return read_run(folder / GROUP)
+
+
 def of_seeds(folder: Path) -> tuple[Path, ...]:
     """The run directories of a group, by seed, whether they have begun or not.
 
     Raises:
         BadInput: ``group.json`` is damaged or of another format.
     """
-    run = read_run(folder / GROUP)
+    run = read_group(folder)
     return tuple(folder / f"seed-{run.seed + number}" for number in range(run.seeds))
 
 
@@ -126,7 +135,7 @@ def read(folder: Path) -> Stored:
     """
     if is_group(folder):
         first = read(any_seed(folder))
-        return Stored(read_run(folder / GROUP), first.resolved, first.data)
+        return Stored(read_group(folder), first.resolved, first.data)
     if not (folder / NAME).is_file():
         what = "does not exist" if not folder.exists() else f"holds no {NAME}"
         raise BadInput(f"{folder} is no run: it {what}. Start one with `saddlepoint train`.")

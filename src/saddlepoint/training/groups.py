@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from saddlepoint.errors import BadInput, SaddlepointError
-from saddlepoint.run.description import GROUP, Run, read_run
+from saddlepoint.run.description import GROUP, Run
 from saddlepoint.training import folder, tasks, trainer
 from saddlepoint.training.tasks import Further, Task
 from saddlepoint.training.trainer import Result, relocated
@@ -99,7 +99,7 @@ def resume(
         return trainer.resume(
             where, steps=steps, reschedule=reschedule, data=data, device=device, quiet=quiet
         )
-    run = read_run(where / GROUP)
+    run = folder.read_group(where)
     if data is not None:
         run, moved = relocated(run, data, where)
         if moved:

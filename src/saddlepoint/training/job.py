@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,8 +115,10 @@ class Job:
         counts = self.stepper.parameters.items()
         return {name: sum(p.numel() for p in parameters) for name, parameters in counts}
 
-    def loop(self, target: int, record: Record, display: Display, signals: Signals) -> None:
-        """Train until ``target`` steps are done.
+    def loop(
+        self, target: int, record: Record, display: Display, signals: Signals
+    ) -> Iterator[int]:
+        """Train until ``target`` steps are done; gives their number back after each.
 
         It ends earlier if the validation score has not improved for as long as asked.
 
@@ -151,7 +154,9 @@ class Job:
                 self._interrupted(signals.received, target, record)
             if self._exhausted and self.done < target:
                 self._stopped_early(record, display)
+                yield self.done
                 return
+            yield self.done
 
     def _enter_stages(self, progress: float) -> None:
         """Tell the learner, and its average, of each stage that begins."""

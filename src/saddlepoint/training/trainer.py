@@ -78,22 +78,41 @@ def train(run: Run, out: str | Path | None = None, *, quiet: bool = False) -> Re
     """
     where = Path(out).expanduser() if out is not None else folder.free_name(run)
     policy = choose(run.training.device, run.training.precision)
+    with new_folder(where), machine(run.training.threads, policy, run.seeds), folder.lock(where):
+        return _carry_out(new_job(run, where, policy), run.training.steps, "start", quiet)
+
+
+@contextmanager
+def new_folder(where: Path) -> Iterator[None]:
+    """The directory of a new run; if nothing begins in it, no trace is left.
+
+    Raises:
+        BadInput: It holds another run, or other things.
+        RunStopped: It cannot be made.
+    """
     new = not where.exists()
     folder.prepare(where)
     try:
-        with machine(run.training.threads, policy, run.seeds), folder.lock(where):
-            run = run.replace(data=run.data.kept_at(where))
-            data = run.data.open(keep=where)
-            size = _batch_size(run, data)
-            job = Job(run, where, data, policy, size, horizon=run.training.steps)
-            folder.write(where, run, _resolved(job, run.training.steps))
-            return _carry_out(job, run.training.steps, "start", quiet)
+        yield
     finally:
-        if not (where / NAME).exists():  # nothing began: leave no trace
+        if not (where / NAME).exists():
             folder.remove_parts(where)
             if new:
                 with suppress(OSError):  # something of another's was put there meanwhile
                     where.rmdir()
+
+
+def new_job(run: Run, where: Path, policy: Policy) -> Job:
+    """A new run in memory, its description written.
+
+    Raises:
+        BadInput: Something in the request cannot be done.
+    """
+    run = run.replace(data=run.data.kept_at(where))
+    data = run.data.open(keep=where)
+    job = Job(run, where, data, policy, _batch_size(run, data), horizon=run.training.steps)
+    folder.write(where, run, _resolved(job, run.training.steps))
+    return job
 
 
 def resume(
@@ -175,7 +194,7 @@ def _carry_out(
     """Run the loop and put every kind of end on record."""
     shown = display(job.done, target, job.headline, wanted=not quiet)
     try:
-        with Signals() as signals:
+        with explained(job), Signals() as signals:
             record = Record(job.folder)
             if moved:
                 record.event(job.done, "data", moved)
@@ -185,9 +204,25 @@ def _carry_out(
             if job.done == 0:
                 job.draw_real()
                 job.draw(record)
-            job.loop(target, record, shown, signals)
+            for _ in job.loop(target, record, shown, signals):
+                pass
             record.event(job.done, "finished")
             record.close()
+    finally:
+        shown.close()
+        job.close()
+    return Result(job.folder, job.done, job.scalars)
+
+
+@contextmanager
+def explained(job: Job) -> Iterator[None]:
+    """A full disk or memory as a sentence.
+
+    Raises:
+        RunStopped: It is full.
+    """
+    try:
+        yield
     except OSError as error:
         raise RunStopped(
             f"{job.folder} could not be written ({error.strerror or error}); make room or make it "
@@ -200,10 +235,6 @@ def _carry_out(
             f"the memory of {job.policy.device} does not suffice: use a smaller --batch-size or "
             "a narrower network."
         ) from error
-    finally:
-        shown.close()
-        job.close()
-    return Result(job.folder, job.done, job.scalars)
 
 
 def _batch_size(run: Run, data: Dataset) -> int:

@@ -27,7 +27,8 @@ def compare(
     """Say which of several runs is better, and whether that is about checkpoints or methods.
 
     Args:
-        runs: Run directories on the same data; those that differ in the seed alone are one method.
+        runs: Run directories or groups on the same data; those that differ in the seed alone are
+            one method.
         out: New folder for comparison.json and comparison.png (by default comparison,
             comparison-2 and so on).
         scoring: What is computed.

@@ -35,7 +35,7 @@ def evaluate(
     """Say whether samples are good: scores with intervals, beside those of real examples.
 
     Args:
-        run: A run directory; its samples are held against the test split of its data.
+        run: A run directory or a group; its samples are held against the test split of its data.
         real: Instead of a run: real examples (folder, .zip, .npz, .npy, built-in name, run).
         fake: With --real: what to score (the same, or a run, whose samples then count).
         size: With --real: pixels at which folders are compared, one number or height and width.

@@ -11,7 +11,7 @@ def report(run: Positional[Path], *, out: Path | None = None, overwrite: bool = 
     """Write one self-contained HTML page about a run.
 
     Args:
-        run: The run directory.
+        run: The run directory, or that of a group.
         out: The page, for example page.html (by default report.html in the run directory, where
             an earlier report is replaced).
         overwrite: Replace an earlier report at --out; files of yours never are.

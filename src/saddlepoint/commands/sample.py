@@ -21,7 +21,7 @@ def sample(
     """Draw samples from a trained run.
 
     Args:
-        run: The run directory.
+        run: The run directory, or that of a group.
         n: How many.
         member: Which of several seeds that were trained as a group, from 0.
         out: A .png grid, an .npz or .npy array (images: uint8, channels last), or a folder of PNGs.

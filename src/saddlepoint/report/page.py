@@ -16,7 +16,7 @@ from PIL import Image
 from saddlepoint.errors import BadInput, RunStopped, command_line
 from saddlepoint.outputs import check_output, check_replaceable, output_file, replace_output
 from saddlepoint.pictures import animation, evenly_spaced
-from saddlepoint.report import figures, markup
+from saddlepoint.report import figures, markup, seeds
 from saddlepoint.report.evaluations import evaluation
 from saddlepoint.report.gather import Event, Frame, Summary, at, gather, number
 
@@ -29,13 +29,13 @@ _ROWS = 60
 
 
 def build_report(folder: Path, out: Path | None = None, *, overwrite: bool = False) -> Path:
-    """Write one HTML page about a run, from what lies in its directory alone.
+    """Write one HTML page about a run or a group, from what lies in its directory alone.
 
     Makes ``samples/timeline.gif`` first where it is missing or older than the newest picture; with
     ``out``, and in a directory that cannot be written, the animation is in the page alone.
 
     Args:
-        folder: The run directory.
+        folder: The run directory, or that of a group, whose seeds get a page each, too.
         out: The page, by default ``report.html`` in the run directory, where an earlier report is
             replaced.
         overwrite: An earlier report at ``out`` may be replaced, too.
@@ -48,7 +48,8 @@ def build_report(folder: Path, out: Path | None = None, *, overwrite: bool = Fal
         RunStopped: The page cannot be written.
     """
     folder = Path(folder)
-    summary = gather(folder)
+    group = seeds.is_group(folder)
+    summary, each = seeds.gather_group(folder) if group else (gather(folder), ())
     target = folder / NAME if out is None else Path(out).expanduser()
     if target.suffix.lower() not in (".html", ".htm"):
         raise BadInput(f"--out {target}: name a file that ends in .html.")
@@ -56,18 +57,24 @@ def build_report(folder: Path, out: Path | None = None, *, overwrite: bool = Fal
         check_replaceable(target)
     else:
         check_output(target, overwrite=overwrite)
-    content = page(summary, _timeline(summary, keep=out is None)).encode("utf-8", "replace")
+    if out is None:
+        for seed in each:
+            build_report(seed.folder)
+    gif = _timeline(summary, keep=out is None and not group)
+    more = seeds.section(each, linked=out is None) if each else ""
+    content = page(summary, gif, more).encode("utf-8", "replace")
     with output_file(target, overwrite=overwrite or out is None) as file:
         file.write(content)
     return target
 
 
-def page(summary: Summary, gif: bytes | None = None) -> str:
-    """Return the whole page as HTML; ``gif`` is the timeline to put into it."""
+def page(summary: Summary, gif: bytes | None = None, more: str = "") -> str:
+    """Return the whole page as HTML; ``gif`` is the timeline, ``more`` a section of a group."""
     name = _name(summary)
     style = files("saddlepoint.report").joinpath("style.css").read_text(encoding="utf-8")
     sections = [
         _samples(summary),
+        more,
         _curves(summary),
         evaluation(summary.folder),
         _time(summary, gif),
@@ -190,11 +197,11 @@ def _curves(summary: Summary) -> str:
         hints.append("In a game of two players a falling loss does not mean better samples.")
     more = markup.paragraph(f"Not drawn, but in record.jsonl: {', '.join(left)}.") if left else ""
     images = [_drawing(drawing) for drawing in drawings]
-    seeds = _seeds(summary)
-    if seeds:
+    each = _seeds(summary)
+    if each:
         hints.append("Thin lines: the seeds; band: their mean ± one standard deviation.")
     hint = markup.paragraph(" ".join(hints), "quiet")
-    return markup.section("Curves", hint, markup.cards(images, "charts"), more, seeds, key="curves")
+    return markup.section("Curves", hint, markup.cards(images, "charts"), more, each, key="curves")
 
 
 def _seeds(summary: Summary) -> str:

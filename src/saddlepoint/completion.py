@@ -30,7 +30,7 @@ def script(words: Sequence[str], plain: Mapping[str, Callable[..., object]], pro
 
     Args:
         words: The shell's name, alone.
-        plain: The commands besides ``train``.
+        plain: The commands besides ``train`` and ``sweep``.
         prog: The program's name.
 
     Raises:
@@ -38,7 +38,7 @@ def script(words: Sequence[str], plain: Mapping[str, Callable[..., object]], pro
     """
     if len(words) != 1 or words[0] not in SHELLS:
         raise BadInput(f"name one shell: {prog} completion {'|'.join(SHELLS)}.")
-    commands: dict[str, Callable[..., object]] = {**plain, "train": _train()}
+    commands: dict[str, Callable[..., object]] = {**plain, "train": _train(), "sweep": _sweep()}
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
@@ -67,6 +67,25 @@ def _train() -> Callable[..., None]:
     bare: Any = tyro.conf.OmitArgPrefixes
     train.__annotations__ = {"recipe": omitted[bare[one]], "return": None}
     return train
+
+
+def _sweep() -> Callable[..., None]:
+    """A function that takes what ``sweep`` adds to the options of ``train``."""
+
+    def sweep(
+        recipe: str,
+        vary: tuple[str, ...],
+        seeds: int = 1,
+        at_once: int = 1,
+        out: Path = Path("runs"),
+        quiet: bool = False,
+    ) -> None:
+        """Train every combination of some options' values."""
+
+    one_of: Any = Literal
+    positional: Any = tyro.conf.Positional
+    sweep.__annotations__["recipe"] = positional[one_of[tuple(RECIPES)]]
+    return sweep
 
 
 def _options_of(recipe: Recipe) -> object:

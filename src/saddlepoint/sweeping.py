@@ -113,7 +113,7 @@ def sweep(
     run: Run,
     vary: Mapping[str, Sequence[Any]],
     *,
-    seeds: int = 1,
+    seeds: int | None = None,
     out: str | Path | None = None,
     at_once: int = 1,
     quiet: bool = False,
@@ -127,7 +127,7 @@ def sweep(
         run: What all have in common.
         vary: Places in the description, such as ``learner.critic_optimiser.learning_rate``, with
             the values of each; a word stands for a part, a list of words for a list of parts.
-        seeds: Seeds of each combination.
+        seeds: Seeds of each combination; by default those of ``run``.
         out: The folder; by default the first free ``runs/sweep-NAME-N``.
         at_once: Processes side by side.
         quiet: Show no progress.
@@ -138,7 +138,8 @@ def sweep(
         Interrupted: A signal came; everything was saved.
     """
     varied = [Varied.of(name, values) for name, values in vary.items()]
-    run = options.replaced(run, {"seeds": seeds})
+    if seeds is not None:
+        run = options.replaced(run, {"seeds": seeds})
 
     def described(words: Sequence[str]) -> Run:
         return options.with_words(run, words, "sweep")

@@ -152,7 +152,7 @@ def test_the_check_of_names_sees_what_it_should(span: str, names: Names) -> None
         "variational/",
         "run.json",
         "Stepper.step",
-        "Stepper.memory",
+        "Stepper.dynamics_memory",
         "Term.reduced",
         "Adversarial.build",
         "decode(latents(n, seed), label)",

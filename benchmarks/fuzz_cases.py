@@ -177,7 +177,7 @@ def _bounded(words: list[str]) -> list[str]:
     command = words[0] if words else ""
     if command in ("train", "resume") and "--steps" not in words:
         words = [*words, "--steps", "5" if command == "resume" else "1"]
-    if command == "lab" and "mode-collapse" in words:
+    if command == "lab" and len(words) > 1:
         words = [*words, "--help"]
     if command in ("evaluate", "compare") and "--features" not in words:
         words = [*words, "--features", "pixels"]

@@ -2,36 +2,95 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from pathlib import Path
-from typing import Literal
 
 from tyro.conf import Positional
 
+from saddlepoint.errors import BadInput
+
 
 def lab(
-    experiment: Positional[Literal["mode-collapse"]],
+    experiments: Positional[tuple[str, ...]] = (),
     *,
     out: Path | None = None,
-    minutes: float = 13.0,
-    seeds: int = 10,
+    minutes: float | None = None,
+    seeds: int | None = None,
+    whole: bool = False,
     only: str | None = None,
     fast: bool = False,
-    at_once: int = 2,
+    at_once: int | None = None,
 ) -> None:
-    """Run a classic experiment, measure it and draw it; run again, it goes on where it was.
+    """Do classic experiments, measure and draw them; done again, one goes on where it was.
 
     Args:
-        experiment: mode-collapse: six methods on a ring and a grid of Gaussians.
-        out: Folder of the experiment (by default runs/EXPERIMENT).
-        minutes: Training time of each method on each data set, in minutes of one core.
-        seeds: Seeds that are trained side by side.
-        only: Only methods or data whose name holds this.
-        fast: 70 seconds and four seeds each, to see that it works.
-        at_once: How many train side by side, each on one thread.
+        experiments: Names; "all" for every one, none to list them by chapter.
+        out: Folder of the experiment, of several the folder above theirs (by default
+            runs/EXPERIMENT, with --fast runs/EXPERIMENT-fast).
+        minutes: Time of each training, in minutes of one core (by default the experiment's own).
+        seeds: Seeds trained side by side (by default the experiment's own).
+        whole: The longer form of the experiments that have one.
+        only: Of one experiment only the trainings whose title holds this.
+        fast: The experiment's reduced budget, to see that it works.
+        at_once: How many trainings run side by side, each on one thread (by default 2).
     """
-    from saddlepoint.lab import mode_collapse
+    from saddlepoint.lab import EXPERIMENTS
+    from saddlepoint.lab.experiment import find
 
-    where = out or Path("runs") / f"{experiment}{'-fast' if fast else ''}"
-    mode_collapse.run(where, minutes=minutes, seeds=seeds, only=only, fast=fast, at_once=at_once)
-    print((where / "table.md").read_text())
-    print(f"table and picture: {where / 'table.md'}, {where / 'table.png'}")
+    if not experiments:
+        if whole or fast or any(v is not None for v in (out, minutes, seeds, only, at_once)):
+            raise BadInput(f"name an experiment, or all (known: {', '.join(EXPERIMENTS)}).")
+        print(listing())
+        return
+    if "all" in experiments and len(experiments) > 1:
+        raise BadInput("'all' is every experiment: name it alone.")
+    every = experiments == ("all",)
+    names = list(EXPERIMENTS) if every else list(dict.fromkeys(experiments))
+    chosen = [find(name) for name in names]
+    if only is not None and (len(chosen) > 1 or every):
+        raise BadInput("--only names trainings of one experiment: name that one.")
+    from saddlepoint.lab.running import TABLES, carry_out
+
+    above = out or Path("runs")
+    for one in chosen:
+        single = out is not None and len(chosen) == 1 and not every
+        where = above if single else above / f"{one.name}{'-fast' if fast else ''}"
+        trains = one.full.minutes is not None
+        carry_out(
+            one,
+            where,
+            minutes=minutes if trains or not every else None,
+            seeds=seeds,
+            whole=whole and bool(one.whole or not every),
+            only=only,
+            fast=fast,
+            at_once=at_once if trains or not every else None,
+        )
+        print((where / TABLES[0]).read_text())
+        drawn = [f"{name}.png" for name in one.pictures]
+        print(f"{where}: {', '.join((*TABLES, *drawn))}")
+
+
+def listing() -> str:
+    """The experiments by chapter, with what they ask and what they take."""
+    from saddlepoint.lab import EXPERIMENTS
+
+    width = min(100, shutil.get_terminal_size().columns)
+    lines: list[str] = []
+    for chapter in dict.fromkeys(one.chapter for one in EXPERIMENTS.values()):
+        lines += [chapter, ""] if not lines else ["", chapter, ""]
+        for one in (one for one in EXPERIMENTS.values() if one.chapter == chapter):
+            minutes = one.full.minutes
+            takes = "" if minutes is None else f" {minutes:.3g} minutes of one core a training."
+            whole = f" --whole: {one.whole}." if one.whole else ""
+            text = f"{one.question}{takes}{whole}"
+            lines += [
+                f"  {one.name}",
+                *textwrap.wrap(text, width - 4, initial_indent="    ", subsequent_indent="    "),
+            ]
+    closing = (
+        "saddlepoint lab NAME does one, with --fast in a reduced budget; saddlepoint lab all does "
+        "every one, and with --whole in the longer form of those that have one."
+    )
+    return "\n".join([*lines, "", *textwrap.wrap(closing, width)])

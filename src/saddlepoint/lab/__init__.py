@@ -1,1 +1,18 @@
-"""The lab: one module per classic experiment; each runs it, measures it and draws it."""
+"""The lab: classic experiments, one function each; what is imported here is registered."""
+
+from saddlepoint.lab import mode_collapse
+from saddlepoint.lab.bench import Bench, Budget
+from saddlepoint.lab.experiment import EXPERIMENTS, experiment
+from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed
+
+__all__ = [
+    "EXPERIMENTS",
+    "Bench",
+    "Budget",
+    "Claim",
+    "Column",
+    "Findings",
+    "PerSeed",
+    "experiment",
+    "mode_collapse",
+]

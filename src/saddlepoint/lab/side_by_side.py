@@ -23,6 +23,7 @@ from saddlepoint.training.checkpoint import replace_text
 from saddlepoint.training.record import read_record
 
 PROBE_STEPS = 40
+LEAST_STEPS = 100
 SPENT = "core-seconds.json"
 _REFRESH_SECONDS = 1.0
 _INTERRUPTED: list[int] = []  # the signal that this process of the pool received
@@ -96,16 +97,20 @@ def _train(cell: Cell, minutes: float, most: int | None) -> None:
         raise
 
 
+def core_seconds(where: Path) -> float:
+    """Processor time that the training in a run directory has had; 0 before it began."""
+    spent = where / SPENT
+    return float(read_json(spent)["core_seconds"]) if spent.exists() else 0.0
+
+
 def _train_measured(cell: Cell, minutes: float, most: int | None, quiet: bool) -> None:
-    spent = cell.where / SPENT
-    before = float(read_json(spent)["core_seconds"]) if spent.exists() else 0.0
+    before = core_seconds(cell.where)
     start = time.process_time()
     try:
         if (cell.where / NAME).exists():
             trainer.resume(cell.where, quiet=quiet)
         else:
-            steps = affordable(cell.described, minutes)
-            steps = steps if most is None else min(steps, most)
+            steps = _steps(cell.described, minutes, most)
             start = time.process_time()
             often = max(1, steps // 5)
             training = cell.described.training.replace(
@@ -115,7 +120,14 @@ def _train_measured(cell: Cell, minutes: float, most: int | None, quiet: bool) -
     finally:
         if cell.where.exists():
             seconds = before + time.process_time() - start
-            replace_text(spent, json.dumps({"core_seconds": seconds}))
+            replace_text(cell.where / SPENT, json.dumps({"core_seconds": seconds}))
+
+
+def _steps(described: Run, minutes: float, most: int | None) -> int:
+    if most is not None and most <= LEAST_STEPS:  # no budget buys fewer, so nothing is measured
+        return most
+    steps = affordable(described, minutes)
+    return steps if most is None else min(steps, most)
 
 
 def affordable(described: Run, minutes: float) -> int:
@@ -123,7 +135,7 @@ def affordable(described: Run, minutes: float) -> int:
     _probe(described, PROBE_STEPS // 4)  # what is loaded and set up once counts for nobody
     few, many = _probe(described, PROBE_STEPS), _probe(described, 4 * PROBE_STEPS)
     each = (many - few) / (3 * PROBE_STEPS) if many > few else many / (4 * PROBE_STEPS)
-    return max(100, 100 * round(minutes * 60 / each / 100))
+    return max(LEAST_STEPS, 100 * round(minutes * 60 / each / 100))
 
 
 def _probe(described: Run, steps: int) -> float:

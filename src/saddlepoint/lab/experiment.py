@@ -1,0 +1,91 @@
+"""The registry of experiments: ``@experiment`` over a function from a ``Bench`` to ``Findings``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from saddlepoint.errors import BadInput, did_you_mean
+from saddlepoint.lab.bench import Bench, Budget
+from saddlepoint.lab.findings import Findings
+from saddlepoint.run.own_parts import NAMED
+
+Function = Callable[[Bench], Findings]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment of the lab.
+
+    Attributes:
+        name: Its name on the command line.
+        chapter: Of the lectures, under which it is listed.
+        function: What it does; the first line of its docstring says what it asks.
+        full: Its budget.
+        fast: Its budget under ``--fast``.
+        whole: What ``--whole`` adds to it, in a few words; empty if it has no longer form.
+        pictures: Names of the pictures that it draws.
+    """
+
+    name: str
+    chapter: str
+    function: Function
+    full: Budget
+    fast: Budget
+    whole: str = ""
+    pictures: tuple[str, ...] = ()
+
+    @property
+    def question(self) -> str:
+        """What it asks: the first line of its docstring."""
+        return inspect.cleandoc(self.function.__doc__ or "").split("\n")[0]
+
+
+EXPERIMENTS: dict[str, Experiment] = {}
+NAMED["experiment"] = EXPERIMENTS  # so that experiments of a user's own are there, too
+
+
+def experiment(
+    name: str,
+    *,
+    chapter: str,
+    full: Budget,
+    fast: Budget,
+    whole: str = "",
+    pictures: tuple[str, ...] = (),
+) -> Callable[[Function], Function]:
+    """Register an experiment; the arguments are those of ``Experiment``.
+
+    Raises:
+        BadInput: Another module has one of this name, or the function has no docstring.
+    """
+
+    def register(function: Function) -> Function:
+        before = EXPERIMENTS.get(name)
+        if name == "all" or (before and before.function.__module__ != function.__module__):
+            raise BadInput(f"the experiment '{name}' is there already: rename it.")
+        if not function.__doc__:
+            raise BadInput(f"the experiment '{name}' has no docstring: its first line is its help.")
+        entry = Experiment(name, chapter, function, full, fast, whole, pictures)
+        # As functools.wraps does: an experiment belongs to the module of its function.
+        object.__setattr__(entry, "__module__", function.__module__)
+        EXPERIMENTS[name] = entry
+        return function
+
+    return register
+
+
+def find(name: str) -> Experiment:
+    """The experiment called ``name``; underscores are as good as hyphens.
+
+    Raises:
+        BadInput: There is none.
+    """
+    name = name.replace("_", "-")
+    if name not in EXPERIMENTS:
+        known = ["all", *EXPERIMENTS]
+        raise BadInput(
+            f"'{name}' is not an experiment (known: {', '.join(known)}).{did_you_mean(name, known)}"
+        )
+    return EXPERIMENTS[name]

@@ -1,0 +1,152 @@
+"""Findings as Markdown, CSV and LaTeX, and as ``result.json``; the last two are read back, too."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row, Value
+
+RESULT = "result.json"
+FORMAT = 1
+_CONTROL = "control"
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "±": r"$\pm$",
+    "σ": r"$\sigma$",
+    "γ": r"$\gamma$",
+    "λ": r"$\lambda$",
+    "β": r"$\beta$",
+} | {sign: f"\\{sign}" for sign in "&%$#_{}"}
+
+
+def markdown(findings: Findings, protocol: str = "") -> str:
+    """The table with its controls last, then the claims.
+
+    Args:
+        findings: What is shown.
+        protocol: A sentence above the table.
+    """
+    columns = findings.columns
+    lines = [protocol, ""] if protocol else []
+    lines += [_line([column.heading for column in columns]), "|---" * len(columns) + "|"]
+    for row in (*findings.rows, *findings.controls):
+        lines.append(_line([column.shown(row[column.key]) for column in columns]))
+    if findings.claims:
+        lines += ["", "Claims:", ""]
+    for claim in findings.claims:
+        lines.append(f"- {'holds' if claim.holds else '**fails**'}: {claim.statement}")
+        lines.append(f"  Measured: {claim.evidence}")
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '∣') for cell in cells)} |"
+
+
+def latex(findings: Findings) -> str:
+    """The table as a ``tabular`` that needs no package; controls stand below a line."""
+    columns = findings.columns
+    rows = [[column.latex or _escaped(column.heading) for column in columns]]
+    rows += [[_escaped(c.shown(row[c.key])) for c in columns] for row in findings.rows]
+    below = [[_escaped(c.shown(row[c.key])) for c in columns] for row in findings.controls]
+    lines = [" & ".join(row) + r" \\" for row in rows]
+    lines.insert(1, r"\hline")
+    lines += [r"\hline"] * bool(below) + [" & ".join(row) + r" \\" for row in below]
+    layout = "".join("l" if column.holds == "text" else "r" for column in columns)
+    return "\n".join([rf"\begin{{tabular}}{{{layout}}}", *lines, r"\end{tabular}"]) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return "".join(_LATEX.get(sign, sign) for sign in text)
+
+
+def csv_text(findings: Findings) -> str:
+    """The table as CSV, every digit of it.
+
+    A column of seeds becomes three: its mean, ``KEY sd`` and ``KEY by seed``, the numbers of the
+    seeds with spaces between them. The last column says which rows are controls.
+    """
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow([*(name for column in findings.columns for name in _names(column)), _CONTROL])
+    for rows, control in ((findings.rows, "no"), (findings.controls, "yes")):
+        for row in rows:
+            cells = [cell for c in findings.columns for cell in _cells(row[c.key])]
+            writer.writerow([*cells, control])
+    return lines.getvalue()
+
+
+def _names(column: Column) -> list[str]:
+    return [column.key, *[f"{column.key} sd", f"{column.key} by seed"] * (column.holds == "seeds")]
+
+
+def _cells(value: Value) -> list[str]:
+    if isinstance(value, PerSeed):
+        by_seed = " ".join("none" if v is None else repr(v) for v in value.values)
+        return [_cell(value.mean), _cell(value.deviation), by_seed]
+    return [value if isinstance(value, str) else _cell(value)]
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else repr(value)
+
+
+def read_csv(text: str, columns: Sequence[Column]) -> tuple[list[Row], list[Row]]:
+    """The rows and the controls that ``csv_text`` wrote."""
+    rows: list[Row] = []
+    controls: list[Row] = []
+    for line in csv.DictReader(io.StringIO(text)):
+        row = {column.key: _value(line, column) for column in columns}
+        (controls if line[_CONTROL] == "yes" else rows).append(row)
+    return rows, controls
+
+
+def _value(line: Mapping[str, str], column: Column) -> Value:
+    cell = line[column.key]
+    if column.holds == "text":
+        return cell
+    if column.holds == "seeds" and line[f"{column.key} by seed"]:
+        words = line[f"{column.key} by seed"].split()
+        return PerSeed(tuple(None if word == "none" else float(word) for word in words))
+    if not cell:
+        return None
+    return int(cell) if column.holds == "count" else float(cell)
+
+
+def result_text(findings: Findings, about: Mapping[str, Any]) -> str:
+    """``result.json``: what the experiment was given and where, ``about``, and what it found."""
+    whole = {
+        "format": FORMAT,
+        **about,
+        "columns": [asdict(column) for column in findings.columns],
+        "rows": [_plain(row) for row in findings.rows],
+        "controls": [_plain(row) for row in findings.controls],
+        "claims": [asdict(claim) for claim in findings.claims],
+    }
+    return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return {k: list(v.values) if isinstance(v, PerSeed) else v for k, v in row.items()}
+
+
+def read_result(text: str) -> tuple[Findings, dict[str, Any]]:
+    """What ``result_text`` wrote: the findings, pictures left out, and what it was given."""
+    about = json.loads(text)
+    columns = [Column(**column) for column in about.pop("columns")]
+    claims = [Claim(**claim) for claim in about.pop("claims")]
+    rows, controls = (
+        [
+            {k: PerSeed(tuple(v)) if isinstance(v, list) else v for k, v in row.items()}
+            for row in about.pop(key)
+        ]
+        for key in ("rows", "controls")
+    )
+    return Findings(columns, rows, controls, claims), about

@@ -1,0 +1,76 @@
+"""Cells side by side: the same time each, whatever the machine does, and none is trained twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import saddlepoint as sp
+from kit.outcomes import quickly
+from saddlepoint.lab import side_by_side
+from saddlepoint.lab.mode_collapse import METHODS
+from saddlepoint.training import checkpoint
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_by_side, "affordable", lambda described, minutes: 12)
+
+
+def test_the_budget_buys_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps cost 20 ms on a clock of our own, a start 3 s and the first one 9 s more."""
+    starts = iter([12.0, 3.0, 3.0])
+    monkeypatch.setattr(side_by_side, "_probe", lambda run, steps: next(starts) + 0.02 * steps)
+    described = METHODS["gan"].describe("ring")
+    assert side_by_side.affordable(described, 2.0) == 6000
+    starts = iter([12.0, 3.0, 3.0])
+    assert side_by_side.affordable(described, 0.001) == 100, "never fewer than a hundred"
+    starts = iter([0.0, 100.0, 3.0])  # a hiccup in the short probe: the long one alone counts
+    long = 4 * side_by_side.PROBE_STEPS
+    expected = 100 * round(120 / ((3.0 + 0.02 * long) / long) / 100)
+    assert side_by_side.affordable(described, 2.0) == expected
+
+
+def test_a_probe_takes_time_and_leaves_nothing(tmp_path: Path) -> None:
+    assert side_by_side._probe(METHODS["gan"].describe("ring").replace(seeds=2), 3) > 0
+
+
+def test_side_by_side_is_what_it_is_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side_by_side, "PROBE_STEPS", 4)  # in this process; the others take theirs
+
+    def cells(name: str) -> list[side_by_side.Cell]:
+        return [
+            side_by_side.Cell(m, METHODS[m].describe("ring").replace(seeds=2), tmp_path / name / m)
+            for m in ("gan", "pacgan2")
+        ]
+
+    settings = {"minutes": 1e-6, "most": 20}
+    done = list(side_by_side.train_cells(cells("apart"), at_once=2, **settings))
+    with quickly():
+        list(side_by_side.train_cells(cells("alone"), at_once=1, **settings))
+    assert {cell.title for cell in done} == {"gan", "pacgan2"}
+    for method in ("gan", "pacgan2"):
+        apart, alone = sp.load(tmp_path / "apart" / method), sp.load(tmp_path / "alone" / method)
+        assert apart.step == alone.step == 20
+        assert apart.sample(16, member=1).equal(alone.sample(16, member=1))
+        spent = json.loads((tmp_path / "apart" / method / side_by_side.SPENT).read_text())
+        assert 0 < spent["core_seconds"] < 60
+
+
+def test_a_cell_that_was_stopped_goes_on(tmp_path: Path, quick: None) -> None:
+    cell = side_by_side.Cell(
+        "gan", METHODS["gan"].describe("ring").replace(seeds=2), tmp_path / "cell"
+    )
+    list(side_by_side.train_cells([cell], 1.0, at_once=1))
+    whole = sp.load(cell.where).sample(16)
+    for step in checkpoint.steps_of(cell.where)[-1:]:
+        shutil.rmtree(cell.where / f"checkpoints/step-{step:08d}")
+    assert sp.load(cell.where).step < 12
+    list(side_by_side.train_cells([cell], 1.0, at_once=1))
+    assert sp.load(cell.where).step == 12
+    assert sp.load(cell.where).sample(16).equal(whole)

@@ -274,6 +274,31 @@ def test_all_does_every_experiment_in_its_own_folder(
     assert scored.count("computed") == 1
 
 
+MINE = '''
+from saddlepoint.lab import Bench, Budget, Column, Findings, experiment
+
+@experiment("mine", chapter="Mine", full=Budget(seeds=2), fast=Budget(seeds=1))
+def mine(bench: Bench) -> Findings:
+    """What I ask."""
+    return Findings((Column("n", "n", "count"),), [{"n": bench.budget.seeds}])
+'''
+
+
+def test_an_experiment_of_ones_own_is_done(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    words = ["lab", "mine", "--import", "mine", "--out", "out", "--seeds", "3"]
+    done = subprocess.run(
+        [sys.executable, "-m", "saddlepoint.cli", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| 3 |" in done.stdout
+    assert all((tmp_path / "out" / name).exists() for name in TABLES)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

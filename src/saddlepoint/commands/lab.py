@@ -25,7 +25,8 @@ def lab(
     """Do classic experiments, measure and draw them; done again, one goes on where it was.
 
     Args:
-        experiments: Names; "all" for every one, none to list them by chapter.
+        experiments: Names; none lists them by chapter, "all" does every one, with the options
+            that fit it.
         out: Folder of the experiment, of several the folder above theirs (by default
             runs/EXPERIMENT, with --fast runs/EXPERIMENT-fast).
         minutes: Time of each training, in minutes of one core (by default the experiment's own).

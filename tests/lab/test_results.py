@@ -1,0 +1,29 @@
+"""The committed results of full runs bear out their claims, and would refute them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from saddlepoint.lab import PerSeed, tables
+from saddlepoint.lab.mode_collapse import COLUMNS, claims, control
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+
+
+def test_the_result_of_mode_collapse_bears_out_its_claims() -> None:
+    text = (RESULTS / "mode-collapse/result.json").read_text(encoding="utf-8")
+    findings, about = tables.read_result(text)
+    assert (about["experiment"], about["format"]) == ("mode-collapse", tables.FORMAT)
+    assert (about["settings"]["minutes"], len(about["seeds"])) == (13.0, 10)
+    assert list(findings.columns) == list(COLUMNS)
+    made = claims(findings.rows)
+    assert made == list(findings.claims)
+    for data in dict.fromkeys(str(row["data"]) for row in findings.rows):
+        assert control(data, 10) in findings.controls
+    lost = {"complete": 0, "reached": PerSeed((0.0,) * 10)}
+    assert claims({**row, **lost} for row in findings.rows) != made
+    kept = {"complete": 10, "reached": PerSeed((8.0,) * 10)}
+    others = claims({**row, **kept} for row in findings.rows)
+    assert [claim.holds for claim in others] != [claim.holds for claim in made]
+    shown = (RESULTS / "mode-collapse/table.md").read_text(encoding="utf-8")
+    assert shown.endswith(tables.markdown(findings))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from saddlepoint.lab import PerSeed, tables
 from saddlepoint.lab.mode_collapse import COLUMNS, claims, control
 
@@ -19,11 +21,17 @@ def test_the_result_of_mode_collapse_bears_out_its_claims() -> None:
     made = claims(findings.rows)
     assert made == list(findings.claims)
     for data in dict.fromkeys(str(row["data"]) for row in findings.rows):
-        assert control(data, 10) in findings.controls
+        (stored,) = (row for row in findings.controls if row["data"] == data)
+        for key, value in control(data, 10).items():
+            kept = stored[key]
+            if isinstance(value, PerSeed) and isinstance(kept, PerSeed):
+                assert kept.values == pytest.approx(value.values, rel=1e-9), key
+            else:
+                assert kept == value, key
     lost = {"complete": 0, "reached": PerSeed((0.0,) * 10)}
     assert claims({**row, **lost} for row in findings.rows) != made
-    kept = {"complete": 10, "reached": PerSeed((8.0,) * 10)}
-    others = claims({**row, **kept} for row in findings.rows)
+    covered = {"complete": 10, "reached": PerSeed((8.0,) * 10)}
+    others = claims({**row, **covered} for row in findings.rows)
     assert [claim.holds for claim in others] != [claim.holds for claim in made]
     shown = (RESULTS / "mode-collapse/table.md").read_text(encoding="utf-8")
     assert shown.endswith(tables.markdown(findings))

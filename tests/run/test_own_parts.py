@@ -260,7 +260,7 @@ REFUSED = {
     "leaves": ("raise SystemExit(3)\n", "leaves.py, line 1: SystemExit: 3."),
     "nothing": (
         "x = 1\n",
-        "'nothing' defines no part, objective, score or recipe: a part is",
+        "'nothing' defines nothing for the lists (parts, objectives, scores, experiments, recipes): a part is",
     ),
     "taken": (
         part("games.regularisers", "Regulariser", DRIFT),
@@ -352,8 +352,8 @@ def test_what_cannot_join_is_refused_and_leaves_no_trace(
         ("my-losses", "'my-losses' is no module: give a dotted name or the path of a .py file."),
         ("parts/none.py", "parts/none.py does not exist"),
         (".", "'.' is no module"),
-        ("json", "'json' defines no part, objective, score or recipe"),
-        ("saddlepoint.games.regularisers", "defines no part, objective, score or recipe"),
+        ("json", "'json' defines nothing for the lists"),
+        ("saddlepoint.games.regularisers", "defines nothing for the lists"),
         ("", "--import: name a module, or the path of a .py file."),
     ],
 )

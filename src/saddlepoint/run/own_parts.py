@@ -285,8 +285,8 @@ def _joined(name: str, module: ModuleType, before: Mapping[str, Mapping[str, Any
         registry.update(found)
     if not parts and not named:
         raise BadInput(
-            f"'{name}' defines no part, objective, score or recipe: a part is a class that derives "
-            f"from {_bases()}."
+            f"'{name}' defines nothing for the lists (parts, objectives, scores, experiments, "
+            f"recipes): a part is a class that derives from {_bases()}."
         )
     for part, base in zip(parts, roles, strict=True):
         ROLES[base].append(part)

@@ -260,7 +260,8 @@ REFUSED = {
     "leaves": ("raise SystemExit(3)\n", "leaves.py, line 1: SystemExit: 3."),
     "nothing": (
         "x = 1\n",
-        "'nothing' defines nothing for the lists (parts, objectives, scores, experiments, recipes): a part is",
+        "'nothing' defines nothing for the lists (parts, objectives, scores, experiments, "
+        "recipes): a part is",
     ),
     "taken": (
         part("games.regularisers", "Regulariser", DRIFT),

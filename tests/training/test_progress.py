@@ -151,7 +151,7 @@ def test_time_left_runs_down_between_steps(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_display_fits_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(display(0, 1, (), wanted=False), Silent)
+    assert isinstance(display(0, 1, (), visible=False), Silent)
     assert isinstance(display(0, 1, ()), Lines), "tests have no terminal"
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     kinds: list[type[Display]] = []

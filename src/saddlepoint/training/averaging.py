@@ -59,8 +59,8 @@ def load_averaged(learner: Learner, state: dict[str, Tensor]) -> None:
     """Put averaged weights, as ``Average.state_dict`` gives them, into ``learner``'s players."""
     for name in learner.averaged:
         start = f"{name}."
-        own = {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
-        learner.players[name].load_state_dict(own)
+        weights = {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
+        learner.players[name].load_state_dict(weights)
 
 
 def _weights(learner: Learner, player: str) -> list[torch.nn.Parameter]:

@@ -46,8 +46,8 @@ def path_of(run: Path, step: int) -> Path:
 
 def steps_of(run: Path) -> list[int]:
     """The steps of the checkpoints that are there, rising."""
-    found = (run / FOLDER).glob("step-*") if (run / FOLDER).is_dir() else []
-    return sorted(int(p.name[5:]) for p in found if re.fullmatch(r"[0-9]{8,18}", p.name[5:]))
+    folders = (run / FOLDER).glob("step-*") if (run / FOLDER).is_dir() else []
+    return sorted(int(p.name[5:]) for p in folders if re.fullmatch(r"[0-9]{8,18}", p.name[5:]))
 
 
 def save(run: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
@@ -153,16 +153,16 @@ def read_best(run: Path) -> dict[str, Any] | None:
     """What ``best.json`` says: step, scalar, value and mode; None if there is none."""
     path = run / FOLDER / BEST
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        best = json.loads(path.read_text(encoding="utf-8"))
         whole = (
-            type(found["step"]) is int
-            and isinstance(found["scalar"], str)
-            and type(found["value"]) in (int, float)
-            and found["mode"] in ("min", "max")
+            type(best["step"]) is int
+            and isinstance(best["scalar"], str)
+            and type(best["value"]) in (int, float)
+            and best["mode"] in ("min", "max")
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return found if whole else None
+    return best if whole else None
 
 
 def offer_best(run: Path, step: int, scalar: str, value: float, mode: str) -> bool:

@@ -75,8 +75,8 @@ class Job:
             learner, self.policy, Batches(loader, size), seeds, self.run.training.dynamics
         )
         self.average = Average(learner, self.run.training.averaging)
-        wanted = self.run.training.validation
-        self.validator = None if wanted.score == "none" else Validator(wanted, self.data)
+        validation = self.run.training.validation
+        self.validator = None if validation.score == "none" else Validator(validation, self.data)
         self.pace = Pace()
 
     @staticmethod
@@ -107,8 +107,8 @@ class Job:
     @property
     def headline(self) -> tuple[str, ...]:
         """The diagnostics shown live."""
-        own = () if self.validator is None else (self.validator.name,)
-        return (*self.learner.headline, *own)
+        validation = () if self.validator is None else (self.validator.name,)
+        return (*self.learner.headline, *validation)
 
     def parameter_counts(self) -> dict[str, int]:
         """Parameters of each player."""
@@ -285,10 +285,10 @@ class Job:
             )
 
     def _stop_if_not_finite(self, record: Record) -> None:
-        found = self.stepper.trouble.read()
-        if found is None:
+        trouble = self.stepper.trouble.read()
+        if trouble is None:
             return
-        step, names = found
+        step, names = trouble
         what = " and ".join(names)
         kept = checkpoint.steps_of(self.folder)
         state = (

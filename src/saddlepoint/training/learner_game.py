@@ -94,16 +94,16 @@ class LearnerGame:
         moment = replace(moment, whole_graph=create_graph)
         losses = self._stepper.evaluate(phase, batch, streams, moment, at=at)
         self._losses[turn] = losses
-        own = self.parameters(turn)
-        wanted = [(at or {}).get(name, value) for name, value in own.items()]
-        found = torch.autograd.grad(
+        parameters = self.parameters(turn)
+        inputs = [(at or {}).get(name, value) for name, value in parameters.items()]
+        gradients = torch.autograd.grad(
             losses.total(),
-            wanted,
+            inputs,
             create_graph=create_graph,
             allow_unused=True,
             materialize_grads=True,
         )
-        return dict(zip(own, found, strict=True))
+        return dict(zip(parameters, gradients, strict=True))
 
     def update(self, turn: str, directions: Mapping[str, Tensor]) -> None:
         """One optimiser step of the phase's players."""

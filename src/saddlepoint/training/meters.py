@@ -35,9 +35,9 @@ class Meters:
             return {}
         means = [vector / self._counts[names] for names, vector in self._sums.items()]
         listed = [name for names in self._sums for name in names]
-        found = dict(zip(listed, torch.cat(means).tolist(), strict=True))
+        diagnostics = dict(zip(listed, torch.cat(means).tolist(), strict=True))
         self._sums, self._counts = {}, {}
-        return found
+        return diagnostics
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, int]]:
         """The unread sums and counts, so that a restart loses no part of an interval."""

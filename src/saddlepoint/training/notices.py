@@ -37,11 +37,13 @@ def few_held_out(described: DataSource, info: DataInfo) -> str | None:
         )
     held = f"{counts['test']} are held out for tests and {counts['validation']} for validation"
     # Of an official test set no share can be chosen, and the shares are of the others.
-    own = info.official_test and not described.counts_are_options
-    free = total - counts["test"] if own else total
+    official = info.official_test and not described.counts_are_options
+    free = total - counts["test"] if official else total
     more = " ".join(_larger_split(described, split, free) for split in short)
     left = total - sum(max(least, counts[split]) for split in ("test", "validation"))
-    enough = (left >= 0.4 * total or described.counts_are_options) and not (own and "test" in short)
+    enough = (left >= 0.4 * total or described.counts_are_options) and not (
+        official and "test" in short
+    )
     advice = f"To hold out more: {more}." if enough else f"More {what} would help."
     return (
         f"of the {total:,} {what} of {info.name}, {held}: too few for `saddlepoint evaluate` to "

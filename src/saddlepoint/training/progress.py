@@ -218,9 +218,9 @@ def layout(
     return head, bar, tail
 
 
-def display(start: int, total: int, headline: Sequence[str], wanted: bool = True) -> Display:
+def display(start: int, total: int, headline: Sequence[str], visible: bool = True) -> Display:
     """The display that fits where standard error goes."""
-    if not wanted:
+    if not visible:
         return Silent()
     live = sys.stderr.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
     return (Bar if live else Lines)(start, total, headline)

@@ -112,9 +112,9 @@ def carry_out(
         BadInput: One cannot be done as asked; those that trained at once were saved.
     """
     left = [task for task in tasks if further.asked or not task.done]
-    told = _Telling(tasks, left, at_once, quiet)
+    progress = _Progress(tasks, left, at_once, quiet)
     try:
-        stopped = (_in_turn if at_once == 1 else _at_once)(left, at_once, further, told)
+        stopped = (_in_turn if at_once == 1 else _at_once)(left, at_once, further, progress)
     except Interrupted as stop:
         number = stop.exit_code - 128
         raise Interrupted(
@@ -131,7 +131,7 @@ def carry_out(
     return [task.result() for task in tasks]
 
 
-class _Telling:
+class _Progress:
     """Says which run of how many begins and ends, and how long the others will take."""
 
     def __init__(
@@ -166,33 +166,33 @@ class _Telling:
 
 
 def _in_turn(
-    tasks: Sequence[Task], at_once: int, further: Further, told: _Telling
+    tasks: Sequence[Task], at_once: int, further: Further, progress: _Progress
 ) -> dict[str, str]:
     stopped = {}
     for task in tasks:
-        told.begins(task)
+        progress.begins(task)
         try:
-            task.carry_out(further, told.quiet)
+            task.carry_out(further, progress.quiet)
         except RunStopped as error:
             stopped[task.title] = str(error)
-        told.ended(task)
+        progress.ended(task)
     return stopped
 
 
 def _at_once(
-    tasks: Sequence[Task], at_once: int, further: Further, told: _Telling
+    tasks: Sequence[Task], at_once: int, further: Further, progress: _Progress
 ) -> dict[str, str]:
     if further.data is not None and not isinstance(further.data, str | Path):
         raise BadInput("several processes read data from files: give a path, or leave out at_once.")
     stopped = {}
     orders = [(task, _order(task, further)) for task in tasks]
-    with Children(at_once, told.say) as children:
-        for task, child in children.ends_of(orders, told.begins):
+    with Children(at_once, progress.say) as children:
+        for task, child in children.ends_of(orders, progress.begins):
             if child.code == BadInput.exit_code:
                 raise BadInput(f"{task.title}: {child.said}")
             if child.code:
                 stopped[task.title] = child.said
-            told.ended(task)
+            progress.ended(task)
     return stopped
 
 

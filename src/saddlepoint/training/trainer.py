@@ -192,7 +192,7 @@ def _carry_out(
     moved: str = "",
 ) -> Result:
     """Run the loop and put every kind of end on record."""
-    shown = display(job.done, target, job.headline, wanted=not quiet)
+    shown = display(job.done, target, job.headline, visible=not quiet)
     try:
         with explained(job), Signals() as signals:
             record = Record(job.folder)

@@ -81,19 +81,19 @@ def read_run(path: Path) -> Run:
         >>> run.learner.kind, run.training.steps
         ('variational', 10)
     """
-    found = read_json(path)
-    check_format(found, path)
-    return validated(Run, found.get("given", found))
+    content = read_json(path)
+    check_format(content, path)
+    return validated(Run, content.get("given", content))
 
 
-def check_format(found: dict[str, Any], path: Path) -> None:
+def check_format(content: dict[str, Any], path: Path) -> None:
     """Refuse a ``run.json`` of another layout, whether of a run or written by hand.
 
     Raises:
         BadInput: It was written by an earlier or a later version.
     """
-    given = found.get("given")
-    for part in (found, given if isinstance(given, dict) else {}):
+    given = content.get("given")
+    for part in (content, given if isinstance(given, dict) else {}):
         written = part.get("format", FORMAT)
         if not isinstance(written, int) or isinstance(written, bool) or written == FORMAT:
             continue
@@ -115,13 +115,13 @@ def read_json(path: Path) -> dict[str, Any]:
         BadInput: No such file, or it holds no JSON object.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror or error}.") from error
     except ValueError as error:
         raise BadInput(f"{path} holds no valid JSON: {error}.") from error
     except RecursionError as error:
         raise BadInput(f"{path} is nested too deep to be the description of a run.") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise BadInput(f"{path} holds no JSON object, so it describes no run.")
-    return found
+    return content

@@ -152,7 +152,7 @@ def import_parts(name: str | os.PathLike[str]) -> tuple[str, ...]:
 def _of_name(name: str) -> ModuleType:
     if not re.fullmatch(r"\w+(\.\w+)*", name):
         raise BadInput(f"'{name}' is no module: give a dotted name or the path of a .py file.")
-    with _current_directory_first(), _told(name):
+    with _current_directory_first(), _failure_explained(name):
         importlib.invalidate_caches()
         if not _exists(name):
             here = [path.stem for path in Path.cwd().glob("*.py")]
@@ -210,7 +210,7 @@ def _of_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
-    with _told(str(path)):
+    with _failure_explained(str(path)):
         spec.loader.exec_module(module)
     return module
 
@@ -221,7 +221,7 @@ def _name_of_file(path: str) -> str:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def _failure_explained(name: str) -> Iterator[None]:
     """What a module raises while it is imported, as one sentence with its place."""
     try:
         yield
@@ -240,11 +240,11 @@ def _place(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f" in {error.filename}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if _is_own(frame.filename)]
-    return f" in {own[-1].filename}, line {own[-1].lineno}" if own else ""
+    user_frames = [frame for frame in frames if _is_users_file(frame.filename)]
+    return f" in {user_frames[-1].filename}, line {user_frames[-1].lineno}" if user_frames else ""
 
 
-def _is_own(file: str) -> bool:
+def _is_users_file(file: str) -> bool:
     """Whether a file belongs neither to Python, nor to a package that was installed, nor to us."""
     path, ours = Path(file), Path(__file__).parents[1]
     library = Path(os.__file__).parent
@@ -268,12 +268,12 @@ def _joined(name: str, module: ModuleType, before: Mapping[str, Mapping[str, Any
     }
     named = []
     for kind, registry in NAMED.items():
-        found = {value.name: value for value in objectives.values() if kind == "objective"}
+        entries = {value.name: value for value in objectives.values() if kind == "objective"}
         for word, value in registry.items():
             old = before.get(kind, {}).get(word)
             if value is not old and (kind == "objective" or _belongs(value, module)):
-                found.setdefault(word, value)
-        for word, value in found.items():
+                entries.setdefault(word, value)
+        for word, value in entries.items():
             if word in before.get(kind, {}):
                 raise BadInput(f"'{name}': the {kind} '{word}' is there already: rename it.")
             if inspect.isfunction(value) and not inspect.getdoc(value):
@@ -281,8 +281,8 @@ def _joined(name: str, module: ModuleType, before: Mapping[str, Mapping[str, Any
                     f"'{name}': the {kind} '{word}' has no docstring: its first line is what help "
                     "shows."
                 )
-        named += [(kind, word) for word in found]
-        registry.update(found)
+        named += [(kind, word) for word in entries]
+        registry.update(entries)
     if not parts and not named:
         raise BadInput(
             f"'{name}' defines nothing for the lists (parts, objectives, scores, experiments, "
@@ -342,21 +342,21 @@ def _bases() -> str:
 
 def _check(part: type[Part], others: Iterable[type[Part]]) -> None:
     """Refuse a part that cannot be named, explained or told from others."""
-    name, word = part.__name__, _word(part)
-    if not word:
+    name, kind = part.__name__, _word(part)
+    if not kind:
         raise BadInput(f'the part {name} has no kind: give it kind: Literal["word"] = "word".')
     if not (vars(part).get("__doc__") or "").strip():
         raise BadInput(f"the part {name} has no docstring: its first line is what help shows.")
-    for own in (word, *part.presets):
-        if not _WORD.fullmatch(own) or own in _RESERVED:
+    for word in (kind, *part.presets):
+        if not _WORD.fullmatch(word) or word in _RESERVED:
             raise BadInput(
-                f"the part {name} is called '{own}': a word of letters, digits, _ and - is meant, "
+                f"the part {name} is called '{word}': a word of letters, digits, _ and - is meant, "
                 f"which begins with a letter and is not {' or '.join(_RESERVED)}."
             )
         for other in others:
-            if any(same_word(own, taken) for taken in Kinds([other]).vocabulary()):
+            if any(same_word(word, taken) for taken in Kinds([other]).vocabulary()):
                 raise BadInput(
-                    f"the word '{own}' of the part {name} is taken by {other.__name__}: choose "
+                    f"the word '{word}' of the part {name} is taken by {other.__name__}: choose "
                     "another."
                 )
     for preset, settings in part.presets.items():

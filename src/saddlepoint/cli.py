@@ -12,7 +12,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
-from saddlepoint.commands import COMMANDS, OWN, PLAIN
+from saddlepoint.commands import COMMANDS, PLAIN, SELF_PARSING
 from saddlepoint.commands.program import PROG
 from saddlepoint.errors import (
     BadInput,
@@ -63,8 +63,8 @@ def dispatch(words: Sequence[str]) -> None:
         print(VERSION)
         return
     name, rest = words[0], list(words[1:])
-    if name in OWN:
-        OWN[name](rest)
+    if name in SELF_PARSING:
+        SELF_PARSING[name](rest)
     elif name == "completion" and {"-h", "--help"} & set(rest):
         print(COMPLETION_HELP)
     elif name == "completion":

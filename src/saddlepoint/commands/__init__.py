@@ -25,5 +25,5 @@ PLAIN: dict[str, Callable[..., None]] = {
     "lab": lab,
 }
 #: Commands that read their words themselves.
-OWN: dict[str, Callable[[Sequence[str]], None]] = {"train": train, "sweep": sweep}
-COMMANDS: dict[str, Callable[..., None]] = {**OWN, **PLAIN}
+SELF_PARSING: dict[str, Callable[[Sequence[str]], None]] = {"train": train, "sweep": sweep}
+COMMANDS: dict[str, Callable[..., None]] = {**SELF_PARSING, **PLAIN}

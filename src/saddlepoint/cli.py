@@ -26,7 +26,7 @@ from saddlepoint.version import VERSION
 
 IMPORT_HELP = (
     "Before or after every command, --import MODULE (or a .py file; repeatable) adds parts, "
-    "objectives and recipes of your own, see docs/extending.md."
+    "objectives, scores, experiments and recipes of your own, see docs/extending.md."
 )
 
 COMPLETION_HELP = f"""usage: {PROG} completion bash|zsh|tcsh

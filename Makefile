@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN = $(VENV)/bin
 DEMO = runs/demo
 
+.DEFAULT_GOAL := demo
 .PHONY: demo test test-fast test-slow lint bench docs clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt

@@ -258,3 +258,11 @@ def test_the_python_of_a_page_runs(page: Path, cache: Path, tmp_path: Path) -> N
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_make_alone_is_the_demo_as_the_readme_says() -> None:
+    planned = subprocess.run(
+        ["make", "--dry-run"], cwd=DOCS.parent, capture_output=True, text=True, check=True
+    ).stdout
+    for command in ("train dcgan", "sample", "evaluate", "report"):
+        assert f"saddlepoint {command}" in planned

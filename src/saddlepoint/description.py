@@ -168,7 +168,7 @@ def unknown_kind(kind: object, words: Iterable[str]) -> str:
     """What is said of a kind that is not in its list."""
     words = list(words)
     hint = did_you_mean(kind, words) if isinstance(kind, str) else ""
-    said = "the kind is missing" if kind is None else f"'{kind}' is no kind of it"
+    said = "the kind is missing" if kind is None else f"there is no '{kind}'"
     return f"{said}: choose from {', '.join(words)}.{hint}"
 
 

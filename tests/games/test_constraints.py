@@ -143,7 +143,7 @@ def test_two_forward_passes_and_a_double_backward_pass_through_spectral_norm() -
 
 
 def test_nothing_to_normalise_and_zero_weights_are_refused() -> None:
-    with pytest.raises(BadInput, match="found none"):
+    with pytest.raises(BadInput, match="this network has none"):
         SpectralNorm().apply(nn.Sequential(nn.LayerNorm(3)))
     layer = nn.Sequential(nn.Linear(3, 3))
     nn.init.zeros_(layer[0].weight)
@@ -183,7 +183,7 @@ def test_a_member_gets_what_it_gets_alone() -> None:
         normalise_members(alone)
         torch.testing.assert_close(alone.weight[0], layer.weight[k])
         layer.eval()  # only the first comparison may turn the vectors
-    assert {"parametrizations.weight.0.left", "parametrizations.weight.0.right"} <= set(
+    assert {"parametrizations.weight.0._u", "parametrizations.weight.0._v"} <= set(
         layer.state_dict()
     )
 

@@ -20,6 +20,7 @@ from saddlepoint.games.regularisers import HistoricalAveraging, dragan, r1, r2, 
 from saddlepoint.learners.adversarial.costs import FeatureMatching, Unrolled
 from saddlepoint.learners.adversarial.lenses import InstanceNoise, Pack
 from saddlepoint.optimisers import Adam, Sgd
+from saddlepoint.schedules import Cosine
 from saddlepoint.training.step import Stepper
 
 
@@ -30,7 +31,8 @@ def losses(stepper: Stepper, turn: str, number: int = 0, progress: float = 0.0) 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_objective_trains(objective: str) -> None:
-    stepper = stepper_of(objective=objective)
+    bound = {"lipschitz": (WeightClipping(),), None: ()}[OBJECTIVES[objective].constraint]
+    stepper = stepper_of(objective=objective, constraints=bound)
     start = flat(stepper, "generator")
     for number in range(3):
         stepper.step(number, 0.0)
@@ -104,8 +106,53 @@ def test_label_smoothing_changes_the_reals_only() -> None:
     real, fake = torch.randn(5), torch.randn(5)
     expected = 0.9 * softplus(-real) + 0.1 * softplus(real) + softplus(fake)
     torch.testing.assert_close(objective.critic(real, fake), expected)
-    with pytest.raises(sp.BadInput):
-        stepper_of(real_target=0.9, objective="wasserstein")
+    with pytest.raises(ValueError, match="the game 'hinge' has no labels to smooth"):
+        stepper_of(real_target=0.9, objective="hinge")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"objective": "wasserstein"}, "no optimum unless the critic's slope is bounded"),
+        ({"objective": "wasserstein", "critic_regularisers": (r1(0.0),)}, "no optimum"),
+        (
+            {"objective": "wasserstein", "critic_regularisers": ({"kind": "drift"},)},
+            "add --learner.critic-regularisers wgan_gp",
+        ),
+        (
+            {"constraints": (SpectralNorm(), WeightClipping())},
+            "'weight_clipping' cannot stand beside 'spectral_norm': each weight is divided",
+        ),
+        (
+            {"constraints": (WeightClipping(), SpectralNorm())},
+            "'weight_clipping' cannot stand beside 'spectral_norm': each weight is divided",
+        ),
+        (
+            {"constraints": (WeightClipping(limit=0.1), WeightClipping(limit=0.2))},
+            "'weight_clipping' stands there 2 times",
+        ),
+    ],
+    ids=str,
+)
+def test_what_would_not_count_is_refused_with_a_reason(
+    changes: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        stepper_of(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"critic_regularisers": (wgan_gp(),)},
+        {"critic_regularisers": (r1(Cosine(start=1.0)),)},
+        {"constraints": (SpectralNorm(),)},
+        {"constraints": (WeightClipping(),)},
+    ],
+    ids=str,
+)
+def test_a_wasserstein_critic_with_a_bound_is_taken(changes: dict[str, Any]) -> None:
+    assert stepper_of(objective="wasserstein", **changes).learner.duel.objective.shift_invariant
 
 
 def test_instance_noise_is_added_to_both_and_anneals() -> None:
@@ -190,6 +237,73 @@ def test_unrolling_by_hand() -> None:
     assert any(not torch.allclose(a, b) for a, b in zip(mine, without, strict=True))
 
 
+UNROLLED: dict[str, dict[str, Any]] = {
+    "penalties": {"critic_regularisers": (r1(0.8), r2(0.6, every=4))},
+    "clipping": {"constraints": (WeightClipping(limit=0.2),)},
+    "clipping and a penalty": {
+        "constraints": (WeightClipping(limit=0.2),),
+        "critic_regularisers": (r2(0.6),),
+    },
+    "historical averaging": {"critic_regularisers": (HistoricalAveraging(weight=0.5),)},
+}
+
+
+@pytest.mark.parametrize("case", UNROLLED)
+def test_the_unrolled_critic_pays_penalties_and_obeys_constraints(case: str) -> None:
+    """Two unrolled steps written out, with penalties at every step and clipping after each."""
+    rate, changes = 0.3, UNROLLED[case]
+    stepper = stepper_of(cost=Unrolled(steps=2, rate=rate), **changes)
+    for number in range(3):  # so that historical averaging has a past
+        stepper.step(number, 0.0)
+    learner = stepper.learner
+    phase = learner.phases[1]
+    batch, streams, _ = stepper.draw(phase, 0, 5, 0.0)
+    movers = stepper.parameters["generator"]
+    mine = torch.autograd.grad(learner(phase, batch, streams).total(), movers)
+
+    real, fake = batch.x, learner.generator(learner.duel.latents(streams))
+    present = dict(learner.critic.named_parameters())
+
+    def score(x: Tensor, at: dict[str, Tensor]) -> Tensor:
+        return torch.func.functional_call(learner.critic, at, (x,)).score
+
+    def steepness(x: Tensor, at: dict[str, Tensor]) -> Tensor:
+        x = x if x.requires_grad else x.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(score(x, at).sum(), x, create_graph=True)
+        return slope.square().sum(1).mean()
+
+    def loss(at: dict[str, Tensor], cut: bool = False) -> Tensor:
+        total = (softplus(-score(real, at)) + softplus(score(fake, at))).mean()
+        if case == "penalties":
+            total = total + 0.4 * steepness(real, at)
+        if case in ("penalties", "clipping and a penalty"):
+            total = total + 0.3 * steepness(fake.detach() if cut else fake, at)
+        if case == "historical averaging":
+            (memory,) = (memory for _, _, memory in learner.duel.critic_memories)
+            total = total + 0.5 * sum((at[n] - memory[f"mean/{n}"]).square().sum() for n in at)
+        return total
+
+    def cost(rounds: int, bound: float, cut: bool = False) -> Tensor:
+        at = present
+        for _ in range(rounds):
+            slopes = torch.autograd.grad(
+                loss(at, cut), list(at.values()), create_graph=True, materialize_grads=True
+            )
+            at = {
+                n: (p - rate * g).clamp(-bound, bound)
+                for (n, p), g in zip(at.items(), slopes, strict=True)
+            }
+        return softplus(-score(fake, at)).mean()
+
+    bound = 0.2 if "clipping" in case else 1e9
+    theirs = torch.autograd.grad(cost(2, bound), movers, retain_graph=True)
+    for a, b in zip(mine, theirs, strict=True):
+        torch.testing.assert_close(a, b)
+    if "penalt" in case:  # the places where penalties are taken depend on the generator
+        wrong = torch.autograd.grad(cost(2, bound, cut=True), movers)
+        assert any(not torch.allclose(a, b) for a, b in zip(mine, wrong, strict=True))
+
+
 def test_unrolling_needs_real_examples_in_the_generators_turn() -> None:
     plain = stepper_of()
     assert not plain.learner.duel.generator_sees_real
@@ -220,6 +334,7 @@ def test_members_with_penalties_equal_single_runs(name: str) -> None:
         {"cost": FeatureMatching()},
         {"cost": Unrolled(steps=2)},
         {"constraints": (WeightClipping(limit=0.05),)},
+        {"constraints": (SpectralNorm(iterations=2),)},
     ],
     ids=str,
 )

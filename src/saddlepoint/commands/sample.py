@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
+import tyro
 from tyro.conf import Positional
 
 from saddlepoint.commands.shared import Drawing, DrawingOptions, Output, OutputOptions
@@ -14,6 +16,7 @@ def sample(
     *,
     n: int = 64,
     member: int = 0,
+    of_class: Annotated[str | None, tyro.conf.arg(name="class")] = None,
     out: Path | None = None,
     drawing: Drawing = DrawingOptions(),  # noqa: B008 - frozen
     output: Output = OutputOptions(),  # noqa: B008
@@ -24,6 +27,8 @@ def sample(
         run: The run directory, or that of a group.
         n: How many.
         member: Which of several seeds that were trained as a group, from 0.
+        of_class: Only samples of this class, by its name or number; of a learner that learnt from
+            labels.
         out: A .png grid, an .npz or .npy array (images: uint8, channels last), or a folder of PNGs.
             By default samples.png, or samples-2.png and so on where that exists.
         drawing: How samples are drawn.
@@ -43,7 +48,8 @@ def sample(
     for note in model.notes:
         print(f"{note} Using the checkpoint of step {model.step}.")
     check_form(target, n, model.data)
-    batches = model.batches(n, drawing.seed, member=member)
+    label = None if of_class is None else model.of_class(of_class, n)
+    batches = model.batches(n, drawing.seed, label=label, member=member)
     blocks = (batch.numpy() for batch in batches)
     write_samples(blocks, n, target, model.data, overwrite=output.overwrite, quiet=drawing.quiet)
     print(f"{n} samples of {run} (step {model.step}, seed {drawing.seed}): {target}")

@@ -100,6 +100,11 @@ class Folder(Images, Labelled):
             )
         return self
 
+    @property
+    @override
+    def labels_asked_for(self) -> str | None:
+        return "--data.labels" if self.labels else super().labels_asked_for
+
     @override
     def open(self, keep: Path | None = None) -> Dataset:
         """See ``DataSource.open``."""

@@ -77,6 +77,11 @@ class DataSource(Part):
         """How many labels of the training examples are used."""
         return ALL_LABELS
 
+    @property
+    def labels_asked_for(self) -> str | None:
+        """The option by which labels were asked for; None where they merely come with the data."""
+        return None
+
     def natural_shape(self) -> tuple[int, ...]:
         """``open().info.shape``: (channels, height, width), or (dimensions,).
 
@@ -194,6 +199,12 @@ class Labelled(DataSource):
     def label_share(self) -> LabelShare:
         """See ``DataSource.label_share``."""
         return LabelShare(self.labelled, self.labelled_in_batch)
+
+    @property
+    @override
+    def labels_asked_for(self) -> str | None:
+        asked = self.changed("labelled", "labelled_in_batch")
+        return f"--data.{asked[0].replace('_', '-')}" if asked else None
 
 
 class Images(DataSource):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -22,12 +22,14 @@ class Constraint(Part):
         cures: The trouble it is a remedy for.
         paper: Where it comes from.
         stacks_members: Whether it can hold for several independent critics in one network.
+        excludes: Kinds that it cannot stand beside, each with the reason.
     """
 
     equation: ClassVar[str]
     cures: ClassVar[str]
     paper: ClassVar[str]
     stacks_members: ClassVar[bool] = True
+    excludes: ClassVar[Mapping[str, str]] = {}
 
     def apply(self, network: nn.Module) -> None:
         """Change the layers of ``network`` in place; call it before making its optimiser.
@@ -40,6 +42,10 @@ class Constraint(Part):
     def project(self, network: nn.Module) -> None:
         """Move the parameters of ``network`` to where they may be, after an update."""
         return
+
+    def held(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Where ``project`` would move such parameters, as new tensors with their gradient."""
+        return dict(parameters)
 
     def watch(self, network: nn.Module) -> dict[str, Tensor]:
         """Scalars that tell how the constraint binds, by name; on the network's device."""
@@ -69,6 +75,10 @@ class WeightClipping(Constraint):
                 parameter.clamp_(-self.limit, self.limit)
 
     @override
+    def held(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: p.clamp(-self.limit, self.limit) for name, p in parameters.items()}
+
+    @override
     def watch(self, network: nn.Module) -> dict[str, Tensor]:
         return {"share_at_limit": self.share_at_limit(network.parameters())}
 
@@ -86,13 +96,16 @@ class SpectralNorm(Constraint):
 
     σ is followed by power iteration, one round per forward pass in training mode. A convolution's
     kernel counts as the matrix (outputs, inputs · height · width), as in the paper. Biases,
-    normalisation layers and embeddings are left alone.
+    normalisation layers and embeddings are left alone. Of several members each has its own σ.
     """
 
     equation = "W / σ(W), σ(W) = max ‖Wh‖ / ‖h‖"
     cures = "a critic that is too steep, without the price of a gradient penalty"
     paper = "Miyato et al., Spectral Normalization for GANs, 2018"
-    stacks_members = False
+    excludes: ClassVar[Mapping[str, str]] = {
+        "weight_clipping": "each weight is divided by its largest singular value, so how large "
+        "it is has no effect, and clipping only takes its directions away until none is left"
+    }
 
     kind: Literal["spectral_norm"] = "spectral_norm"
     iterations: int = Field(1, ge=1, description="Rounds of power iteration per forward pass.")

@@ -360,7 +360,8 @@ def _gradient(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """
     import torch
 
-    x = x.detach().requires_grad_()
+    if not x.requires_grad:  # else the graph goes on to who made it: an unrolled generator
+        x = x.detach().requires_grad_()
     with torch.autocast(x.device.type, enabled=False):
         score = critic(x)
         (gradient,) = torch.autograd.grad(score.sum(), x, create_graph=True, materialize_grads=True)

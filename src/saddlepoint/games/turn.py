@@ -49,6 +49,10 @@ class Turn:
             computed when they are first asked for. None without examples.
         mixes_examples: True if an example's score depends on the others in its batch.
         label: The labels of the fakes.
+        critic_loss: In a generator's turn with examples: the critic's whole loss of this turn at
+            other parameters of its, a scalar: its cost in the game, the penalties by their weight
+            and the auxiliaries that join it. None else.
+        held: Where the critic's constraints would move such parameters.
         memory: What the part keeps between turns; in the checkpoint.
         moment: When this is.
         pack: Examples per critic input.
@@ -65,6 +69,8 @@ class Turn:
     scored: Callable[[], tuple[Tensor, Tensor]] | None = None
     mixes_examples: bool = False
     label: Tensor | None = None
+    critic_loss: Callable[[Mapping[str, Tensor]], Tensor] | None = None
+    held: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = dict
     memory: dict[str, Tensor] = field(default_factory=dict)
     moment: Moment = field(default_factory=Moment)
     pack: int = 1

@@ -46,6 +46,11 @@ class LatentLearner(Learner):
     frequencies: tuple[int, ...] = ()
 
     @property
+    @override
+    def uses_labels(self) -> bool:
+        return bool(self.frequencies)
+
+    @property
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
         """What each of the d numbers of a latent vector is called."""

@@ -132,6 +132,11 @@ class Learner(nn.Module, ABC):
     def optimisers(self) -> Mapping[str, Optimiser]:
         """The description of each player's optimiser."""
 
+    @property
+    def uses_labels(self) -> bool:
+        """Whether it learns from the labels of examples, and samples of a class can be had."""
+        return False
+
     @abstractmethod
     def sample(self, n: int, seed: int, label: Tensor | None = None, first: int = 0) -> Tensor:
         """``n`` examples (n, *shape); the first m of them are what ``sample(m, seed)`` gives.

@@ -8,8 +8,10 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
 from saddlepoint.errors import BadInput
+from saddlepoint.networks.member_linear import MemberLinear
 
 LINEAR_MAPS = (
+    MemberLinear,
     nn.Linear,
     nn.Conv1d,
     nn.Conv2d,
@@ -26,16 +28,22 @@ def normalise_layers(network: nn.Module, iterations: int = 1) -> None:
     """Give each linear and convolutional layer the weight W / σ(W), in place.
 
     The singular vectors are buffers, saved with the network. Layers that are normalised already
-    are skipped.
+    are skipped. A layer of several members has one σ for each.
 
     Raises:
         BadInput: There is no such layer, or one whose weight is zero throughout (σ = 0).
     """
     layers = {name: m for name, m in network.named_modules() if isinstance(m, LINEAR_MAPS)}
     if not layers:
-        raise BadInput("spectral normalisation needs a linear or convolutional layer, found none.")
+        raise BadInput(
+            "spectral normalisation needs a linear or convolutional layer, and this network has "
+            "none."
+        )
     for name, layer in layers.items():
         if parametrize.is_parametrized(layer, "weight"):
+            continue
+        if isinstance(layer, MemberLinear):  # each member was asked when it was built alone
+            normalise_members(layer, iterations)
             continue
         if not layer.weight.any():
             raise BadInput(
@@ -58,11 +66,12 @@ def normalise_members(layer: nn.Module, iterations: int = 1) -> None:
 class _MemberSpectralNorm(nn.Module):
     """Power iteration, side by side; from each matrix's longest row instead of a random start.
 
-    A member whose weight is zero keeps its vectors, and its weight stays zero.
+    A member whose weight is zero keeps its vectors, and its weight stays zero. The vectors have
+    the names of PyTorch's own parametrization, so that members can be stacked from single layers.
     """
 
-    left: Tensor
-    right: Tensor
+    _u: Tensor
+    _v: Tensor
 
     def __init__(self, weight: Tensor, iterations: int) -> None:
         super().__init__()
@@ -71,15 +80,15 @@ class _MemberSpectralNorm(nn.Module):
         longest = matrices.norm(dim=-1).argmax(-1)
         start = matrices[torch.arange(len(matrices)), longest]
         evenly = torch.full_like(start, start.shape[-1] ** -0.5)
-        self.register_buffer("left", torch.zeros_like(matrices[..., 0]))
-        self.register_buffer("right", _unit(start, otherwise=evenly))
+        self.register_buffer("_u", torch.zeros_like(matrices[..., 0]))
+        self.register_buffer("_v", _unit(start, otherwise=evenly))
         self._iterate(matrices, FIRST_ROUNDS)
 
     @torch.no_grad()
     def _iterate(self, matrices: Tensor, rounds: int) -> None:
         for _ in range(rounds):
-            self.left.copy_(_unit(_apply(matrices, self.right), otherwise=self.left))
-            self.right.copy_(_unit(_apply(matrices.mT, self.left), otherwise=self.right))
+            self._u.copy_(_unit(_apply(matrices, self._v), otherwise=self._u))
+            self._v.copy_(_unit(_apply(matrices.mT, self._u), otherwise=self._v))
 
     def forward(self, weight: Tensor) -> Tensor:
         with torch.autocast(weight.device.type, enabled=False):
@@ -87,8 +96,8 @@ class _MemberSpectralNorm(nn.Module):
             if self.training:
                 self._iterate(matrices, self.iterations)
             # copies, because the next forward pass changes the buffers before this one's backward
-            left, right = self.left.clone(), self.right.clone()
-            norm = (left * _apply(matrices, right)).sum(-1)
+            u, v = self._u.clone(), self._v.clone()
+            norm = (u * _apply(matrices, v)).sum(-1)
             norm = torch.where(norm.abs() > TINY, norm, 1.0)
             return weight / norm.reshape(-1, *(1 for _ in weight.shape[1:]))
 

@@ -129,7 +129,7 @@ class Job:
         settings = self.run.training
         clock = Laps(self.stepper.batches.cursor)
         signals.answer = display.say
-        self._say_what_is_few(record, display)
+        self._say_at_the_start(record, display)
         self.pace.start(self.done, self._examples)
         judged = False
         while self.done < target:
@@ -179,11 +179,17 @@ class Job:
         }
         return Forecast(self.pace.rate, self.pace.left(self.done, target, every))
 
-    def _say_what_is_few(self, record: Record, display: Display) -> None:
-        sentence = notices.few_held_out(self.run.data, self.data.info) if self.done == 0 else None
-        if sentence is not None:
-            record.event(self.done, "note", sentence)
-            display.say(sentence)
+    def _say_at_the_start(self, record: Record, display: Display) -> None:
+        if self.done:
+            return
+        run = self.run
+        for sentence in (
+            notices.few_held_out(run.data, self.data.info),
+            notices.idle_labels(run.data, self.learner.uses_labels, run.learner.kind),
+        ):
+            if sentence is not None:
+                record.event(self.done, "note", sentence)
+                display.say(sentence)
 
     def _say_if_long(self, target: int, record: Record, display: Display) -> bool:
         """Warn of a training of more than an hour; returns False while it is too early to say."""

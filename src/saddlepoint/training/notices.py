@@ -51,6 +51,23 @@ def few_held_out(described: DataSource, info: DataInfo) -> str | None:
     )
 
 
+def idle_labels(described: DataSource, uses_labels: bool, learner: str) -> str | None:
+    """What becomes of labels that were asked for; None if they are used, or were not asked for.
+
+    Args:
+        described: The run's data.
+        uses_labels: Whether the learner does.
+        learner: Its kind.
+    """
+    option = described.labels_asked_for
+    if option is None or uses_labels:
+        return None
+    return (
+        f"{option} asks for labels, and the learner '{learner}' learns from none: they serve "
+        "`saddlepoint evaluate` alone."
+    )
+
+
 def _larger_split(described: DataSource, split: str, total: int) -> str:
     if described.counts_are_options:
         return f"--data.{split} {LEAST_COMPARED}"

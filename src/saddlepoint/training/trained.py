@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from saddlepoint.data.info import DataInfo
-from saddlepoint.errors import BadInput, command_line
+from saddlepoint.errors import BadInput, command_line, did_you_mean
 from saddlepoint.learners.latent import LATENT_BLOCK
 from saddlepoint.learners.learner import Learner
 from saddlepoint.run.description import Run, seeds_of
@@ -106,30 +107,61 @@ class Trained:
             return self.seeds[member].sample(n, seed, label)
         return self._of(member, self.learner.sample(n, seed, label))
 
+    def of_class(self, name: str, n: int) -> Tensor:
+        """``n`` labels (n,) of one class, by its name or its number, for ``sample``.
+
+        Raises:
+            BadInput: There is no such class, or the learner learnt from no labels.
+        """
+        classes = self.data.classes
+        if not self.learner.uses_labels:
+            raise BadInput(
+                f"the learner '{self.run.learner.kind}' was trained without labels, so samples of "
+                f"the class '{name}' cannot be asked for."
+            )
+        if name not in classes and not (name.isdecimal() and int(name) < len(classes)):
+            shown = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
+            raise BadInput(
+                f"there is no class '{name}' in {self.data.name} (there are: {shown})."
+                f"{did_you_mean(name, classes)}"
+            )
+        number = classes.index(name) if name in classes else int(name)
+        return torch.full((n,), number, dtype=torch.int64)
+
     def batches(
-        self, n: int, seed: int = 0, *, member: int = 0, block: int | None = None
+        self,
+        n: int,
+        seed: int = 0,
+        *,
+        label: Tensor | None = None,
+        member: int = 0,
+        block: int | None = None,
     ) -> Iterator[Tensor]:
-        """The samples of ``sample(n, seed)``, the same bits, a block at a time.
+        """The samples of ``sample(n, seed, label)``, the same bits, a block at a time.
 
         Args:
             n: How many in all.
             seed: Seed of the latents.
+            label: Labels (n,) of the samples; only of a learner that was trained with labels.
             member: Of a run with several seeds, which one draws.
             block: Samples in a block, a multiple of 64; by default about 16 MiB of them.
         """
         self._check(n, seed, member)
         if self.seeds:
-            return self.seeds[member].batches(n, seed, block=block)
+            return self.seeds[member].batches(n, seed, label=label, block=block)
         if block is None:
             size = 4 * math.prod(self.data.shape) * self.run.seeds
             block = LATENT_BLOCK * max(1, _BLOCK_BYTES // (size * LATENT_BLOCK))
         if block < 1 or block % LATENT_BLOCK:
             raise BadInput(f"a block of {block} samples: use a multiple of {LATENT_BLOCK}.")
-        return self._blocks(n, seed, member, block)
+        return self._blocks(n, seed, label, member, block)
 
-    def _blocks(self, n: int, seed: int, member: int, block: int) -> Iterator[Tensor]:
+    def _blocks(
+        self, n: int, seed: int, label: Tensor | None, member: int, block: int
+    ) -> Iterator[Tensor]:
         for first in range(0, n, block):
-            samples = self.learner.sample(min(block, n - first), seed, first=first)
+            labels = None if label is None else label[first : first + block]
+            samples = self.learner.sample(min(block, n - first), seed, labels, first)
             yield self._of(member, samples)
 
     def _check(self, n: int, seed: int, member: int) -> None:

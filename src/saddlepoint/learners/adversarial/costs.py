@@ -87,11 +87,13 @@ class FeatureMatching(Cost):
 class Unrolled(Cost):
     """The game's cost against the critic of some steps ahead.
 
-    The critic's steps are plain gradient steps on this turn's batch; the gradient passes through
-    them. The critic itself does not move.
+    The critic's steps are plain gradient steps on this turn's batch, with all that its loss holds:
+    penalties (each by its weight in every step, also where the critic itself pays it in every
+    so many-th) and auxiliaries; constraints hold after each. The gradient passes through them,
+    also through the places where penalties are taken. The critic itself does not move.
     """
 
-    equation = "g(G, D_K), where D_{k+1} = D_k − η ∇f(G, D_k)"
+    equation = "g(G, D_K), where D_{k+1} = Π(D_k − η ∇f(G, D_k)), Π what constraints do"
     cures = "mode collapse, cycling"
     paper = "Metz et al., Unrolled Generative Adversarial Networks, 2017"
 
@@ -107,18 +109,21 @@ class Unrolled(Cost):
     def values(self, turn: Turn) -> Tensor:
         import torch
 
-        judge, objective, real, fake = turn.judge, turn.objective, turn.real, turn.fake
+        judge, real, fake = turn.judge, turn.real, turn.fake
+        if turn.critic_loss is None:
+            raise LookupError("this turn does not know the critic's loss")
         ahead = judge.parameters()
         for _ in range(self.steps):
-            scores = judge(real, ahead).score, judge(fake, ahead).score
-            # mean over the batch, sum over members: as a critic's term is reduced
-            cost = objective.critic(*scores).mean(-1).sum()
-            gradients = torch.autograd.grad(cost, list(ahead.values()), create_graph=True)
-            ahead = {
+            loss = turn.critic_loss(ahead)
+            gradients = torch.autograd.grad(
+                loss, list(ahead.values()), create_graph=True, materialize_grads=True
+            )
+            moved = {
                 name: value - self.rate * gradient
                 for (name, value), gradient in zip(ahead.items(), gradients, strict=True)
             }
-        return objective.generator(judge(real, ahead).score, judge(fake, ahead).score)
+            ahead = turn.held(moved)
+        return turn.objective.generator(judge(real, ahead).score, judge(fake, ahead).score)
 
 
 COSTS: list[type[Cost]] = [GameCost, FeatureMatching, Unrolled]

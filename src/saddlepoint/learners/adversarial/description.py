@@ -8,8 +8,10 @@ from pydantic import Field, model_validator
 from typing_extensions import override
 
 from saddlepoint.data.info import DataInfo
+from saddlepoint.errors import BadInput
 from saddlepoint.games.constraints import AnyConstraint
 from saddlepoint.games.objective_name import ObjectiveName
+from saddlepoint.games.objectives import OBJECTIVES, smoothed
 from saddlepoint.games.regularisers import AnyRegulariser
 from saddlepoint.learners.adversarial.auxiliaries import AnyAuxiliary
 from saddlepoint.learners.adversarial.costs import AnyCost, GameCost
@@ -19,6 +21,7 @@ from saddlepoint.learners.family import Family
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.kinds import AnyNetwork
 from saddlepoint.optimisers import Adam, AnyOptimiser
+from saddlepoint.schedules import Coefficient
 
 if TYPE_CHECKING:
     from saddlepoint.learners.learner import Learner
@@ -86,6 +89,44 @@ class Adversarial(Family):
         return self
 
     @model_validator(mode="after")
+    def _there_are_labels_to_smooth(self) -> Self:
+        if self.real_target != 1:
+            try:
+                smoothed(OBJECTIVES[self.objective], self.real_target)
+            except BadInput as error:
+                raise ValueError(f"real_target: {error}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _constraints_agree(self) -> Self:
+        kinds = [each.kind for each in self.constraints]
+        for constraint in self.constraints:
+            if kinds.count(constraint.kind) > 1:
+                raise ValueError(
+                    f"constraints: '{constraint.kind}' stands there {kinds.count(constraint.kind)} "
+                    "times, and only one of them would count: name it once."
+                )
+            for other, reason in constraint.excludes.items():
+                if other in kinds:
+                    raise ValueError(
+                        f"constraints: '{other}' cannot stand beside '{constraint.kind}': "
+                        f"{reason}. Choose one of the two."
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _slopes_are_bounded(self) -> Self:
+        if OBJECTIVES[self.objective].constraint != "lipschitz" or self.constraints:
+            return self
+        if any("gradient" in p.sees and not _idle(p.weight) for p in self.critic_regularisers):
+            return self
+        raise ValueError(
+            f"objective: '{self.objective}' has no optimum unless the critic's slope is bounded, "
+            "since scores grow without end: add --learner.critic-regularisers wgan_gp (or another "
+            "gradient penalty), or --learner.constraints weight_clipping (or spectral_norm)."
+        )
+
+    @model_validator(mode="after")
     def _outside_comes_first(self) -> Self:
         inside = [lens.kind for lens in self.lenses if lens.inside]
         if not all(lens.inside for lens in self.lenses[len(self.lenses) - len(inside) :]):
@@ -100,3 +141,8 @@ class Adversarial(Family):
         from saddlepoint.learners.adversarial.learner import AdversarialLearner
 
         return AdversarialLearner(self, data, batch_size, members)
+
+
+def _idle(weight: Coefficient) -> bool:
+    """Whether it is 0 throughout; a schedule that starts or ends at 0 is not."""
+    return weight == 0

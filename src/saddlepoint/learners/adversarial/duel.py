@@ -16,7 +16,7 @@ from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
 from saddlepoint.games.objectives import OBJECTIVES, smoothed
 from saddlepoint.games.regularisers import Regulariser
-from saddlepoint.games.turn import Turn
+from saddlepoint.games.turn import Judge, Turn
 from saddlepoint.learners.adversarial.auxiliaries import Player
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.lenses import Look
@@ -131,7 +131,7 @@ class Duel(nn.Module):
                 x = lens.see(x, Look(which, streams, moment, self.members, memory))
         return x
 
-    def scores(self, judge: Judgement, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    def scores(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of both batches: in one pass, unless the critic would mix them."""
         if self.critic.mixes_examples:
             return judge(real).score, judge(fake).score
@@ -159,7 +159,8 @@ class Duel(nn.Module):
         for constraint in self.description.constraints:
             for name, scalar in constraint.watch(self.critic).items():
                 watched[f"critic/{name}"] = scalar.expand_as(watched["critic/loss"])
-        turn = self._turn(self.critic, judge, latents.detach(), fake.detach(), real, scored)
+        # what the critic does not move has no graph here, unless the whole one is wanted
+        turn = self._turn(self.critic, judge, latents, fake, real, scored)
         terms = {"adversarial": term}
         self._penalise("critic", self.critic_memories, turn, terms, watched)
         self._help("critic", turn, terms, watched)
@@ -185,6 +186,11 @@ class Duel(nn.Module):
             scored = cache(lambda: self.scores(judge, shown, fake))
             real = shown
         turn = self._turn(self.generator, judge, latents, fake, real, scored)
+        if real is not None:
+            at_hand = turn
+            turn = replace(
+                turn, critic_loss=lambda at: self._critic_loss(at_hand, at), held=self._held
+            )
         term = Term(self.description.cost.values(turn))
         terms = {"adversarial": term}
         watched = {"generator/loss": term.each.detach()}
@@ -230,6 +236,29 @@ class Duel(nn.Module):
             moment=judge.moment,
             members=self.members,
         )
+
+    def _critic_loss(self, turn: Turn, at: Mapping[str, Tensor]) -> Tensor:
+        """The critic's whole loss of a turn's examples and fakes, at other parameters."""
+        judge = Elsewhere(turn.judge, at)
+        scored = cache(lambda: self.scores(judge, turn.real, turn.fake))
+        turn = replace(turn, parameters=at, judge=judge, scored=scored)
+        progress = turn.moment.progress
+        terms = [Term(self.objective.critic(*scored()))]
+        for _, penalty, memory in self.critic_memories:
+            values = penalty.values(replace(turn, memory=memory))
+            terms.append(Term(values, weight=value_at(penalty.weight, progress)))
+        for name, part, memory in self.auxiliary_memories:
+            if "critic" in part.joins:
+                values = part.values(replace(turn, memory=memory), self.auxiliaries[name])
+                terms.append(Term(values, weight=value_at(part.weight, progress)))
+        return torch.stack([term.weight * term.reduced for term in terms]).sum()
+
+    def _held(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The critic's parameters where the constraints would move them after an update."""
+        held = dict(parameters)
+        for constraint in self.description.constraints:
+            held = constraint.held(held)
+        return held
 
     def _penalise(
         self,
@@ -310,6 +339,21 @@ class Judgement:
             parts.append(part)
         seen = torch.cat(parts, axis)
         return pack(seen, size, members) if size > 1 else seen
+
+
+class Elsewhere:
+    """A critic at parameters other than its present ones."""
+
+    def __init__(self, judge: Judge, parameters: Mapping[str, Tensor]) -> None:
+        self._judge, self._at = judge, parameters
+
+    def __call__(self, x: Tensor, at: Mapping[str, Tensor] | None = None) -> CriticOutput:
+        """What it says of its inputs ``x`` there, or at ``at``."""
+        return self._judge(x, self._at if at is None else at)
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Those parameters by name."""
+        return dict(self._at)
 
 
 Kind = TypeVar("Kind")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 from typing_extensions import override
 
 from saddlepoint.description import Part, one_of
-from saddlepoint.schedules import NonNegative, value_at
+from saddlepoint.errors import BadInput
+from saddlepoint.schedules import NonNegative, Schedule, scaled, value_at
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +33,21 @@ class Optimiser(Part):
     @abstractmethod
     def settings(self, progress: float) -> dict[str, object]:
         """What the optimiser's groups must hold at ``progress``."""
+
+    def slowed(self, share: float) -> Self:
+        """The optimiser for a player that also makes updates for its penalties alone.
+
+        Of k + 1 updates k are its main ones; with the share k / (k + 1) the rate is multiplied by
+        it and every decay raised to it, so that k main updates move and forget as much as without
+        the penalty's (Karras et al., StyleGAN2, 2020, appendix B).
+
+        Raises:
+            BadInput: This optimiser has no such form.
+        """
+        raise BadInput(
+            "penalties in updates of their own need an optimiser whose rate and decays can follow "
+            f"suit, and '{self.kind}' has no such form: let them join the loss (apart = false)."
+        )
 
 
 class Adam(Optimiser):
@@ -63,6 +79,14 @@ class Adam(Optimiser):
     def settings(self, progress: float) -> dict[str, object]:
         return {"lr": value_at(self.learning_rate, progress)}
 
+    @override
+    def slowed(self, share: float) -> Self:
+        return self.replace(
+            learning_rate=scaled(self.learning_rate, share),
+            beta1=self.beta1**share,
+            beta2=self.beta2**share,
+        )
+
 
 class Sgd(Optimiser):
     """Stochastic gradient descent with optional momentum."""
@@ -86,6 +110,17 @@ class Sgd(Optimiser):
             "lr": value_at(self.learning_rate, progress),
             "momentum": value_at(self.momentum, progress),
         }
+
+    @override
+    def slowed(self, share: float) -> Self:
+        if isinstance(self.momentum, Schedule):
+            raise BadInput(
+                "penalties in updates of their own raise the momentum to a power, which a schedule "
+                "has not: give the momentum as a number, or let the penalties join the loss."
+            )
+        return self.replace(
+            learning_rate=scaled(self.learning_rate, share), momentum=self.momentum**share
+        )
 
 
 class RmsProp(Optimiser):
@@ -115,6 +150,12 @@ class RmsProp(Optimiser):
     @override
     def settings(self, progress: float) -> dict[str, object]:
         return {"lr": value_at(self.learning_rate, progress)}
+
+    @override
+    def slowed(self, share: float) -> Self:
+        return self.replace(
+            learning_rate=scaled(self.learning_rate, share), decay=self.decay**share
+        )
 
 
 OPTIMISERS: list[type[Optimiser]] = [Adam, Sgd, RmsProp]

@@ -264,6 +264,13 @@ def value_at(coefficient: float | Schedule, progress: float) -> float:
     return coefficient.at(min(max(progress, 0.0), 1.0))
 
 
+def scaled(coefficient: Coefficient, factor: float) -> Coefficient:
+    """The coefficient whose values are ``factor`` times these."""
+    if isinstance(coefficient, Schedule):
+        return coefficient.scaled(factor)
+    return coefficient * factor
+
+
 def _last(until: list[float]) -> dict[str, float]:
     """Exponential's third number by its name; two of them are one too many."""
     (value,) = until or [1.0]

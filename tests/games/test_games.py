@@ -19,7 +19,7 @@ from saddlepoint.games.objectives import OBJECTIVES
 from saddlepoint.games.regularisers import HistoricalAveraging, dragan, r1, r2, wgan_gp
 from saddlepoint.learners.adversarial.costs import FeatureMatching, Unrolled
 from saddlepoint.learners.adversarial.lenses import InstanceNoise, Pack
-from saddlepoint.optimisers import Adam, Sgd
+from saddlepoint.optimisers import Adam, RmsProp, Sgd
 from saddlepoint.schedules import Cosine
 from saddlepoint.training.step import Stepper
 
@@ -69,6 +69,97 @@ def test_a_lazy_penalty_joins_every_nth_step_with_n_times_the_weight() -> None:
     names = [list(losses(stepper, "critic", number).terms) for number in range(6)]
     assert [len(n) for n in names] == [2, 1, 1, 1, 2, 1]
     assert losses(stepper, "critic", 4).terms["gradient_penalty_real"].weight == pytest.approx(0.6)
+
+
+def test_lazy_penalties_spread_evenly_over_several_critic_steps() -> None:
+    """Not over steps, whose critic updates would all have the penalty, or none."""
+    stepper = stepper_of(critic_regularisers=(r1(0.3, every=4),), critic_steps=3)
+    phase = stepper.learner.phases[0]
+    due = []
+    for number in range(4):
+        for repeat in range(3):
+            drawn = stepper.draw(phase, repeat, number, 0.0)
+            due.append(len(stepper.learner(phase, *drawn).terms) - 1)
+    assert due == [1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]
+
+
+def test_penalties_apart_take_steps_of_a_slowed_adam_of_their_own() -> None:
+    """StyleGAN2, appendix B, by hand: rate · k/(k+1), β^(k/(k+1)), weight · k, one Adam."""
+    k, rate, betas = 2, 0.01, (0.5, 0.99)
+    adam = Adam(learning_rate=rate, beta1=betas[0], beta2=betas[1])
+    stepper = stepper_of(
+        critic_regularisers=(r1(0.8, every=k).replace(apart=True),),
+        critic_optimiser=adam,
+        generator_optimiser=adam,
+    )
+    learner = stepper.learner
+    main, apart, other = learner.phases
+    assert [main.name, apart.name, other.name] == ["critic", "critic_penalties", "generator"]
+    copied = {n: p.detach().clone().requires_grad_() for n, p in learner.critic.named_parameters()}
+    share = k / (k + 1)
+    by_hand = torch.optim.Adam(
+        copied.values(), lr=rate * share, betas=(betas[0] ** share, betas[1] ** share)
+    )
+
+    def score(x: Tensor) -> Tensor:
+        return torch.func.functional_call(learner.critic, copied, (x,)).score
+
+    for number in range(5):
+        batches, cursor = stepper.batches.loader, stepper.batches.cursor
+        real, streams = batches.batch(cursor).x, stepper.draw(main, 0, number, 0.0)[1]
+        stepper.batches.cursor = cursor
+        fake = learner.generator(learner.duel.latents(streams)).detach()
+        by_hand.zero_grad()
+        (softplus(-score(real)) + softplus(score(fake))).mean().backward()
+        by_hand.step()
+        if number % k == 0:
+            x = batches.batch(cursor + 1).x.clone().requires_grad_()
+            (slope,) = torch.autograd.grad(score(x).sum(), x, create_graph=True)
+            by_hand.zero_grad()
+            (0.4 * k * slope.square().sum(1).mean()).backward()
+            by_hand.step()
+        stepper.step(number, 0.0)
+        for name, parameter in learner.critic.named_parameters():
+            torch.testing.assert_close(parameter, copied[name], rtol=0, atol=1e-12)
+    group = stepper.optimisers["generator"].param_groups[0]
+    assert (group["lr"], group["betas"]) == (rate, betas)  # it has no penalty of its own
+
+
+def test_one_sum_leaves_adam_as_it_is() -> None:
+    lazy = stepper_of(critic_regularisers=(r1(0.8, every=4),), critic_optimiser=Adam())
+    assert lazy.optimisers["critic"].param_groups[0]["lr"] == Adam().learning_rate
+    assert lazy.optimisers["critic"].param_groups[0]["betas"] == (0.5, 0.999)
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "expected"),
+    [
+        (Adam(learning_rate=0.3, beta1=0.0, beta2=0.81), {"learning_rate": 0.15, "beta2": 0.9}),
+        (Sgd(learning_rate=Cosine(start=0.2, end=0.1), momentum=0.64), {"momentum": 0.8}),
+        (RmsProp(learning_rate=0.3, decay=0.81), {"learning_rate": 0.15, "decay": 0.9}),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
+def test_a_slowed_optimiser(optimiser: Any, expected: dict[str, float]) -> None:
+    slowed = optimiser.slowed(0.5)
+    for name, number in expected.items():
+        assert getattr(slowed, name) == pytest.approx(number, abs=1e-15)
+    for progress in (0.0, 0.5, 1.0):
+        half = optimiser.settings(progress)["lr"] / 2
+        assert slowed.settings(progress)["lr"] == pytest.approx(half)
+
+
+def test_penalties_apart_that_do_not_fit_are_refused() -> None:
+    def apart(every: int) -> Any:
+        return r1(1.0, every=every).replace(apart=True)
+
+    with pytest.raises(ValueError, match="every 2 and every 4 updates: give them the same"):
+        stepper_of(critic_regularisers=(apart(2), apart(4)))
+    with pytest.raises(ValueError, match="make every a multiple of 3"):
+        stepper_of(critic_regularisers=(apart(4),), critic_steps=3)
+    momentum = Sgd(momentum=Cosine(start=0.5, end=0.9))
+    with pytest.raises(sp.BadInput, match="give the momentum as a number"):
+        stepper_of(critic_regularisers=(apart(2),), critic_optimiser=momentum)
 
 
 def test_a_gradient_penalty_on_a_critic_with_batch_norm_is_refused(tmp_path: Path) -> None:
@@ -401,9 +492,18 @@ def test_several_critic_steps_need_alternating_dynamics() -> None:
     [
         {"training": {"dynamics": Optimistic()}},
         {"learner": {"critic_regularisers": (HistoricalAveraging(weight=0.1), r1(0.1, every=5))}},
+        {
+            "learner": {
+                "critic_regularisers": (
+                    HistoricalAveraging(weight=0.1, every=2, apart=True),
+                    r1(0.1, every=2).replace(apart=True),
+                ),
+                "generator_regularisers": (HistoricalAveraging(weight=0.1, every=3, apart=True),),
+            }
+        },
         {"learner": {"constraints": (SpectralNorm(),), "lenses": (InstanceNoise(std=0.1),)}},
     ],
-    ids=["optimistic", "historical averaging, lazy", "spectral norm"],
+    ids=["optimistic", "historical averaging, lazy", "apart", "spectral norm"],
 )
 def test_what_is_remembered_survives_a_restart(tmp_path: Path, settings: dict[str, Any]) -> None:
     run = tiny("gan", data="ring")

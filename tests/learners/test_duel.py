@@ -18,7 +18,7 @@ from saddlepoint.games.turn import Turn
 from saddlepoint.learners.adversarial.auxiliaries import AUXILIARIES, LatentRegression
 from saddlepoint.learners.adversarial.costs import COSTS, FeatureMatching, Unrolled
 from saddlepoint.learners.adversarial.description import Adversarial
-from saddlepoint.learners.adversarial.duel import Judgement
+from saddlepoint.learners.adversarial.judgement import Judgement
 from saddlepoint.learners.adversarial.learner import AdversarialLearner
 from saddlepoint.learners.adversarial.lenses import LENSES, InstanceNoise, Lens, Look, Pack
 from saddlepoint.learners.adversarial.priors import PRIORS, Uniform
@@ -109,7 +109,9 @@ def test_a_lens_inside_is_part_of_the_critic_with_one_draw(shift: type[Shift], p
     streams = Streams(4, "t")
     drawn = streams.normal((BATCH, 2), "shift", "both").double().view(BATCH // pack, 2 * pack)
     x = Drawn(POINTS.shape).batch(0).x.double().view(BATCH // pack, 2 * pack)
-    judge = Judgement(learner.duel, streams, Moment())
+    ((_, lens, memory),) = [each for each in learner.duel.lens_memories if each[1].inside]
+    look = Look("both", streams, Moment())
+    judge = Judgement(learner.critic, [(lens, memory)], look, pack, BATCH)
     plain = learner.critic
     torch.testing.assert_close(judge(x).score, plain(x + drawn).score)
     # two batches in one pass meet the same draw, example by example

@@ -19,7 +19,7 @@ from typing_extensions import override
 from saddlepoint.description import one_of
 from saddlepoint.errors import BadInput
 from saddlepoint.games.turn import Remembering, Turn
-from saddlepoint.schedules import Coefficient, NonNegative, Schedule, value_at
+from saddlepoint.schedules import Coefficient, NonNegative, scaled, value_at
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,8 +47,13 @@ class Regulariser(Remembering):
     every: int = Field(
         1,
         ge=1,
-        description="Lazy regularisation (Karras et al. 2020): the penalty joins every so "
-        "many-th step, with its weight multiplied by the same number.",
+        description="Lazy regularisation (Karras et al. 2020): the penalty counts in every so "
+        "many-th update of its player, with its weight multiplied by the same number.",
+    )
+    apart: bool = Field(
+        False,
+        description="The penalty has an optimiser step of its own in these updates, as in "
+        "StyleGAN2, instead of joining the loss.",
     )
 
     @abstractmethod
@@ -63,12 +68,12 @@ class Regulariser(Remembering):
         """The values of several penalties of this kind in one turn; a kind may share their work."""
         return [penalty.values(turn) for penalty, turn in asked]
 
-    def due(self, number: int) -> bool:
-        """Whether the penalty joins step ``number`` (from 0)."""
-        return number % self.every == 0
+    def due(self, update: int) -> bool:
+        """Whether the penalty counts in the player's update ``update`` of the run (from 0)."""
+        return update % self.every == 0
 
     def effective_weight(self, progress: float) -> float:
-        """The weight in a step in which the penalty is due: weight(progress) · every."""
+        """The weight in an update in which the penalty is due: weight(progress) · every."""
         return value_at(self.weight, progress) * self.every
 
 
@@ -289,12 +294,12 @@ def r1(gamma: Coefficient, every: int = 1) -> GradientPenalty:
         >>> penalty.place, penalty.weight, penalty.effective_weight(progress=0.0)
         ('real', 5.0, 20.0)
     """
-    return _preset("r1", weight=_half(gamma), every=every)
+    return _preset("r1", weight=scaled(gamma, 0.5), every=every)
 
 
 def r2(gamma: Coefficient, every: int = 1) -> GradientPenalty:
     """(γ/2)·‖∇D(G(z))‖² on generated examples (Mescheder et al. 2018)."""
-    return _preset("r2", weight=_half(gamma), every=every)
+    return _preset("r2", weight=scaled(gamma, 0.5), every=every)
 
 
 def wgan_gp(weight: Coefficient = 10.0) -> GradientPenalty:
@@ -324,10 +329,6 @@ def dragan(weight: Coefficient = 10.0, spread: float = 0.5) -> GradientPenalty:
 
 def _preset(word: str, **settings: object) -> GradientPenalty:
     return GradientPenalty.model_validate({**GradientPenalty.presets[word], **settings})
-
-
-def _half(coefficient: Coefficient) -> Coefficient:
-    return coefficient.scaled(0.5) if isinstance(coefficient, Schedule) else coefficient / 2
 
 
 def _fine(x: Tensor) -> Tensor:

@@ -12,15 +12,15 @@ from saddlepoint.errors import BadInput
 from saddlepoint.games.constraints import AnyConstraint
 from saddlepoint.games.objective_name import ObjectiveName
 from saddlepoint.games.objectives import OBJECTIVES, smoothed
-from saddlepoint.games.regularisers import AnyRegulariser
-from saddlepoint.learners.adversarial.auxiliaries import AnyAuxiliary
+from saddlepoint.games.regularisers import AnyRegulariser, Regulariser
+from saddlepoint.learners.adversarial.auxiliaries import AnyAuxiliary, Player
 from saddlepoint.learners.adversarial.costs import AnyCost, GameCost
 from saddlepoint.learners.adversarial.lenses import AnyLens
 from saddlepoint.learners.adversarial.priors import AnyPrior, Normal
 from saddlepoint.learners.family import Family
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.kinds import AnyNetwork
-from saddlepoint.optimisers import Adam, AnyOptimiser
+from saddlepoint.optimisers import Adam, AnyOptimiser, Optimiser
 from saddlepoint.schedules import Coefficient
 
 if TYPE_CHECKING:
@@ -125,6 +125,35 @@ class Adversarial(Family):
             "since scores grow without end: add --learner.critic-regularisers wgan_gp (or another "
             "gradient penalty), or --learner.constraints weight_clipping (or spectral_norm)."
         )
+
+    @model_validator(mode="after")
+    def _penalties_apart_keep_one_rhythm(self) -> Self:
+        for player, updates in (("critic", self.critic_steps), ("generator", 1)):
+            penalties = getattr(self, f"{player}_regularisers")
+            rhythms = {penalty.every for penalty in penalties if penalty.apart}
+            if len(rhythms) > 1:
+                raise ValueError(
+                    f"{player}_regularisers: penalties with updates of their own share them, and "
+                    f"these come every {' and every '.join(map(str, sorted(rhythms)))} updates: "
+                    "give them the same every."
+                )
+            if any(every % updates for every in rhythms):
+                raise ValueError(
+                    f"{player}_regularisers: an update of its own comes after a whole step of "
+                    f"{updates} critic updates: make every a multiple of {updates}."
+                )
+        return self
+
+    def apart_every(self, player: Player) -> int | None:
+        """After how many updates of a player its penalties have one of their own; None: never."""
+        penalties: tuple[Regulariser, ...] = getattr(self, f"{player}_regularisers")
+        return next((penalty.every for penalty in penalties if penalty.apart), None)
+
+    def optimiser_of(self, player: Player) -> Optimiser:
+        """A player's optimiser, slowed where its penalties have updates of their own."""
+        optimiser: Optimiser = getattr(self, f"{player}_optimiser")
+        every = self.apart_every(player)
+        return optimiser if every is None else optimiser.slowed(every / (every + 1))
 
     @model_validator(mode="after")
     def _outside_comes_first(self) -> Self:

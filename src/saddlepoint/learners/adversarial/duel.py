@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
@@ -19,12 +18,12 @@ from saddlepoint.games.regularisers import Regulariser
 from saddlepoint.games.turn import Judge, Turn
 from saddlepoint.learners.adversarial.auxiliaries import Player
 from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.learners.adversarial.judgement import Elsewhere, Judgement
 from saddlepoint.learners.adversarial.lenses import Look
 from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.learners.part_memories import PartMemories
-from saddlepoint.networks.critic import Critic, CriticOutput
+from saddlepoint.networks.critic import Critic
 from saddlepoint.networks.network import Site
-from saddlepoint.networks.packing import pack, unpack
 from saddlepoint.networks.virtual_batch_norm import WithReference, with_reference
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import value_at
@@ -114,6 +113,11 @@ class Duel(nn.Module):
         return nn.ModuleDict({player: network, **owned}) if owned else network
 
     @property
+    def penalties(self) -> dict[Player, PartMemories[Regulariser]]:
+        """The penalties of each player, with what they remember."""
+        return {"critic": self.critic_memories, "generator": self.generator_memories}
+
+    @property
     def generator_sees_real(self) -> bool:
         """Whether the generator's turn needs a batch of real examples."""
         return self.description.cost.sees_real(self.objective)
@@ -147,7 +151,7 @@ class Duel(nn.Module):
             fake = self.seen(self.generator(latents), streams, moment, "fake")
             real = self.seen(real, streams, moment, "real")
             self.critic.offer(real)
-        judge = Judgement(self, streams, moment)
+        judge = self._judgement(streams, moment)
         scored = cache(lambda: self.scores(judge, real, fake))
         real_score, fake_score = scored()
         term = Term(self.objective.critic(real_score, fake_score))
@@ -160,9 +164,9 @@ class Duel(nn.Module):
             for name, scalar in constraint.watch(self.critic).items():
                 watched[f"critic/{name}"] = scalar.expand_as(watched["critic/loss"])
         # what the critic does not move has no graph here, unless the whole one is wanted
-        turn = self._turn(self.critic, judge, latents, fake, real, scored)
+        turn = self._turn(self.critic, streams, moment, judge, latents, fake, real, scored)
         terms = {"adversarial": term}
-        self._penalise("critic", self.critic_memories, turn, terms, watched)
+        self._penalise("critic", turn, terms, watched)
         self._help("critic", turn, terms, watched)
         self._look_back(turn)
         return Losses(terms, watched)
@@ -179,13 +183,13 @@ class Duel(nn.Module):
         """
         latents = self.latents(streams)
         fake = self.seen(self.generator(latents), streams, moment, "fake")
-        judge = Judgement(self, streams, moment)
+        judge = self._judgement(streams, moment)
         scored = None
         if real is not None:
             shown = self.seen(real, streams, moment, "real")
             scored = cache(lambda: self.scores(judge, shown, fake))
             real = shown
-        turn = self._turn(self.generator, judge, latents, fake, real, scored)
+        turn = self._turn(self.generator, streams, moment, judge, latents, fake, real, scored)
         if real is not None:
             at_hand = turn
             turn = replace(
@@ -194,9 +198,29 @@ class Duel(nn.Module):
         term = Term(self.description.cost.values(turn))
         terms = {"adversarial": term}
         watched = {"generator/loss": term.each.detach()}
-        self._penalise("generator", self.generator_memories, turn, terms, watched)
+        self._penalise("generator", turn, terms, watched)
         self._help("generator", turn, terms, watched)
         return Losses(terms, watched)
+
+    def critic_penalties(self, real: Tensor, streams: Streams, moment: Moment) -> Losses:
+        """The critic's penalties that have updates of their own, on a fresh batch."""
+        with nullcontext() if moment.whole_graph else torch.no_grad():
+            latents = self.latents(streams)
+            fake = self.seen(self.generator(latents), streams, moment, "fake")
+            real = self.seen(real, streams, moment, "real")
+        judge = self._judgement(streams, moment)
+        scored = cache(lambda: self.scores(judge, real, fake))
+        return self._apart(
+            "critic", self._turn(self.critic, streams, moment, judge, latents, fake, real, scored)
+        )
+
+    def generator_penalties(self, streams: Streams, moment: Moment) -> Losses:
+        """The generator's penalties that have updates of their own."""
+        latents = self.latents(streams)
+        fake = self.seen(self.generator(latents), streams, moment, "fake")
+        judge = self._judgement(streams, moment)
+        turn = self._turn(self.generator, streams, moment, judge, latents, fake, None, None)
+        return self._apart("generator", turn)
 
     def prepare_critic(self) -> None:
         """Commit what the parts of the critic's turn remember of it."""
@@ -214,17 +238,24 @@ class Duel(nn.Module):
         for constraint in self.description.constraints:
             constraint.project(self.critic)
 
+    def _judgement(self, streams: Streams, moment: Moment) -> Judgement:
+        inside = tuple((lens, memory) for _, lens, memory in self.lens_memories if lens.inside)
+        look = Look("both", streams, moment, self.members, {})
+        return Judgement(self.critic, inside, look, self.pack, self.batch)
+
     def _turn(
         self,
         mover: nn.Module,
-        judge: Judgement,
+        streams: Streams,
+        moment: Moment,
+        judge: Judge,
         latents: Tensor,
         fake: Tensor,
         real: Tensor | None,
         scored: Callable[[], tuple[Tensor, Tensor]] | None,
     ) -> Turn:
         return Turn(
-            streams=judge.streams,
+            streams=streams,
             parameters=dict(mover.named_parameters()),
             mixes_examples=self.critic.mixes_examples,
             judge=judge,
@@ -233,7 +264,7 @@ class Duel(nn.Module):
             fake=fake,
             examples=real,
             scored=scored,
-            moment=judge.moment,
+            moment=moment,
             members=self.members,
         )
 
@@ -261,27 +292,45 @@ class Duel(nn.Module):
         return held
 
     def _penalise(
-        self,
-        player: str,
-        memories: PartMemories[Regulariser],
-        turn: Turn,
-        terms: dict[str, Term],
-        watched: dict[str, Tensor],
+        self, player: Player, turn: Turn, terms: dict[str, Term], watched: dict[str, Tensor]
     ) -> None:
         """Add the player's penalties that are due to the terms of its loss."""
+        memories = self.penalties[player]
         if not memories.parts:  # the most frequent case, and small networks wait for the host
             return
         due: dict[str, tuple[Regulariser, Turn]] = {}
         for name, penalty, memory in memories:
             seen = replace(turn, memory=memory)
             memories.saw(name, seen)
-            if penalty.due(turn.moment.number):
+            if not penalty.apart and penalty.due(turn.moment.update):
                 due[name] = (penalty, seen)
+        self._pay(player, due, terms, watched)
+
+    def _apart(self, player: Player, turn: Turn) -> Losses:
+        """The penalties of a player that have updates of their own."""
+        due = {
+            name: (penalty, replace(turn, memory=memory))
+            for name, penalty, memory in self.penalties[player]
+            if penalty.apart
+        }
+        terms: dict[str, Term] = {}
+        watched: dict[str, Tensor] = {}
+        self._pay(player, due, terms, watched)
+        return Losses(terms, watched)
+
+    def _pay(
+        self,
+        player: Player,
+        due: Mapping[str, tuple[Regulariser, Turn]],
+        terms: dict[str, Term],
+        watched: dict[str, Tensor],
+    ) -> None:
+        """Add penalties to the terms of a loss."""
         values: dict[str, Tensor] = {}
         for names in _alike(due):
             kind = type(due[names[0]][0])
             values |= zip(names, kind.together([due[name] for name in names]), strict=True)
-        for name, (penalty, _) in due.items():
+        for name, (penalty, turn) in due.items():
             weight = penalty.effective_weight(turn.moment.progress)
             terms[name] = Term(values[name], weight=weight)
             watched[f"{player}/{name}"] = terms[name].each.detach()
@@ -304,56 +353,6 @@ class Duel(nn.Module):
         """Let the lenses see the critic's turn, for what they remember."""
         for name, _, memory in self.lens_memories:
             self.lens_memories.saw(name, replace(turn, memory=memory))
-
-
-class Judgement:
-    """The critic in one turn: with the lenses that lie inside of it, each with its one draw."""
-
-    def __init__(self, duel: Duel, streams: Streams, moment: Moment) -> None:
-        self._duel, self.streams, self.moment = duel, streams, moment
-        self._inside = [each for each in duel.lens_memories if each[1].inside]
-
-    def __call__(self, x: Tensor, at: Mapping[str, Tensor] | None = None) -> CriticOutput:
-        """What the critic says of its inputs ``x``, at other parameters if ``at`` has any."""
-        critic = self._duel.critic
-        if self._inside:
-            x = self._through(x)
-        if at is None:
-            return critic(x)
-        return functional_call(critic, dict(at), (x,))
-
-    def parameters(self) -> dict[str, Tensor]:
-        """The critic's present parameters by name."""
-        return dict(self._duel.critic.named_parameters())
-
-    def _through(self, x: Tensor) -> Tensor:
-        """``x`` seen through the inside lenses, batch by batch, so that all meet one draw."""
-        members, size = self._duel.members, self._duel.pack
-        axis = 0 if members is None else 1
-        each = unpack(x, size, members) if size > 1 else x
-        parts = []
-        for part in each.split(self._duel.batch, axis):
-            for _, lens, memory in self._inside:
-                look = Look("both", self.streams, self.moment, members, memory)
-                part = lens.see(part, look)
-            parts.append(part)
-        seen = torch.cat(parts, axis)
-        return pack(seen, size, members) if size > 1 else seen
-
-
-class Elsewhere:
-    """A critic at parameters other than its present ones."""
-
-    def __init__(self, judge: Judge, parameters: Mapping[str, Tensor]) -> None:
-        self._judge, self._at = judge, parameters
-
-    def __call__(self, x: Tensor, at: Mapping[str, Tensor] | None = None) -> CriticOutput:
-        """What it says of its inputs ``x`` there, or at ``at``."""
-        return self._judge(x, self._at if at is None else at)
-
-    def parameters(self) -> dict[str, Tensor]:
-        """Those parameters by name."""
-        return dict(self._at)
 
 
 Kind = TypeVar("Kind")

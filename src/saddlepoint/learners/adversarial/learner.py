@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,10 @@ from saddlepoint.randomness import Streams
 
 
 class AdversarialLearner(LatentLearner):
-    """Two phases a step: the critic's, ``critic_steps`` times, then the generator's."""
+    """Two phases a step: the critic's, ``critic_steps`` times, then the generator's.
+
+    Penalties that are ``apart`` have a phase of their own after that of their player.
+    """
 
     headline = ("critic/loss", "generator/loss", "critic/score_real", "critic/score_fake")
     averaged = ("generator",)
@@ -42,19 +45,38 @@ class AdversarialLearner(LatentLearner):
         self.mixing = tuple(self.duel.critic.mixing)
         self.bounded = output == "tanh"
         standardise = description.standardise and not data.images
+        self._optimisers = {
+            "critic": description.optimiser_of("critic"),
+            "generator": description.optimiser_of("generator"),
+        }
         self._scale = data.scale if standardise else 1.0
         self._centre = torch.tensor(data.centre) if standardise else None
-        self.phases = (
-            DataPhase(
-                "critic",
-                ("critic",),
-                self.critic_loss,
-                repeats=description.critic_steps,
-                prepare=self.duel.prepare_critic,
-                project=self.duel.project,
-            ),
-            self._generator_phase(),
+        self.phases = tuple(self._phases())
+
+    def _phases(self) -> Iterator[Phase]:
+        steps = self.description.critic_steps
+        yield DataPhase(
+            "critic",
+            ("critic",),
+            self.critic_loss,
+            repeats=steps,
+            prepare=self.duel.prepare_critic,
+            project=self.duel.project,
         )
+        every = self.description.apart_every("critic")
+        if every is not None:
+            yield DataPhase(
+                "critic_penalties",
+                ("critic",),
+                self.critic_penalties,
+                every=every // steps,
+                project=self.duel.project,
+            )
+        yield self._generator_phase()
+        every = self.description.apart_every("generator")
+        if every is not None:
+            penalties = self.duel.generator_penalties
+            yield DatalessPhase("generator_penalties", ("generator",), penalties, every=every)
 
     def _generator_phase(self) -> Phase:
         name, moves, prepare = "generator", ("generator",), self.duel.prepare_generator
@@ -80,14 +102,15 @@ class AdversarialLearner(LatentLearner):
     @property
     @override
     def optimisers(self) -> Mapping[str, Optimiser]:
-        return {
-            "critic": self.description.critic_optimiser,
-            "generator": self.description.generator_optimiser,
-        }
+        return self._optimisers
 
     def critic_loss(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The critic's turn."""
         return self.duel.critic_turn(self.standardised(batch.x), streams, moment)
+
+    def critic_penalties(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
+        """The critic's penalties that have updates of their own."""
+        return self.duel.critic_penalties(self.standardised(batch.x), streams, moment)
 
     def generator_loss(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The generator's turn, where its cost sees real examples."""

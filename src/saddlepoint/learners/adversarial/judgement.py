@@ -1,0 +1,78 @@
+"""A critic as one turn uses it, with what lies inside of it; and at other parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from saddlepoint.games.turn import Judge
+from saddlepoint.learners.adversarial.lenses import Lens, Look
+from saddlepoint.networks.critic import Critic, CriticOutput
+from saddlepoint.networks.packing import pack, unpack
+
+
+class Judgement:
+    """The critic in one turn: with the lenses that lie inside of it, each with its one draw.
+
+    Args:
+        critic: The critic.
+        inside: The lenses inside, in order, each with its memory.
+        look: Streams, moment and members of the turn.
+        size: Examples in a pack.
+        batch: Examples in a batch, all of which meet the same draw as another batch's.
+    """
+
+    def __init__(
+        self,
+        critic: Critic,
+        inside: Sequence[tuple[Lens, dict[str, Tensor]]],
+        look: Look,
+        size: int,
+        batch: int,
+    ) -> None:
+        self._critic, self._inside, self._look = critic, inside, look
+        self._size, self._batch = size, batch
+
+    def __call__(self, x: Tensor, at: Mapping[str, Tensor] | None = None) -> CriticOutput:
+        """What the critic says of its inputs ``x``, at other parameters if ``at`` has any."""
+        if self._inside:
+            x = self._through(x)
+        if at is None:
+            return self._critic(x)
+        return functional_call(self._critic, dict(at), (x,))
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The critic's present parameters by name."""
+        return dict(self._critic.named_parameters())
+
+    def _through(self, x: Tensor) -> Tensor:
+        """``x`` seen through the inside lenses, batch by batch, so that all meet one draw."""
+        members, size = self._look.members, self._size
+        axis = 0 if members is None else 1
+        each = unpack(x, size, members) if size > 1 else x
+        parts = []
+        for part in each.split(self._batch, axis):
+            for lens, memory in self._inside:
+                part = lens.see(part, replace(self._look, memory=memory))
+            parts.append(part)
+        seen = torch.cat(parts, axis)
+        return pack(seen, size, members) if size > 1 else seen
+
+
+class Elsewhere:
+    """A critic at parameters other than its present ones."""
+
+    def __init__(self, judge: Judge, parameters: Mapping[str, Tensor]) -> None:
+        self._judge, self._at = judge, parameters
+
+    def __call__(self, x: Tensor, at: Mapping[str, Tensor] | None = None) -> CriticOutput:
+        """What it says of its inputs ``x`` there, or at ``at``."""
+        return self._judge(x, self._at if at is None else at)
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Those parameters by name."""
+        return dict(self._at)

@@ -33,8 +33,10 @@ from saddlepoint.games.dynamics import (
     AnyDynamics,
     Consensus,
     Dynamics,
+    ExtraAdam,
     Extragradient,
     Optimistic,
+    OptimisticAdam,
     Simultaneous,
 )
 from saddlepoint.games.objectives import OBJECTIVES, Objective
@@ -71,14 +73,21 @@ CLOSED_FORMS: dict[str, tuple[Dynamics, Callable[[float, float], float]]] = {
     "extragradient": (Extragradient(), lambda n, s: math.hypot(1 - (n * s) ** 2, n * s)),
     "consensus": (Consensus(strength=1.0), lambda n, s: math.hypot(1 - n * s**2, n * s)),
     "weak consensus": (Consensus(strength=0.3), lambda n, s: math.hypot(1 - 0.3 * n * s**2, n * s)),
+    "extra adam": (ExtraAdam(), lambda n, s: math.hypot(1 - (n * s) ** 2, n * s)),
     "optimistic": (Optimistic(), lambda n, s: ((1 + (1 - 4 * (n * s) ** 2) ** 0.5) / 2) ** 0.5),
+    "optimistic adam": (
+        OptimisticAdam(),
+        lambda n, s: ((1 + (1 - 4 * (n * s) ** 2) ** 0.5) / 2) ** 0.5,
+    ),
 }
 TABLE = [
     ("simultaneous", 0.5, 1.1180340),
     ("alternating", 0.5, 1.0),
     ("extragradient", 0.5, 0.9013878),
     ("consensus", 0.5, 0.7071068),
+    ("extra adam", 0.5, 0.9013878),
     ("optimistic", 0.5, 0.7071068),
+    ("optimistic adam", 0.5, 0.7071068),
     ("optimistic", 0.1, 0.9949362),
 ]
 
@@ -533,7 +542,7 @@ def test_an_equilibrium_stays_and_only_the_optimist_remembers(dynamics: Dynamics
     memory: dict[str, Tensor] = {}
     way = play(dynamics, bilinear(0.3, ORIGIN), 3, memory)
     assert all((values == 0).all() for values in way.values())
-    assert sorted(memory) == (["x/x", "y/y"] if dynamics.kind == "optimistic" else [])
+    assert sorted(memory) == (["x/x", "y/y"] if dynamics.kind.startswith("optimistic") else [])
     assert not any(value.requires_grad for value in memory.values())
 
 
@@ -599,6 +608,24 @@ class Nets:
         self.optimisers[self.player(turn)].step()
         self.updates += 1
 
+    def displacements(self, turn: str, directions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        movers = self.parameters(turn)
+        before = {name: p.detach().clone() for name, p in movers.items()}
+        for name, parameter in movers.items():
+            parameter.grad = directions[name]
+        self.optimisers[self.player(turn)].step()
+        with torch.no_grad():
+            moved = {name: p - before[name] for name, p in movers.items()}
+            for name, parameter in movers.items():
+                parameter.copy_(before[name])
+        return moved
+
+    def displace(self, turn: str, displacements: Mapping[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self.parameters(turn).items():
+                parameter.add_(displacements[name])
+        self.updates += 1
+
     def rate(self, turn: str) -> float:
         return float(self.optimisers[self.player(turn)].param_groups[0]["lr"])
 
@@ -625,10 +652,71 @@ def test_networks_make_one_optimiser_step_a_turn(dynamics: Dynamics) -> None:
         dynamics.step(game, memory, 0.5)
     assert game.updates == 4
     for optimiser in game.optimisers.values():
-        assert {int(state["step"]) for state in optimiser.state.values()} == {2}
+        steps = {int(state["step"]) for state in optimiser.state.values()}
+        assert steps == {4 if dynamics.kind == "extra_adam" else 2}
     assert torch.isfinite(game.flat()).all()
     assert (game.flat() != before).all()
     assert all(p.is_leaf and p.requires_grad for p in game.modules.parameters())
+
+
+class AdamByHand:
+    """Adam's steps, written out (Kingma and Ba 2015), for one tensor."""
+
+    def __init__(self, rate: float = 0.01, first: float = 0.9, second: float = 0.999) -> None:
+        self.rate, self.decays = rate, (first, second)
+        self.mean, self.square, self.count = torch.tensor(0.0), torch.tensor(0.0), 0
+
+    def step(self, gradient: Tensor) -> Tensor:
+        first, second = self.decays
+        self.count += 1
+        self.mean = first * self.mean + (1 - first) * gradient
+        self.square = second * self.square + (1 - second) * gradient**2
+        mean = self.mean / (1 - first**self.count)
+        square = self.square / (1 - second**self.count)
+        return -self.rate * mean / (square.sqrt() + 1e-8)
+
+
+@pytest.mark.parametrize("dynamics", [ExtraAdam(), OptimisticAdam()], ids=lambda d: d.kind)
+def test_the_adam_forms_are_those_of_their_papers(dynamics: Dynamics) -> None:
+    """Algorithm 4 of Gidel et al., algorithm 1 of Daskalakis et al., on networks, by hand."""
+    game, memory = Nets(), dict[str, Tensor]()
+    at = {n: p.detach().clone().requires_grad_() for n, p in game.modules.named_parameters()}
+    adams = {name: AdamByHand() for name in at}
+    last: dict[str, Tensor] = {}
+
+    def slopes(point: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        whole = {turn: game.gradients(turn, point) for turn in game.turns}
+        return {n: g for gradients in whole.values() for n, g in gradients.items()}
+
+    def moved(steps: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {n: (p.detach() + steps[n]).requires_grad_() for n, p in at.items()}
+
+    for _ in range(4):
+        steps = {n: adams[n].step(g) for n, g in slopes(at).items()}
+        if dynamics.kind == "extra_adam":
+            at = moved({n: adams[n].step(g) for n, g in slopes(moved(steps)).items()})
+        else:
+            at = moved({n: 2 * step - last.get(n, step) for n, step in steps.items()})
+            last = steps
+        dynamics.step(game, memory, 0.0)
+        for name, parameter in game.modules.named_parameters():
+            close(parameter.detach(), at[name].detach())
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(Extragradient(), ExtraAdam()), (Optimistic(), OptimisticAdam())], ids=str
+)
+def test_the_adam_forms_differ_with_adam_and_not_with_gradient_descent(
+    one: Dynamics, other: Dynamics
+) -> None:
+    for adam in (False, True):
+        games = Nets(adam=adam), Nets(adam=adam)
+        for dynamics, game in zip((one, other), games, strict=True):
+            memory: dict[str, Tensor] = {}
+            for _ in range(3):
+                dynamics.step(game, memory, 0.0)
+        gap = (games[0].flat() - games[1].flat()).abs().max()
+        assert (gap > 1e-4) if adam else (gap < 1e-14)
 
 
 @at_once

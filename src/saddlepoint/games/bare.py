@@ -83,10 +83,18 @@ class BareGame:
 
     def update(self, turn: str, directions: Tensors) -> None:
         """Replace the player's tensor z by z − η · direction."""
+        self.displace(turn, self.displacements(turn, directions))
+
+    def displacements(self, turn: str, directions: Tensors) -> dict[str, Tensor]:
+        """−η · direction of the player's tensor."""
+        return {turn: -self.rate(turn) * directions[turn]}
+
+    def displace(self, turn: str, displacements: Tensors) -> None:
+        """Move the player's tensor so far."""
         import torch
 
         with torch.no_grad():
-            moved = self.values[turn] - self.rate(turn) * directions[turn]
+            moved = self.values[turn] + displacements[turn]
         self.values[turn] = moved.requires_grad_()
         self.updates[turn] += 1
 

@@ -60,6 +60,15 @@ class Game(Protocol):
     def update(self, turn: str, directions: Mapping[str, Tensor]) -> None:
         """One optimiser step of ``turn`` with ``directions`` in place of its gradients."""
 
+    def displacements(self, turn: str, directions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """How far one step of the turn's own optimiser would move its tensors, by name.
+
+        The optimiser's state goes on as by an update; the tensors stay where they are.
+        """
+
+    def displace(self, turn: str, displacements: Mapping[str, Tensor]) -> None:
+        """Move the turn's tensors so far: an update that no optimiser makes."""
+
     def rate(self, turn: str) -> float:
         """The step size of ``turn``, by which lookaheads are scaled."""
 
@@ -204,6 +213,71 @@ class Optimistic(Dynamics):
             game.update(turn, directions)
 
 
+class ExtraAdam(Dynamics):
+    """Look one step of the optimiser ahead, and move by another, made from the gradients there.
+
+    With Δ(v) the step that a player's optimiser makes of a gradient, its state included:
+    z̃ = z + Δ(v(z)), then z ← z + Δ(v(z̃)), made from z. Adam folds both gradients into its means
+    and counts both, so that it takes the 2t−1st and the 2tth step in step t: algorithm 4 of Gidel
+    et al. 2019. ``extragradient`` looks ahead by a plain step instead. With plain gradient descent
+    the two are one.
+    """
+
+    kind: Literal["extra_adam"] = "extra_adam"
+
+    equation = "z̃ = zₜ + Δ(v(zₜ));  zₜ₊₁ = zₜ + Δ(v(z̃)), Δ the optimiser's own step"
+    cures = "turning, where the optimiser is adaptive; at the price of a second evaluation"
+    on_xy = "√(1 − η² + η⁴) with gradient descent: spirals in for η < 1"
+    paper = (
+        "Gidel et al., A variational inequality perspective on GANs, 2019, algorithm 4 (ExtraAdam)"
+    )
+
+    @override
+    def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
+        import torch
+
+        ahead: dict[str, Tensor] = {}
+        for turn, gradients in _together(game).items():
+            here = game.parameters(turn)
+            with torch.no_grad():
+                for name, moved in game.displacements(turn, gradients).items():
+                    # a tensor that two turns move takes both of their steps
+                    ahead[name] = ahead.get(name, here[name]) + moved
+        for tensor in ahead.values():
+            tensor.requires_grad_()
+        for turn, gradients in _together(game, ahead).items():
+            game.displace(turn, game.displacements(turn, gradients))
+
+
+class OptimisticAdam(Dynamics):
+    """Take the optimiser's step twice and its last one back: z ← z + 2 Δₜ − Δₜ₋₁.
+
+    Δₜ is the step that a player's optimiser makes of the gradient at zₜ, its state included: with
+    Adam, algorithm 1 of Daskalakis et al. 2018, where ``optimistic`` instead hands the forecast
+    2 v(zₜ) − v(zₜ₋₁) to the optimiser as if it were a gradient. With plain gradient descent of a
+    constant rate the two are one. The first step has no last one and takes Δ₋₁ = Δ₀, a plain step
+    (the paper's listing takes 0, a double one).
+    """
+
+    kind: Literal["optimistic_adam"] = "optimistic_adam"
+
+    equation = "zₜ₊₁ = zₜ + 2 Δ(v(zₜ)) − Δ(v(zₜ₋₁)), Δ the optimiser's own step"
+    cures = "turning, where the optimiser is adaptive; at the price of one more copy of the weights"
+    on_xy = "√((1 + √(1 − 4η²)) / 2) with gradient descent, for η ≤ ½: spirals in"
+    paper = "Daskalakis et al., Training GANs with optimism, 2018, algorithm 1 (Optimistic Adam)"
+
+    @override
+    def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
+        """One step; ``memory`` keeps a displacement for each turn and name."""
+        for turn, gradients in _together(game).items():
+            twice = {}
+            for name, moved in game.displacements(turn, gradients).items():
+                key = f"{turn}/{name}"
+                twice[name] = 2 * moved - memory.get(key, moved)
+                memory[key] = moved
+            game.displace(turn, twice)
+
+
 class Consensus(Dynamics):
     """Descend the size of the gradients too: z ← z − η (v(z) + γ ∇½‖v(z)‖²).
 
@@ -248,5 +322,13 @@ class Consensus(Dynamics):
             game.update(turn, directions)
 
 
-DYNAMICS: list[type[Dynamics]] = [Alternating, Simultaneous, Extragradient, Optimistic, Consensus]
+DYNAMICS: list[type[Dynamics]] = [
+    Alternating,
+    Simultaneous,
+    Extragradient,
+    ExtraAdam,
+    Optimistic,
+    OptimisticAdam,
+    Consensus,
+]
 AnyDynamics = Annotated[Dynamics, one_of(DYNAMICS)]

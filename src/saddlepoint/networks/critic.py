@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from saddlepoint.networks.member_linear import linear
@@ -30,7 +31,7 @@ class CriticOutput(NamedTuple):
 
 
 class Critic(nn.Module):
-    """Scores examples by a backbone and a linear head.
+    """Scores examples by a backbone and a linear head, which computes in float32 or finer.
 
     With virtual batch norm it needs a reference batch before its first use (``offer``), which
     minibatch discrimination does not see.
@@ -38,6 +39,8 @@ class Critic(nn.Module):
     Args:
         backbone: The features and what stands behind them.
         site: Where it stands; its batch is also the size of a reference batch.
+        level: Whether the head has a bias, which shifts all scores alike. Where only differences
+            of scores count it would get no gradient but rounding.
 
     Attributes:
         mixing: What lets an example's score depend on the others in its batch; empty if nothing.
@@ -47,13 +50,13 @@ class Critic(nn.Module):
         BadInput: The size of the batch does not fit a layer.
     """
 
-    def __init__(self, backbone: Backbone, site: Site) -> None:
+    def __init__(self, backbone: Backbone, site: Site, level: bool = True) -> None:
         super().__init__()
         self.backbone = with_reference(backbone.module, site, site.shape)
         self.discrimination = backbone.discrimination
         self.features = backbone.features
         width = getattr(self.discrimination, "outputs", backbone.features)
-        self.head = linear(width, 1, site.members)
+        self.head = linear(width, 1, site.members, bias=level)
         if backbone.initialise is not None:
             self.head.apply(backbone.initialise)
         self.mixing = mixing_layers(self.modules())
@@ -76,4 +79,7 @@ class Critic(nn.Module):
         refuse_label(label)
         features = self.backbone(x)
         joined = features if self.discrimination is None else self.discrimination(features)
-        return CriticOutput(widened(self.head(joined).squeeze(-1)), features)
+        with torch.autocast(joined.device.type, enabled=False):
+            # games look at differences of scores, which bfloat16 loses where scores are large
+            score = self.head(widened(joined)).squeeze(-1)
+        return CriticOutput(score, features)

@@ -12,21 +12,25 @@ class MemberLinear(nn.Module):
     One batched matrix product replaces K small ones, whose overhead would dominate.
     """
 
-    def __init__(self, members: int, inputs: int, outputs: int) -> None:
+    def __init__(self, members: int, inputs: int, outputs: int, bias: bool = True) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(members, outputs, inputs))
-        self.bias = nn.Parameter(torch.empty(members, outputs))
+        self.bias = nn.Parameter(torch.empty(members, outputs)) if bias else None
         self.in_features, self.out_features = inputs, outputs
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply member i's map to ``x[i]``; an ``x`` without members goes to all of them."""
         x = x if x.dim() == 3 else x.expand(len(self.weight), *x.shape)
+        if self.bias is None:
+            return torch.bmm(x, self.weight.transpose(1, 2))
         return torch.baddbmm(self.bias[:, None], x, self.weight.transpose(1, 2))
 
 
-def linear(inputs: int, outputs: int, members: int | None) -> nn.Module:
+def linear(inputs: int, outputs: int, members: int | None, bias: bool = True) -> nn.Module:
     """An ordinary linear layer, or one that holds ``members`` of them."""
-    return nn.Linear(inputs, outputs) if members is None else MemberLinear(members, inputs, outputs)
+    if members is None:
+        return nn.Linear(inputs, outputs, bias)
+    return MemberLinear(members, inputs, outputs, bias)
 
 
 @torch.no_grad()

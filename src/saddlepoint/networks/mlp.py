@@ -131,7 +131,8 @@ class Mlp(Network):
         for layer in network.modules():
             if isinstance(layer, nn.Linear | MemberLinear):
                 nn.init.uniform_(layer.weight, -self.initial_range, self.initial_range)
-                nn.init.zeros_(layer.bias)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
     def _hidden(
         self, inputs: int, members: int | None, of_backbone: bool = False

@@ -44,6 +44,12 @@ class Engine(Protocol):
     def move(self, phase: Phase, losses: Losses, number: int) -> None:
         """One optimiser step of the phase's players with the gradients that they hold now."""
 
+    def step_optimisers(self, phase: Phase, losses: Losses, number: int) -> dict[str, Tensor]:
+        """The optimisers' part of ``move``, its checks included; returns the gradients' norms."""
+
+    def displace(self, phase: Phase, losses: Losses, displacements: Mapping[str, Tensor]) -> None:
+        """Move the phase's parameters so far, by name: the rest of ``move``."""
+
 
 def check_dynamics(dynamics: Dynamics, phases: Sequence[Phase]) -> None:
     """Refuse several updates of one player in a step where all players move at once.
@@ -73,6 +79,7 @@ class LearnerGame:
         self._phases = {phase.name: phase for phase in phases}
         self._drawn: dict[str, tuple[Batch | None, Streams, Moment]] = {}
         self._losses: dict[str, Losses] = {}
+        self._norms: dict[str, dict[str, Tensor]] = {}
 
     @property
     def turns(self) -> Sequence[str]:
@@ -107,11 +114,36 @@ class LearnerGame:
 
     def update(self, turn: str, directions: Mapping[str, Tensor]) -> None:
         """One optimiser step of the phase's players."""
-        phase = self._phases[turn]
-        for name, parameter in self._stepper.movers(phase).items():
+        self._directed(turn, directions)
+        self._stepper.move(self._phases[turn], self._losses[turn], self._number)
+
+    def _directed(
+        self, turn: str, directions: Mapping[str, Tensor]
+    ) -> dict[str, torch.nn.Parameter]:
+        """The phase's parameters, with the directions in the place of their gradients."""
+        movers = self._stepper.movers(self._phases[turn])
+        for name, parameter in movers.items():
             # in the weight's own memory order, which fused updates walk
             parameter.grad = torch.empty_like(parameter).copy_(directions[name].detach())
-        self._stepper.move(phase, self._losses[turn], self._number)
+        return movers
+
+    def displacements(self, turn: str, directions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """How far one step of the players' optimisers would move the tensors."""
+        movers = self._directed(turn, directions)
+        before = {name: parameter.detach().clone() for name, parameter in movers.items()}
+        phase = self._phases[turn]
+        self._norms[turn] = self._stepper.step_optimisers(phase, self._losses[turn], self._number)
+        with torch.no_grad():
+            moved = {name: parameter - before[name] for name, parameter in movers.items()}
+            for name, parameter in movers.items():
+                parameter.copy_(before[name])
+        return moved
+
+    def displace(self, turn: str, displacements: Mapping[str, Tensor]) -> None:
+        """Move the phase's tensors so far, as its update."""
+        losses = self._losses[turn]
+        losses = replace(losses, diagnostics={**losses.diagnostics, **self._norms[turn]})
+        self._stepper.displace(self._phases[turn], losses, displacements)
 
     def rate(self, turn: str) -> float:
         """The present learning rate of the phase's (first) player."""

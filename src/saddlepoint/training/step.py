@@ -147,6 +147,26 @@ class Stepper:
 
     def move(self, phase: Phase, losses: Losses, number: int) -> None:
         """One optimiser step of the phase's players with the gradients that they hold now."""
+        phase.prepare()
+        norms = self.step_optimisers(phase, losses, number)
+        phase.project()
+        self.meters.add({**losses.diagnostics, **norms})
+
+    def displace(self, phase: Phase, losses: Losses, displacements: Mapping[str, Tensor]) -> None:
+        """Move the phase's parameters so far, by name: an update that no optimiser makes."""
+        phase.prepare()
+        with torch.no_grad():
+            for name, parameter in self.movers(phase).items():
+                parameter.add_(displacements[name])
+        phase.project()
+        self.meters.add(losses.diagnostics)
+
+    def step_optimisers(self, phase: Phase, losses: Losses, number: int) -> dict[str, Tensor]:
+        """Check the phase's terms and gradients, and step its optimisers if they are finite.
+
+        Returns:
+            The norms of the gradients, by their names among diagnostics.
+        """
         checks = {
             f"term '{name}' of the phase '{phase.name}'": term.each
             for name, term in losses.terms.items()
@@ -157,11 +177,9 @@ class Stepper:
             norms[f"gradient_norm/{name}"] = norm = self._norm(gradients)
             checks[f"the gradient of the player '{name}'"] = norm
         finite = self.trouble.watch(number + 1, checks)
-        phase.prepare()
         for name in phase.moves:
             guarded_step(self.optimisers[name], finite)
-        phase.project()
-        self.meters.add({**losses.diagnostics, **norms})
+        return norms
 
     def _norm(self, gradients: list[Tensor]) -> Tensor:
         """The gradient's Euclidean norm; of each member where there are members."""

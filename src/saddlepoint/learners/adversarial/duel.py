@@ -77,7 +77,11 @@ class Duel(nn.Module):
             inputs=site.inputs * self.pack,
             place="learner.critic",
         )
-        self.critic = Critic(description.critic.as_backbone(seen), seen)
+        # only penalties of the scores themselves, as drift, see more of them than differences
+        level = not self.objective.shift_invariant or any(
+            "scores" in penalty.sees for penalty in description.critic_regularisers
+        )
+        self.critic = Critic(description.critic.as_backbone(seen), seen, level=level)
         self._batch_axis = 0 if site.members is None else 1
         for constraint in description.constraints:
             constraint.apply(self.critic)

@@ -83,7 +83,7 @@ def test_imports_point_one_way(path: Path) -> None:
 
 # Files that are the same thing for each of their rooms; commands and recipes bear the name of what
 # they call or train.
-ALIKE = {"__init__", "description", "folder", "kinds", "learner", "progress", "tables"}
+ALIKE = {"__init__", "description", "kinds", "learner", "progress", "tables"}
 NAMED_FOR_OTHERS = {"commands", "recipes"}
 
 

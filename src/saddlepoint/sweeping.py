@@ -190,20 +190,20 @@ def carry_out(
         return resume(where, at_once=at_once, quiet=quiet)
     if where.exists() and (not where.is_dir() or not is_empty(where)):
         raise BadInput(f"{where} exists and is not an empty folder: choose another --out.")
-    from saddlepoint.training import folder
+    from saddlepoint.training import run_directory
     from saddlepoint.training.checkpoint import replace_text
 
     new = not where.exists()
-    folder.prepare(where, parts=())
+    run_directory.prepare(where, parts=())
     try:
         kept = [Cell(c.name, c.run.replace(data=c.run.data.kept_at(where))) for c in cells]
         listed = [{"name": c.name, "given": c.run.model_dump(mode="json")} for c in kept]
         replace_text(where / NAME, json.dumps({"format": FORMAT, "cells": listed}, indent=2))
         return resume(where, at_once=at_once, quiet=quiet)
     except SaddlepointError:
-        if not any(folder.is_run(where / cell.name) for cell in cells):
+        if not any(run_directory.is_run(where / cell.name) for cell in cells):
             (where / NAME).unlink(missing_ok=True)
-            folder.remove_parts(where)
+            run_directory.remove_parts(where)
             if new:
                 where.rmdir()
         raise
@@ -243,16 +243,16 @@ def resume(where: Path, *, at_once: int = 1, quiet: bool = False) -> Sweep:
     Raises:
         SaddlepointError: As of ``sweep``.
     """
-    from saddlepoint.training import folder, groups, tasks
+    from saddlepoint.training import groups, run_directory, tasks
 
     groups.check_at_once(at_once)
     cells = stored_cells(where)
     left: list[Task] = []
-    with folder.lock(where, parts=()):
+    with run_directory.lock(where, parts=()):
         for cell in cells:
             place = where / cell.name
-            if folder.is_group(place):
-                run = folder.read_group(place)
+            if run_directory.is_group(place):
+                run = run_directory.read_group(place)
                 left += groups.seeds_of_group(run, place, cell.name)
             else:
                 left += groups.begin(cell.run, place, at_once, cell.name)

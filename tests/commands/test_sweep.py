@@ -13,7 +13,7 @@ import saddlepoint as sp
 from kit.tiny import same_bits, tensors, tiny
 from saddlepoint.cli import main
 from saddlepoint.sweeping import Varied
-from saddlepoint.training import folder
+from saddlepoint.training import run_directory
 from saddlepoint.training.step import Stepper
 
 RATES = {"learner.critic_optimiser.learning_rate": [1e-4, 2e-4]}
@@ -42,7 +42,7 @@ def test_a_sweep_of_groups_ends_in_one_comparison(
     rates, lists = ("1e-4", "2e-4"), ("none", "r1+drift")
     names = [f"learning-rate={r},critic-regularisers={p}" for r in rates for p in lists]
     assert {path.name for path in where.iterdir()} >= {*names, "comparison", "sweep.json"}
-    run = folder.read(where / names[3]).run
+    run = run_directory.read(where / names[3]).run
     assert run.seeds == 2
     assert run.learner.critic_optimiser.learning_rate == 2e-4
     assert [part.known_as()[0] for part in run.learner.critic_regularisers] == ["r1", "drift"]

@@ -47,7 +47,7 @@ def test_evaluations_of_a_group_are_on_its_page(group: Path) -> None:
 
 
 def test_a_group_that_is_not_complete(tmp_path: Path) -> None:
-    from saddlepoint.training.folder import write_group
+    from saddlepoint.training.run_directory import write_group
 
     where = tmp_path / "group"
     where.mkdir()

@@ -17,7 +17,7 @@ import torch
 import saddlepoint as sp
 from kit.tiny import same_bits, tensors, tiny
 from saddlepoint.cli import main
-from saddlepoint.training import folder
+from saddlepoint.training import run_directory
 from saddlepoint.training.step import Stepper
 from saddlepoint.training.tasks import Task
 
@@ -139,7 +139,7 @@ def test_resuming_goes_on_with_what_is_missing(
 def test_an_incomplete_group_says_what_is_missing(tmp_path: Path) -> None:
     where = tmp_path / "group"
     where.mkdir()
-    folder.write_group(where, TWO)
+    run_directory.write_group(where, TWO)
     with pytest.raises(sp.BadInput, match=r"no seed of .* has begun"):
         sp.load(where)
     (where / "seed-3").mkdir()
@@ -176,7 +176,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path, number: in
     _, said = process.communicate()
     until(lambda: all("interrupted" in record.read_text() for record in records))
     for seed in (0, 1):
-        until(lambda seed=seed: not folder.is_training(where / f"seed-{seed}"))
+        until(lambda seed=seed: not run_directory.is_training(where / f"seed-{seed}"))
         task = Task("", TWO, where / f"seed-{seed}")
         assert not task.done
         assert task.result().step > 0

@@ -23,7 +23,7 @@ from saddlepoint.data.array import Array
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.published import Digits, FashionMnist
 from saddlepoint.errors import BadInput, RunStopped
-from saddlepoint.training import folder as run_folder
+from saddlepoint.training import run_directory
 from saddlepoint.training.own_data import open_own_data
 from saddlepoint.training.record import read_record
 
@@ -225,7 +225,7 @@ def test_a_run_before_its_first_checkpoint_says_so(
     said = capsys.readouterr().err
     assert f"stopped before: `saddlepoint resume '{run}'` goes on" in said
     assert "--training.checkpoint-every" in said
-    with run_folder.lock(run), pytest.raises(BadInput, match="It is training now: wait"):
+    with run_directory.lock(run), pytest.raises(BadInput, match="It is training now: wait"):
         sp.load(run)
     sp.resume(run, quiet=True)
     sp.train(tiny("gan"), tmp_path / "whole", quiet=True)

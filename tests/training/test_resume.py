@@ -224,11 +224,11 @@ def test_relative_paths_are_found_from_anywhere(
 
 
 def test_two_processes_cannot_train_in_one_folder(tmp_path: Path) -> None:
-    from saddlepoint.training import folder
+    from saddlepoint.training import run_directory
 
     sp.train(tiny("gan"), tmp_path / "run", quiet=True)
     with (
-        folder.lock(tmp_path / "run"),
+        run_directory.lock(tmp_path / "run"),
         pytest.raises(sp.BadInput, match="another process is training"),
     ):
         sp.resume(tmp_path / "run", steps=20, quiet=True)

@@ -23,7 +23,7 @@ from saddlepoint.metrics.estimate import LEVEL
 from saddlepoint.metrics.group_tests import compare_groups, holm
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
-from saddlepoint.training import folder
+from saddlepoint.training import run_directory
 from saddlepoint.training.trained import load
 
 LEVEL_OF_TEST = 1 - LEVEL
@@ -75,7 +75,7 @@ def compare(
     """
     began = time.perf_counter()
     places = [Path(run).expanduser() for run in runs]
-    stored = [folder.read(place) for place in places]
+    stored = [run_directory.read(place) for place in places]
     if len({place.resolve() for place in places}) < len(places):
         raise BadInput("the same run is named twice: name different run directories.")
     if sum(s.run.seeds for s in stored) < 2:

@@ -23,7 +23,7 @@ from saddlepoint.scores.declaration import Score, chosen
 from saddlepoint.scores.figure import Figure
 from saddlepoint.scores.view import View
 from saddlepoint.training.device import choose
-from saddlepoint.training.folder import versions
+from saddlepoint.training.run_directory import versions
 
 INSTALL = 'pip install "saddlepoint[features]"'
 _CPU = torch.device("cpu")

@@ -15,7 +15,7 @@ from saddlepoint.data.source import DataSource
 from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.errors import BadInput
 from saddlepoint.randomness import derive
-from saddlepoint.training import folder
+from saddlepoint.training import run_directory
 from saddlepoint.training.own_data import open_own_data
 from saddlepoint.training.trained import Trained
 
@@ -93,7 +93,7 @@ def of_run(where: Path, n: int | None, data: str | Path | None = None) -> Refere
         "train": Side(f"{info.name} (train)", train),
     }
     if min(counts["test"], counts["validation"]) < LEAST:
-        return _of_few(known, n, folder.read(where).run.data)
+        return _of_few(known, n, run_directory.read(where).run.data)
     size = min(counts["test"], counts["validation"], MOST) if n is None else n
     enough(size, counts["test"], f"the test split of {info.name}")
     return Reference(

@@ -21,7 +21,7 @@ from saddlepoint.evaluation.sides import (
     enough,
     pool,
 )
-from saddlepoint.training import folder
+from saddlepoint.training import run_directory
 from saddlepoint.training.own_data import open_own_data
 from saddlepoint.training.trained import Trained
 
@@ -83,7 +83,7 @@ class _Given:
 
 def is_run(source: Any) -> bool:
     """Whether ``source`` is the path of a run directory."""
-    return isinstance(source, str | Path) and folder.is_run(Path(source).expanduser())
+    return isinstance(source, str | Path) and run_directory.is_run(Path(source).expanduser())
 
 
 def two_sides(
@@ -158,7 +158,7 @@ def _given(source: Any, preparation: Preparation, real_side: bool = False) -> _G
     if is_run(source):
         where = Path(source).expanduser()
         dataset = open_own_data(where)
-        return _Given(where.name, dataset=dataset, described=folder.read(where).run.data)
+        return _Given(where.name, dataset=dataset, described=run_directory.read(where).run.data)
     described = describe_data(source)
     if isinstance(described, Folder):
         return _Given(

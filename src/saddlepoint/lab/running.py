@@ -110,7 +110,7 @@ def _machine(bench: Bench) -> dict[str, Any]:
     import torch
 
     from saddlepoint.training.device import processor
-    from saddlepoint.training.folder import versions
+    from saddlepoint.training.run_directory import versions
 
     cpu = torch.device("cpu")
     places = sorted(bench.devices) or [("cpu", processor(cpu))]

@@ -13,7 +13,7 @@ import torch
 
 from saddlepoint.errors import BadInput, SaddlepointError
 from saddlepoint.run.description import GROUP, Run
-from saddlepoint.training import folder, tasks, trainer
+from saddlepoint.training import run_directory, tasks, trainer
 from saddlepoint.training.tasks import Further, Task
 from saddlepoint.training.trainer import Result, relocated
 
@@ -46,7 +46,7 @@ def train(
         if run.seeds > 1 and not quiet:
             print(f"{run.seeds} seeds train side by side in one program.", file=sys.stderr)
         return trainer.train(run, out, quiet=quiet)
-    where = Path(out).expanduser() if out is not None else folder.free_name(run)
+    where = Path(out).expanduser() if out is not None else run_directory.free_name(run)
     new = not where.exists()
     group = begin(run, where, at_once or 1)
     if not quiet:
@@ -93,17 +93,17 @@ def resume(
     where = Path(where).expanduser()
     further = Further(steps, reschedule, data, device)
     check_at_once(at_once)
-    if not folder.is_group(where):
+    if not run_directory.is_group(where):
         if at_once is not None:
             raise BadInput(f"--at-once is for seeds with a run directory each; {where} is a run.")
         return trainer.resume(
             where, steps=steps, reschedule=reschedule, data=data, device=device, quiet=quiet
         )
-    run = folder.read_group(where)
+    run = run_directory.read_group(where)
     if data is not None:
         run, moved = relocated(run, data, where)
         if moved:
-            folder.write_group(where, run)
+            run_directory.write_group(where, run)
     return _carry_out(seeds_of_group(run, where), where, at_once, further, quiet)
 
 
@@ -142,13 +142,13 @@ def begin(run: Run, where: Path, at_once: int, name: str = "") -> list[Task]:
     if not is_apart(run):
         return [Task(name, run, where)]
     new = not where.exists()
-    folder.prepare(where, parts=())
+    run_directory.prepare(where, parts=())
     try:
         run = run.replace(data=run.data.kept_at(where))
     except SaddlepointError:
         leave_no_trace(where, (), new)
         raise
-    folder.write_group(where, run)
+    run_directory.write_group(where, run)
     return seeds_of_group(run, where, name)
 
 
@@ -163,10 +163,10 @@ def seeds_of_group(run: Run, where: Path, name: str = "") -> list[Task]:
 
 def leave_no_trace(where: Path, group: Sequence[Task], new: bool) -> None:
     """Remove a group of which nothing began."""
-    if any(folder.is_run(task.folder) for task in group):
+    if any(run_directory.is_run(task.folder) for task in group):
         return
     (where / GROUP).unlink(missing_ok=True)
-    folder.remove_parts(where)
+    run_directory.remove_parts(where)
     for task in group:
         with suppress(OSError):
             task.folder.rmdir()
@@ -185,6 +185,6 @@ def over_seeds(where: Path, seeds: Sequence[Result]) -> Result:
 def _carry_out(
     group: Sequence[Task], where: Path, at_once: int | None, further: Further, quiet: bool
 ) -> Result:
-    with folder.lock(where, parts=()):
+    with run_directory.lock(where, parts=()):
         seeds = tasks.carry_out(group, where, at_once=at_once or 1, further=further, quiet=quiet)
     return over_seeds(where, seeds)

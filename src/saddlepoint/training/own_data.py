@@ -8,7 +8,7 @@ from typing import Any
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
-from saddlepoint.training import folder
+from saddlepoint.training import run_directory
 
 
 def open_own_data(where: Path, data: Any = None) -> Dataset:
@@ -22,8 +22,8 @@ def open_own_data(where: Path, data: Any = None) -> Dataset:
     Raises:
         BadInput: No run there, or its data are gone or are not those that it began with.
     """
-    where = folder.any_seed(where)
-    stored = folder.read(where)
+    where = run_directory.any_seed(where)
+    stored = run_directory.read(where)
     described = stored.run.data
     if data is not None:
         described = described.at(data, where)
@@ -32,7 +32,7 @@ def open_own_data(where: Path, data: Any = None) -> Dataset:
         described = described.without_fetching()
     else:
         described = described.from_run(where)
-        if folder.is_group(where.parent) and not described.there():
+        if run_directory.is_group(where.parent) and not described.there():
             described = described.from_run(where.parent)
         if not described.there():
             raise BadInput(

@@ -14,7 +14,7 @@ from torch import Tensor
 from saddlepoint.errors import BadInput, Interrupted
 from saddlepoint.randomness import derive
 from saddlepoint.run.description import Run
-from saddlepoint.training import folder
+from saddlepoint.training import run_directory
 from saddlepoint.training.device import choose
 from saddlepoint.training.job import Job
 from saddlepoint.training.progress import Silent
@@ -90,7 +90,7 @@ def steps(run: Run, out: str | Path | None = None, *, every: int = 10) -> Iterat
         run = run.replace(training=training)
         policy = choose(training.device, training.precision)
         stack.enter_context(new_folder(where))
-        stack.enter_context(folder.lock(where))
+        stack.enter_context(run_directory.lock(where))
         with machine(training.threads, policy, run.seeds):
             job = new_job(run, where, policy)
             stack.callback(job.close)

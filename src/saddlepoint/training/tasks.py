@@ -12,7 +12,7 @@ from typing import Any
 
 from saddlepoint.errors import IMPORTS, BadInput, Interrupted, RunStopped, command_line
 from saddlepoint.run.description import Run
-from saddlepoint.training import checkpoint, folder, trainer
+from saddlepoint.training import checkpoint, run_directory, trainer
 from saddlepoint.training.processes import Children
 from saddlepoint.training.progress import duration
 from saddlepoint.training.record import read_record
@@ -54,7 +54,7 @@ class Task:
     @property
     def done(self) -> bool:
         """Whether it came to its end."""
-        if not folder.is_run(self.folder):
+        if not run_directory.is_run(self.folder):
             return False
         events = [e.get("event") for e in read_record(self.folder).events]
         return [event for event in events if event in _ENDS][-1:] == ["finished"]
@@ -66,11 +66,11 @@ class Task:
             SaddlepointError: As of ``trainer.train`` and ``trainer.resume``.
         """
         options: dict[str, Any] = {"steps": further.steps, "reschedule": further.reschedule}
-        if folder.is_run(self.folder):
+        if run_directory.is_run(self.folder):
             options |= {"data": further.data, "device": further.device}
             return trainer.resume(self.folder, **options, quiet=quiet)
         if self.folder.exists():  # of a process that was killed before the run began
-            folder.remove_parts(self.folder)
+            run_directory.remove_parts(self.folder)
         run = self.run
         if further.device is not None:
             run = run.replace(training=run.training.replace(device=further.device))

@@ -16,7 +16,7 @@ from saddlepoint.errors import BadInput, command_line, did_you_mean
 from saddlepoint.learners.latent import LATENT_BLOCK
 from saddlepoint.learners.learner import Learner
 from saddlepoint.run.description import Run, seeds_of
-from saddlepoint.training import checkpoint, folder
+from saddlepoint.training import checkpoint, run_directory
 from saddlepoint.training.averaging import load_averaged
 from saddlepoint.training.device import choose
 from saddlepoint.training.printing import html_table, text_table
@@ -205,11 +205,11 @@ def load(
         True
     """
     where = Path(where).expanduser()
-    if folder.is_group(where):
+    if run_directory.is_group(where):
         return _group(where, checkpoint_step, device)
-    stored = folder.read(where)
+    stored = run_directory.read(where)
     if not checkpoint.steps_of(where):
-        raise BadInput(folder.before_first_checkpoint(where, stored))
+        raise BadInput(run_directory.before_first_checkpoint(where, stored))
     best = checkpoint.read_best(where)
     if checkpoint_step == "best" and best is None:
         raise BadInput(
@@ -257,9 +257,9 @@ def _group(where: Path, step: int | Literal["auto", "latest", "best"], device: s
     Raises:
         BadInput: A seed has not begun, or has no such checkpoint.
     """
-    stored = folder.read(where)
-    places = folder.of_seeds(where)
-    waiting = [place.name for place in places if not folder.is_run(place)]
+    stored = run_directory.read(where)
+    places = run_directory.of_seeds(where)
+    waiting = [place.name for place in places if not run_directory.is_run(place)]
     if waiting:
         raise BadInput(
             f"{' and '.join(waiting)} of {where} did not begin yet: "

@@ -14,7 +14,7 @@ from saddlepoint.data.bounds import check_batch
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.errors import BadInput, RunStopped, command_line, lacks_memory
 from saddlepoint.run.description import NAME, Run
-from saddlepoint.training import checkpoint, folder
+from saddlepoint.training import checkpoint, run_directory
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.freed_memory import keeping_freed_memory
 from saddlepoint.training.job import Job
@@ -76,9 +76,13 @@ def train(run: Run, out: str | Path | None = None, *, quiet: bool = False) -> Re
         >>> sp.resume("runs/ring", steps=3, quiet=True).step
         3
     """
-    where = Path(out).expanduser() if out is not None else folder.free_name(run)
+    where = Path(out).expanduser() if out is not None else run_directory.free_name(run)
     policy = choose(run.training.device, run.training.precision)
-    with new_folder(where), machine(run.training.threads, policy, run.seeds), folder.lock(where):
+    with (
+        new_folder(where),
+        machine(run.training.threads, policy, run.seeds),
+        run_directory.lock(where),
+    ):
         return _carry_out(new_job(run, where, policy), run.training.steps, "start", quiet)
 
 
@@ -91,12 +95,12 @@ def new_folder(where: Path) -> Iterator[None]:
         RunStopped: It cannot be made.
     """
     new = not where.exists()
-    folder.prepare(where)
+    run_directory.prepare(where)
     try:
         yield
     finally:
         if not (where / NAME).exists():
-            folder.remove_parts(where)
+            run_directory.remove_parts(where)
             if new:
                 with suppress(OSError):  # something of another's was put there meanwhile
                     where.rmdir()
@@ -111,7 +115,7 @@ def new_job(run: Run, where: Path, policy: Policy) -> Job:
     run = run.replace(data=run.data.kept_at(where))
     data = run.data.open(keep=where)
     job = Job(run, where, data, policy, _batch_size(run, data), horizon=run.training.steps)
-    folder.write(where, run, _resolved(job, run.training.steps))
+    run_directory.write(where, run, _resolved(job, run.training.steps))
     return job
 
 
@@ -142,10 +146,10 @@ def resume(
         Interrupted: As for ``train``.
     """
     where = Path(where).expanduser()
-    stored = folder.read(where)
+    stored = run_directory.read(where)
     resolved = stored.resolved
     policy = choose(device or resolved["device"], resolved["precision"])
-    with machine(resolved["threads"], policy, stored.run.seeds), folder.lock(where):
+    with machine(resolved["threads"], policy, stored.run.seeds), run_directory.lock(where):
         dataset = open_own_data(where, data)
         run, moved = relocated(stored.run, data, where)
         target = steps if steps is not None else resolved["steps"]
@@ -155,12 +159,12 @@ def resume(
             raise BadInput(f"{where} has done {job.done} steps already, more than {steps}.")
         if reschedule:
             job.horizon = target
-        if resolved["versions"] != folder.versions():
+        if resolved["versions"] != run_directory.versions():
             notes.append(
                 "library versions differ from those the run began with, so results may differ in "
                 "their last bits."
             )
-        folder.write(where, run, resolved | {"steps": target, "horizon": job.horizon})
+        run_directory.write(where, run, resolved | {"steps": target, "horizon": job.horizon})
         return _carry_out(job, target, "resume", quiet, notes, moved)
 
 
@@ -257,7 +261,7 @@ def _resolved(job: Job, steps: int) -> dict[str, Any]:
         "processor": processor(job.policy.device),
         "precision": job.policy.precision,
         "threads": torch.get_num_threads(),
-        "versions": folder.versions(),
+        "versions": run_directory.versions(),
         "batch_size": job.batch_size,
         "steps": steps,
         "horizon": job.horizon,

@@ -79,11 +79,11 @@ def test_commands_exist(page: Path) -> None:
     shown = shown.replace(".venv/bin/", "")
     used = set(re.findall(r"^saddlepoint (\w[\w-]*)", shown, re.MULTILINE))
     assert used <= {*COMMANDS, "completion"}
-    own = "".join(modules(EXTENDING).values())
+    users = "".join(modules(EXTENDING).values())
     for recipe in re.findall(
         r"^(?:\.venv/bin/)?saddlepoint train ([\w-]+)(?: |$)", shown, re.MULTILINE
     ):
-        assert recipe in RECIPES or f'@recipe("{recipe}"' in own or recipe in ("NAME", "RECIPE")
+        assert recipe in RECIPES or f'@recipe("{recipe}"' in users or recipe in ("NAME", "RECIPE")
     for program in re.findall(r"^python (\S+\.py)", shown, re.MULTILINE):
         assert (ROOT / program).exists()
     for target in re.findall(r"^make ([\w-]+)", shown, re.MULTILINE):
@@ -182,13 +182,13 @@ for place, words in json.loads(sys.argv[1]):
         main(words)
     except (Exception, SystemExit):
         said[place] = traceback.format_exc()
-from saddlepoint.run.own_parts import NAMED, ROLES
-own = lambda thing: thing.__module__.startswith("my_")
-roles = [base.__name__ for base, parts in ROLES.items() if any(map(own, parts))]
+from saddlepoint.run.module_parts import NAMED, ROLES
+of_user = lambda thing: thing.__module__.startswith("my_")
+roles = [base.__name__ for base, parts in ROLES.items() if any(map(of_user, parts))]
 roles += ["objective"] * ("quadratic" in NAMED["objective"])
 roles += ["score"] * ("means" in NAMED["score"])
 roles += ["experiment"] * ("log-sums" in NAMED.get("experiment", ()))
-roles += ["recipe"] * any(map(own, NAMED["recipe"].values()))
+roles += ["recipe"] * any(map(of_user, NAMED["recipe"].values()))
 missing = {base.__name__ for base in ROLES} | set(NAMED)
 json.dump({"said": said, "missing": sorted(missing - set(roles))}, open("said.json", "w"))
 """

@@ -11,7 +11,7 @@ import pytest
 
 from kit.parts import LISTS
 from kit.tiny import command
-from saddlepoint.run.own_parts import ROLES
+from saddlepoint.run.module_parts import ROLES
 
 MODULE = '''
 """Parts of a user's own."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from saddlepoint.errors import BadInput, did_you_mean
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.findings import Findings
-from saddlepoint.run.own_parts import NAMED
+from saddlepoint.run.module_parts import NAMED
 
 Function = Callable[[Bench], Findings]
 

@@ -15,7 +15,7 @@ from saddlepoint.errors import BadInput, did_you_mean
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.variational.description import Variational
 from saddlepoint.run.description import Run
-from saddlepoint.run.own_parts import NAMED
+from saddlepoint.run.module_parts import NAMED
 from saddlepoint.run.training import Training
 
 

@@ -218,9 +218,9 @@ def test_an_unwritable_place_is_code_3(tmp_path: Path) -> None:
 
 
 def test_run_json_holds_given_and_resolved(images_run: Path) -> None:
-    found = json.loads((images_run / "run.json").read_text())
-    assert sp.Run.model_validate(found["given"]) == tiny("dcgan")
-    resolved = found["resolved"]
+    stored = json.loads((images_run / "run.json").read_text())
+    assert sp.Run.model_validate(stored["given"]) == tiny("dcgan")
+    resolved = stored["resolved"]
     assert resolved["batch_size"] == 16
     assert resolved["device"] == "cpu"
     assert resolved["precision"] in ("float32", "bfloat16")

@@ -93,10 +93,10 @@ class Names:
 
     def _all_of(self, name: str) -> set[str]:
         """The members of every class or module of this name, those of its bases included."""
-        found = set(self.members[name])
+        members = set(self.members[name])
         for base in self.bases[name] - {name}:
-            found |= self._all_of(base) if base in self.members else set()
-        return found
+            members |= self._all_of(base) if base in self.members else set()
+        return members
 
     def _read(self, node: ast.Module | ast.ClassDef, name: str) -> None:
         for each in node.body:

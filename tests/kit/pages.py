@@ -49,10 +49,10 @@ def modules(page: Path) -> dict[str, str]:
 
 def examples(page: Path) -> list[Example]:
     """The commands ``saddlepoint train`` and ``lab`` of a page that ``--import`` what it shows."""
-    found = []
+    listed = []
     for line in "".join(blocks(page, "")).splitlines():
         words = line.split()
         names = [after for word, after in pairwise(words) if word == "--import"]
         if words[:1] == ["saddlepoint"] and words[1] in ("train", "lab") and names:
-            found.append(Example(names[-1], f"run-{len(found) + 1}", words[1:]))
-    return found
+            listed.append(Example(names[-1], f"run-{len(listed) + 1}", words[1:]))
+    return listed

@@ -41,8 +41,8 @@ def test_a_page_elsewhere_has_no_links(group: Path, tmp_path: Path) -> None:
 def test_evaluations_of_a_group_are_on_its_page(group: Path) -> None:
     from saddlepoint.evaluation.files import write_beside_run
 
-    found = sp.evaluate(group, n=40, features="pixels", scores="kernel")
-    write_beside_run(found, group)
+    evaluation = sp.evaluate(group, n=40, features="pixels", scores="kernel")
+    write_beside_run(evaluation, group)
     assert "means over 2 seeds" in sp.build_report(group).read_text()
 
 

@@ -117,9 +117,9 @@ def test_keep_and_best(tmp_path: Path) -> None:
     history = read_record(tmp_path / "run")
     candidates = {step: history.scalars["critic/loss"][step - 1] for step in range(4, 41, 4)}
     expected = max(candidates, key=lambda step: candidates[step] or 0.0)
-    found = checkpoint.read_best(tmp_path / "run")
-    assert found is not None
-    assert found["step"] == expected
+    recorded = checkpoint.read_best(tmp_path / "run")
+    assert recorded is not None
+    assert recorded["step"] == expected
     assert checkpoint.steps_of(tmp_path / "run") == sorted({expected, 36, 40})
     assert sp.load(tmp_path / "run").step == expected
     assert sp.load(tmp_path / "run", "best").step == expected

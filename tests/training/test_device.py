@@ -80,12 +80,12 @@ def test_both_precisions_train_and_keep_float32_weights(
 
 def test_precisions_agree_on_the_first_losses(tmp_path: Path) -> None:
     """bfloat16 keeps about three digits; a step in it must stay near the step in float32."""
-    found = {}
+    scalars = {}
     for precision in ("float32", "bfloat16"):
         run = tiny("dcgan", 3, precision=precision)
-        found[precision] = sp.train(run, tmp_path / precision, quiet=True).scalars
-    for name, value in found["float32"].items():
-        assert found["bfloat16"][name] == pytest.approx(value, rel=0.05, abs=0.02), name
+        scalars[precision] = sp.train(run, tmp_path / precision, quiet=True).scalars
+    for name, value in scalars["float32"].items():
+        assert scalars["bfloat16"][name] == pytest.approx(value, rel=0.05, abs=0.02), name
 
 
 def test_image_networks_compute_channels_last_throughout() -> None:

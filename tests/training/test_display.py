@@ -134,17 +134,17 @@ def test_of_an_official_test_set_no_larger_share_is_suggested() -> None:
 def test_the_split_that_is_suggested_is_enough(n: int, tmp_path: Path) -> None:
     from saddlepoint.data.splitting import LEAST_COMPARED, divide
 
-    def told(data: Digits) -> str | None:
+    def notice(data: Digits) -> str | None:
         sizes = {name: len(each) for name, each in divide(n, data.split).items()}
         return few_held_out(data, info(**sizes))
 
-    said = told(Digits()) or ""
+    said = notice(Digits()) or ""
     if n == 130:
         assert "More images" in said
         return
     words = said.split("more: ")[1].rstrip(".").split()
     run, _ = described(start_of("dcgan"), words, "test")
-    assert told(run.data) is None
+    assert notice(run.data) is None
     assert min(map(len, divide(n, run.data.split).values())) >= LEAST_COMPARED
 
 

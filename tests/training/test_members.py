@@ -55,7 +55,7 @@ def trained(
     return learner
 
 
-def own(together: torch.Tensor, member: int, alone: torch.Tensor) -> torch.Tensor:
+def part_of(together: torch.Tensor, member: int, alone: torch.Tensor) -> torch.Tensor:
     """A member's part of a tensor; what has no member axis belongs to all of them."""
     return together if together.shape == alone.shape else together[member]
 
@@ -69,8 +69,8 @@ def test_a_member_equals_the_single_run(options: dict, rate: float) -> None:
     for member, seed in enumerate(SEEDS):
         alone = trained(options, seed, 100, sgd).state_dict()
         for name, value in alone.items():
-            found = own(together[name], member, value)
-            torch.testing.assert_close(found, value, rtol=0, atol=1e-8)
+            part = part_of(together[name], member, value)
+            torch.testing.assert_close(part, value, rtol=0, atol=1e-8)
     moved = max((alone[name] - p).abs().max() for name, p in start.named_parameters())
     assert moved > 1e-3, "nothing was trained"
 

@@ -59,7 +59,7 @@ def test_a_phase_plays_during_its_share_and_the_last_one_beyond_the_horizon() ->
 @pytest.fixture
 def staged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """A GAN whose critic plays in the second half only; its entering changes a weight."""
-    told: list[Any] = []
+    entered: list[Any] = []
     build = AdversarialLearner.__init__
 
     def init(self: AdversarialLearner, *arguments: Any) -> None:
@@ -68,13 +68,13 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         self.phases = (replace(critic, during=(0.5, 1.0)), generator)
 
     def enter(self: AdversarialLearner, stage: int) -> None:
-        told.append(stage)
+        entered.append(stage)
         for parameter in self.generator.parameters():
             parameter.data.mul_(0.5)
 
     monkeypatch.setattr(AdversarialLearner, "__init__", init)
     monkeypatch.setattr(AdversarialLearner, "enter", enter)
-    return told
+    return entered
 
 
 def test_a_stage_is_entered_once_also_across_a_restart(

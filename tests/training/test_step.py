@@ -242,11 +242,11 @@ class HostReads(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.calls: list[str] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func.overloadpacket.__name__ in self.WAITING:
-            self.found.append(str(func))
+            self.calls.append(str(func))
         return func(*args, **(kwargs or {}))
 
 
@@ -257,12 +257,12 @@ def test_a_step_never_reads_from_the_device(optimiser: Any) -> None:
     with HostReads() as reads:
         for number in range(1, 4):
             stepper.step(number, 0.5)
-    assert reads.found == []
+    assert reads.calls == []
     with HostReads() as reads:
         stepper.meters.read()
         stepper.trouble.read()
         torch.ones(()).item()
-    assert reads.found, "the counter counts nothing"
+    assert reads.calls, "the counter counts nothing"
 
 
 def test_real_learners_never_read_from_the_device() -> None:
@@ -278,7 +278,7 @@ def test_real_learners_never_read_from_the_device() -> None:
         stepper.step(0, 0.0)
         with HostReads() as reads:
             stepper.step(1, 0.0)
-        assert reads.found == [], name
+        assert reads.calls == [], name
 
 
 def test_meters_average_and_start_again() -> None:

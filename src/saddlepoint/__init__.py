@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from saddlepoint.report.page import build_report
     from saddlepoint.run.description import Run, read_run
     from saddlepoint.run.own_parts import import_parts
-    from saddlepoint.sweeping import Sweep, sweep
+    from saddlepoint.sweeping.sweep import sweep
+    from saddlepoint.sweeping.swept import Sweep
     from saddlepoint.training.groups import resume, train
     from saddlepoint.training.stepwise import State, steps
     from saddlepoint.training.trained import Trained, load
@@ -39,8 +40,8 @@ _HOMES = {
     "Result": "training.trainer",
     "steps": "training.stepwise",
     "State": "training.stepwise",
-    "sweep": "sweeping",
-    "Sweep": "sweeping",
+    "sweep": "sweeping.sweep",
+    "Sweep": "sweeping.swept",
     "train": "training.groups",
     "resume": "training.groups",
     "Trained": "training.trained",

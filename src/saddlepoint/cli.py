@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Sequence
 
 from saddlepoint.commands import COMMANDS, PLAIN, SELF_PARSING
-from saddlepoint.commands.program import PROG
+from saddlepoint.commands.program import PROG, taken
 from saddlepoint.errors import (
     BadInput,
     RunStopped,
@@ -90,19 +90,10 @@ def imported(words: Sequence[str]) -> list[str]:
     Raises:
         BadInput: It names nothing, or something that cannot be imported.
     """
-    rest: list[str] = []
-    names: list[str] = []
-    left = list(words)
-    while left:
-        name, equals, value = left.pop(0).partition("=")
-        if name != "--import":
-            rest.append(f"{name}{equals}{value}")
-            continue
-        if not equals:
-            value = left.pop(0) if left and not left[0].startswith("--") else ""
-        if not value:
-            raise BadInput("--import: name a module, or the path of a .py file.")
-        names.append(value)
+    occurrences, rest = taken(words, ["--import"])
+    names = [name for _, values in occurrences for name in values]
+    if len(names) < len(occurrences):
+        raise BadInput("--import: name a module, or the path of a .py file.")
     if names:
         from saddlepoint.run.own_parts import import_parts
 

@@ -1,6 +1,7 @@
 """Completion scripts for the shells that tyro knows (torch-free).
 
-For ``train`` tyro is told of the same list of options that help and parser are made from.
+For ``train`` and ``sweep`` tyro is told of the same list of options that help and parser are made
+from.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from saddlepoint import flags
+from saddlepoint.commands.sweep import SweepOptions
 from saddlepoint.errors import BadInput
 from saddlepoint.options import IMPORT, Short, common_options, recipe_options
 from saddlepoint.recipes import RECIPES
@@ -58,43 +60,38 @@ def _train() -> Callable[..., None]:
     def train(recipe: object) -> None:
         """Train a recipe from its start."""
 
+    return _of_recipes(train)
+
+
+def _sweep() -> Callable[..., None]:
+    """The same with what ``sweep`` adds to the options of ``train``."""
+
+    def sweep(recipe: object) -> None:
+        """Train combinations of some options' values."""
+
+    return _of_recipes(sweep, SweepOptions)
+
+
+def _of_recipes(command: Callable[..., None], *more: type) -> Callable[..., None]:
     recipes: list[object] = [
-        Annotated[_options_of(recipe), tyro.conf.subcommand(name)]
+        Annotated[_options_of(recipe, more), tyro.conf.subcommand(name)]
         for name, recipe in RECIPES.items()
     ]
     one: object = functools.reduce(operator.or_, recipes)
     omitted: Any = tyro.conf.OmitSubcommandPrefixes
     bare: Any = tyro.conf.OmitArgPrefixes
-    train.__annotations__ = {"recipe": omitted[bare[one]], "return": None}
-    return train
+    command.__annotations__ = {"recipe": omitted[bare[one]], "return": None}
+    return command
 
 
-def _sweep() -> Callable[..., None]:
-    """A function that takes what ``sweep`` adds to the options of ``train``."""
-
-    def sweep(
-        recipe: str,
-        vary: tuple[str, ...],
-        seeds: int = 1,
-        at_once: int = 1,
-        out: Path = Path("runs"),
-        quiet: bool = False,
-    ) -> None:
-        """Train every combination of some options' values."""
-
-    one_of: Any = Literal
-    positional: Any = tyro.conf.Positional
-    sweep.__annotations__["recipe"] = positional[one_of[tuple(RECIPES)]]
-    return sweep
-
-
-def _options_of(recipe: Recipe) -> object:
-    """A class whose fields are what ``train`` takes for this recipe."""
+def _options_of(recipe: Recipe, more: Sequence[type] = ()) -> object:
+    """A class whose fields are what ``train`` takes for this recipe, and what ``more`` holds."""
     short = [*common_options(), IMPORT, *recipe_options(recipe)]
     taken = {f"--{option.name}" for option in short}
     listed = [flag for group in flags.groups(recipe()) for flag in group.flags]
     fields = [_of_short(option) for option in short]
     fields += [_of_flag(flag) for flag in listed if flag.name not in taken]
+    fields += [(Annotated[each, tyro.conf.arg(name="")], each()) for each in more]
     named = [(f"option_{n}", kind, value) for n, (kind, value) in enumerate(fields)]
     return dataclasses.make_dataclass("Options", named, namespace={"__doc__": recipe.__doc__})
 

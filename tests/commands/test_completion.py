@@ -16,6 +16,7 @@ import pytest
 from saddlepoint import flags
 from saddlepoint.cli import main
 from saddlepoint.commands import PLAIN
+from saddlepoint.commands.sweep import names_of_options
 from saddlepoint.completion import script
 from saddlepoint.errors import BadInput
 from saddlepoint.games.regularisers import REGULARISERS
@@ -76,6 +77,21 @@ def test_help_completion_and_parser_agree_option_by_option(
             assert "choose from" not in complaint(name, flag.name, choice)
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_sweep_completes_what_train_does_and_its_own(name: str) -> None:
+    train, sweep = (options_of(completed()[c]["subcommands"][name]) for c in ("train", "sweep"))
+    assert set(sweep) - set(train) == set(names_of_options())
+    assert all(sweep[option] == train[option] for option in train)
+    assert tuple(sweep["--pick"]["choices"]) == ("grid", "optuna")
+
+
+def test_no_option_of_sweep_hides_one_of_a_recipe() -> None:
+    short = {
+        f"--{o.name}" for r in RECIPES.values() for o in (*common_options(), *recipe_options(r))
+    }
+    assert not short & set(names_of_options())
+
+
 def test_options_that_were_out_of_reach_are_completed() -> None:
     train = completed()["train"]["subcommands"]
     for option in ("--validate", "--stop-when"):
@@ -110,6 +126,8 @@ def test_bash_completes_words_of_parts_and_their_options(tmp_path: Path) -> None
     assert offered == {"--learner.critic-regularisers.r1.weight"}
     assert complete(tmp_path, "train", "gan", "--val") == {"--validate"}
     assert "frechet" in complete(tmp_path, "train", "gan", "--validate", "fr")
+    assert complete(tmp_path, "sweep", "gan", "--learner.cost", "unr") == {"unrolled"}
+    assert complete(tmp_path, "sweep", "dcgan", "--tri") == {"--trials"}
     assert complete(tmp_path, "resume", "--resch") == {"--reschedule"}
 
 

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from kit.tiny import tiny
 from saddlepoint import flags
-from saddlepoint.cli import main
+from saddlepoint.cli import dispatch, main
 from saddlepoint.commands import COMMANDS
+from saddlepoint.commands.sweep import names_of_options
 from saddlepoint.description import Description, explain
 from saddlepoint.errors import BadInput, did_you_mean_place
 from saddlepoint.games.objectives import OBJECTIVES
@@ -54,6 +55,32 @@ def test_help_is_short_at_80_columns(
     if words[0] == "train" and len(words) > 2:
         assert max(map(len, lines)) <= 80
         assert " ".join(lines).endswith("--help --all` lists every option with its choices.")
+
+
+def test_help_of_sweep_has_its_options_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = said_by(["sweep", "--help"], capsys).splitlines()
+    assert max(map(len, lines)) <= 80
+    shown = {line.split()[0] for line in lines if line.startswith("  --")}
+    common = {"--seeds", "--at-once", "--out", "--quiet"}
+    assert shown == {*names_of_options(), *common}
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--pick", "random"], "invalid choice|choose from|pick"),
+        (["--trials", "many"], "--trials"),
+        (["--n", "1", "2"], "2"),
+        (["--by", "kernel", "--by", "frechet"], "--by stands there twice"),
+        (["--vary"], "--vary: name an option and its values"),
+        (["--features"], "--features: a value is missing"),
+        (["--features", "pixls"], "Did you mean 'pixels'"),
+        (["--scores", "kernal"], "Did you mean 'kernel'"),
+    ],
+)
+def test_mistakes_in_the_options_of_sweep(words: list[str], why: str) -> None:
+    with pytest.raises(BadInput, match=why):
+        dispatch(["sweep", "gan", "--vary", "learner.cost=game,unrolled", *words])
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -1,12 +1,47 @@
-"""What the commands share: the program's name, and what is said after a training."""
+"""What the commands share: the program's name, words taken out, what is said after a training."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from saddlepoint.errors import PROG, command_line
 
-__all__ = ["PROG", "after_training"]
+__all__ = ["PROG", "after_training", "taken"]
+
+
+def taken(
+    words: Sequence[str], names: Collection[str], *, several: bool = False
+) -> tuple[list[tuple[str, list[str]]], list[str]]:
+    """Take some options out of a command line, wherever they stand.
+
+    Args:
+        words: The command line.
+        names: The options, with their dashes.
+        several: Whether all words up to the next option are an option's values, or one alone.
+
+    Returns:
+        Each occurrence with its values, none if it has none; and the other words.
+
+    Example:
+        >>> from saddlepoint.commands.program import taken
+        >>> taken(["--import", "mine", "train", "gan", "--import=yours.py"], ["--import"])
+        ([('--import', ['mine']), ('--import', ['yours.py'])], ['train', 'gan'])
+    """
+    occurrences: list[tuple[str, list[str]]] = []
+    others: list[str] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        name, equals, value = word.partition("=")
+        if name not in names:
+            others.append(word)
+            continue
+        values = [value] if value else []
+        while not equals and left and not left[0].startswith("--") and (several or not values):
+            values.append(left.pop(0))
+        occurrences.append((name, values))
+    return occurrences, others
 
 
 def after_training(folder: Path, step: int) -> None:

@@ -32,15 +32,15 @@ def resume(
         at_once: Of seeds that have a run directory each: so many processes, 1 by default.
         quiet: Show no progress.
     """
-    from saddlepoint import sweeping
+    from saddlepoint.sweeping import sweep
 
-    if sweeping.is_sweep(run):
+    if sweep.is_sweep(run):
         if steps is not None or reschedule or data is not None or device is not None:
             raise BadInput(
                 f"{run} is a sweep, whose runs end where they were to end: leave all options but "
                 "--at-once and --quiet out."
             )
-        after_sweep(sweeping.resume(run, at_once=at_once or 1, quiet=quiet))
+        after_sweep(sweep.resume(run, at_once=at_once or 1, quiet=quiet))
         return
     from saddlepoint.training import groups
 

@@ -54,7 +54,7 @@ class DrawingOptions:
 
 
 @dataclass(frozen=True)
-class ScoringOptions:
+class ScoreOptions:
     """What is computed of samples and real examples."""
 
     n: int | None = None
@@ -64,8 +64,6 @@ class ScoringOptions:
     package.module:name; one or several."""
     scores: tuple[str, ...] = ("default",)
     """default, all or names (a wrong one lists them); one or several."""
-    data: Path | None = None
-    """Where the data of a run are now, if they moved."""
 
     def arguments(self) -> dict[str, Any]:
         """They as the library takes them.
@@ -77,12 +75,23 @@ class ScoringOptions:
 
         for word in self.features:
             parse_features(word)
-        return {
-            "n": self.n,
-            "features": self.features,
-            "scores": self.scores,
-            "data": self.data,
-        }
+        return {"n": self.n, "features": self.features, "scores": self.scores}
+
+
+@dataclass(frozen=True)
+class ScoringOptions(ScoreOptions):
+    """The same of runs that were trained before."""
+
+    data: Path | None = None
+    """Where the data of a run are now, if they moved."""
+
+    def arguments(self) -> dict[str, Any]:
+        """They as the library takes them.
+
+        Raises:
+            BadInput: There are no such features.
+        """
+        return super().arguments() | {"data": self.data}
 
 
 @dataclass(frozen=True)
@@ -103,5 +112,6 @@ class OutputOptions:
 
 
 Drawing = Annotated[DrawingOptions, tyro.conf.arg(name="")]
+Scores = Annotated[ScoreOptions, tyro.conf.arg(name="")]
 Scoring = Annotated[ScoringOptions, tyro.conf.arg(name="")]
 Output = Annotated[OutputOptions, tyro.conf.arg(name="")]

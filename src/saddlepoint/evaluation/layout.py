@@ -38,7 +38,9 @@ class Shown(ABC):
         width = width or _terminal_width()
         console = Console(file=io.StringIO(), width=width, highlight=False, no_color=True)
         for block in self.blocks(width < WIDE):
-            console.print(_table(block) if isinstance(block, Cells) else block, markup=False)
+            command = isinstance(block, str) and block.startswith("  ")  # stays in one line
+            shown = _table(block) if isinstance(block, Cells) else block
+            console.print(shown, markup=False, soft_wrap=command)
         text = console.file.getvalue()  # type: ignore[attr-defined]
         return "\n".join(line.rstrip() for line in text.splitlines())
 

@@ -104,6 +104,46 @@ def of_run(where: Path, n: int | None, data: str | Path | None = None) -> Refere
     )
 
 
+def on_validation(where: Path, n: int | None) -> Reference:
+    """The validation split of a run's data, with its test split as the control.
+
+    For choosing among runs: the test split then remains for what is said of the chosen one.
+
+    Args:
+        where: The run directory.
+        n: Real examples; by default as many as ``of_run`` takes, where the split has them.
+
+    Raises:
+        BadInput: The data are gone or changed, or the validation split is too small.
+    """
+    dataset = open_own_data(where, None)
+    info = dataset.info
+    check_validation(info)
+    size = min(n or MOST, info.counts["validation"])
+    return Reference(
+        data=info,
+        dataset=dataset,
+        train=Side(f"{info.name} (train)", take(dataset, "train", 6 * MOST)),
+        real=Side(f"{info.name} (validation)", take(dataset, "validation", size), info.notes),
+        control=Side(f"{info.name} (test)", take(dataset, "test", size)),
+        where="real: validation split; control: test split",
+    )
+
+
+def check_validation(info: DataInfo) -> None:
+    """Refuse to choose by too few examples.
+
+    Raises:
+        BadInput: The validation split has too few.
+    """
+    there = info.counts["validation"]
+    if there < LEAST:
+        raise BadInput(
+            f"the validation split of {info.name} holds {there} examples, and choosing by it takes "
+            f"{LEAST}: enlarge --data.split.validation."
+        )
+
+
 def _of_few(known: dict[str, Any], n: int | None, described: DataSource) -> Reference:
     """The reference of data with fewer than 40 examples in a split."""
     info, dataset, train = known["data"], known["dataset"], known["train"].x

@@ -54,10 +54,21 @@ class Task:
     @property
     def done(self) -> bool:
         """Whether it came to its end."""
+        return self._last_end.get("event") == "finished"
+
+    @property
+    def stopped_by(self) -> str:
+        """Why it stopped itself; empty if it did not."""
+        last = self._last_end
+        return str(last["detail"]) if last.get("event") == "stopped" else ""
+
+    @property
+    def _last_end(self) -> dict[str, Any]:
+        """The last of its starts and ends."""
         if not run_directory.is_run(self.folder):
-            return False
-        events = [e.get("event") for e in read_record(self.folder).events]
-        return [event for event in events if event in _ENDS][-1:] == ["finished"]
+            return {}
+        ends = [e for e in read_record(self.folder).events if e.get("event") in _ENDS]
+        return ends[-1] if ends else {}
 
     def carry_out(self, further: Further, quiet: bool) -> Result:
         """Start the run, or go on with it.

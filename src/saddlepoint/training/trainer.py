@@ -235,10 +235,15 @@ def explained(job: Job) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
             raise
-        raise RunStopped(
+        sentence = (
             f"the memory of {job.policy.device} does not suffice: use a smaller --batch-size or "
             "a narrower network."
-        ) from error
+        )
+        with suppress(OSError):
+            record = Record(job.folder)
+            record.event(job.done, "stopped", sentence)
+            record.close()
+        raise RunStopped(sentence) from error
 
 
 def _batch_size(run: Run, data: Dataset) -> int:

@@ -12,7 +12,7 @@ import pytest
 import saddlepoint as sp
 from kit.tiny import same_bits, tensors, tiny
 from saddlepoint.cli import main
-from saddlepoint.sweeping import Varied
+from saddlepoint.sweeping.varied import Varied
 from saddlepoint.training import run_directory
 from saddlepoint.training.step import Stepper
 
@@ -32,13 +32,17 @@ WORDS = [
 ]
 
 
+SCORED = ["--scores", "frechet", "sliced", "--n", "50", "--features", "pixels"]
+FEW = {"n": 50, "scores": "frechet", "features": "pixels", "quiet": True}
+
+
 def test_a_sweep_of_groups_ends_in_one_comparison(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     where = tmp_path / "sweep"
     vary = ["--vary", "learner.critic-optimiser.learning-rate=1e-4,2e-4"]
     vary += ["--vary", "learner.critic-regularisers=none,r1+drift"]
-    main(["sweep", "dcgan", *vary, "--seeds", "2", "--out", str(where), *WORDS])
+    main(["sweep", "dcgan", *vary, "--seeds", "2", "--out", str(where), *WORDS, *SCORED])
     rates, lists = ("1e-4", "2e-4"), ("none", "r1+drift")
     names = [f"learning-rate={r},critic-regularisers={p}" for r in rates for p in lists]
     assert {path.name for path in where.iterdir()} >= {*names, "comparison", "sweep.json"}
@@ -49,6 +53,10 @@ def test_a_sweep_of_groups_ends_in_one_comparison(
     stored = json.loads((where / "comparison/comparison.json").read_text())
     assert [group["name"] for group in stored["groups"]] == names
     assert stored["scope"] == "method"
+    (evaluation, _) = stored["groups"][0]["evaluations"]
+    assert {row["score"] for row in evaluation["rows"]} == {"frechet", "sliced"}
+    assert {row["space"].split(" ")[0] for row in evaluation["rows"]} == {"pixels"}
+    assert evaluation["n"]["real"] == 50
     page = (where / "comparison/comparison.md").read_text()
     assert f"| {names[0]} (2) |" in page
     assert "p (Holm)" in page
@@ -57,7 +65,7 @@ def test_a_sweep_of_groups_ends_in_one_comparison(
 
 def test_an_interrupted_sweep_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = tiny("dcgan", steps=4)
-    whole = sp.sweep(run, RATES, seeds=2, out=tmp_path / "whole", quiet=True)
+    whole = sp.sweep(run, RATES, seeds=2, out=tmp_path / "whole", **FEW)
     where = tmp_path / "broken"
     original, steps = Stepper.step, []
 
@@ -70,14 +78,17 @@ def test_an_interrupted_sweep_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patch:
         patch.setattr(Stepper, "step", step)
         with pytest.raises(sp.Interrupted, match=f"`saddlepoint resume {where}`"):
-            sp.sweep(run, RATES, seeds=2, out=where, quiet=True)
+            sp.sweep(run, RATES, seeds=2, out=where, **FEW)
     assert not (where / "comparison").exists()
     main(["resume", str(where), "--quiet"])
     assert (where / "comparison/comparison.json").exists()
     for name, place in whole.runs.items():
         for seed in ("seed-0", "seed-1"):
             assert same_bits(tensors(place / seed, 4), tensors(where / name / seed, 4))
-    again = sp.sweep(run, RATES, seeds=2, out=where, quiet=True)  # nothing is left but to compare
+    stored = json.loads((where / "comparison/comparison.json").read_text())
+    scored = [row["score"] for row in stored["groups"][0]["evaluations"][0]["rows"]]
+    assert scored == ["frechet"]  # the sweep remembers how it was to be scored
+    again = sp.sweep(run, RATES, seeds=2, out=where, **FEW)  # nothing is left but to compare
     for mine, theirs in zip(again.comparison.verdicts, whole.comparison.verdicts, strict=True):
         assert (mine.score, mine.outcome) == (theirs.score, theirs.outcome)
     with pytest.raises(sp.BadInput, match="holds another sweep"):
@@ -94,7 +105,7 @@ def main_raising(words: list[str]) -> None:
 
 def test_members_are_swept_in_one_program(tmp_path: Path) -> None:
     run = tiny("gan", data="ring", steps=4)
-    done = sp.sweep(run, {"learner.cost": ["game", "unrolled"]}, seeds=2, out=tmp_path / "s")
+    done = sp.sweep(run, {"learner.cost": ["game", "unrolled"]}, seeds=2, out=tmp_path / "s", **FEW)
     assert all((place / "run.json").exists() for place in done.runs.values())
     assert [len(group.evaluations) for group in done.comparison.groups] == [2, 2]
     assert "learner.cost" not in str(done)

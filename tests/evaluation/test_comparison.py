@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from kit.tiny import tiny
 from saddlepoint.cli import main
 from saddlepoint.data.toys import Ring
 from saddlepoint.evaluation import compare as comparing
+from saddlepoint.evaluation.strips import strips
 from saddlepoint.metrics.estimate import Estimate, difference
 from saddlepoint.metrics.group_tests import compare_groups
 
@@ -204,3 +206,20 @@ def test_a_comparison_prints_as_its_table(runs: dict[str, Path]) -> None:
     page = comparison._repr_html_()
     assert page.count("<table>") == 2
     assert "a0 − b0" in page
+
+
+def test_the_picture_grows_with_the_runs_and_their_names() -> None:
+    """matplotlib warned that nothing was left for the strips, and drew the names across them."""
+    random = np.random.default_rng(0)
+    real, fake = random.normal(size=(400, 2)), random.normal(1, size=(200, 2))
+    evaluation = sp.evaluate(
+        real=real, fake=fake, scores=["frechet", "kernel", "sliced", "precision", "recall"]
+    )
+    sizes = []
+    for count in (1, 4, 9, 24):
+        name = "learning-rate=0.0001,critic-regularisers=r1+drift #{}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            sizes.append(strips([(name.format(i), evaluation) for i in range(count)]).size)
+    assert [height for _, height in sizes] == sorted({height for _, height in sizes})
+    assert sizes[3][1] > 24 * 15  # a line of letters each

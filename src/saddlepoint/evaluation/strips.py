@@ -15,6 +15,9 @@ from saddlepoint.evaluation.rows import Row
 from saddlepoint.evaluation.showing import ARROWS
 from saddlepoint.metrics.estimate import Estimate
 
+# In inches: a strip without its names, a letter and a line of these, what stands above them all.
+STRIP, LETTER, LINE, TITLE = 2.8, 0.08, 0.18, 6.0
+
 
 def strips(candidates: Sequence[tuple[str, Evaluation]]) -> Image.Image:
     """The candidates' intervals and the control's, score by score.
@@ -28,11 +31,14 @@ def strips(candidates: Sequence[tuple[str, Evaluation]]) -> Image.Image:
         if any(math.isfinite(estimate.value) for _, estimate, _ in drawn):
             entries.append((row, drawn))
     twice = Counter(row.title for row, _ in entries)  # in several feature spaces
-    columns = 3 if len(entries) > 4 else 1
-    height = 0.55 + 0.17 * len(candidates)
+    longest = max((len(name) for _, drawn in entries for name, _, _ in drawn), default=0)
+    width = STRIP + LETTER * longest  # names stand beside the strips, which keep their own width
+    columns = 1 if len(entries) <= 4 else 3 if width <= 6 else 2
+    rows = 1 + len(candidates)  # and the control
     lines = max(1, math.ceil(len(entries) / columns))
+    size = (max(width, TITLE / columns) * columns, 0.6 + (0.6 + LINE * rows) * lines)
     with pictures.plain_style():
-        canvas = Canvas(figsize=(4.2 * columns, 0.9 + height * 1.25 * lines), layout="constrained")
+        canvas = Canvas(figsize=size, layout="constrained")
         axes = canvas.subplots(lines, columns, squeeze=False).flatten()
         for axis, (row, drawn) in zip(axes, entries, strict=False):
             for place, (_, estimate, colour) in enumerate(drawn):
@@ -44,7 +50,7 @@ def strips(candidates: Sequence[tuple[str, Evaluation]]) -> Image.Image:
                 )
                 axis.plot([low, high], [place, place], color=colour, linewidth=3, alpha=0.5)
                 axis.plot([estimate.value], [place], "o", color=colour, markersize=5)
-            axis.set_yticks(range(len(drawn)), [name for name, _, _ in drawn])
+            axis.set_yticks(range(len(drawn)), [name for name, _, _ in drawn], fontsize=8)
             axis.set_ylim(-0.6, len(drawn) - 0.4)
             where = f" ({row.space.split(' ')[0]})" if twice[row.title] > 1 else ""
             axis.set_title(f"{row.title} {ARROWS[row.better]}{where}", loc="left", fontsize=9)

@@ -240,16 +240,22 @@ _JSON_EXTREMES: list[Any] = [
 _JSON_MODEST: list[Any] = [None, True, 0, -1, 1, 2, 0.5, "", "x", [], {}, [1], float("nan"), "2"]
 
 
-def _paths(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    parts = value.items() if isinstance(value, dict) else enumerate(value)
-    return [
-        path
-        for key, part in parts
-        for path in [
-            (*at, key),
-            *(_paths(part, (*at, key)) if isinstance(part, dict | list) else []),
-        ]
-    ]
+_DEEPEST = 60
+
+
+def _paths(value: Any) -> list[tuple[Any, ...]]:
+    """Where something stands, not deeper than that many levels: what nests deeper is one thing."""
+    paths: list[tuple[Any, ...]] = []
+    left: list[tuple[tuple[Any, ...], Any]] = [((), value)]
+    while left:
+        at, part = left.pop()
+        if not isinstance(part, dict | list) or len(at) == _DEEPEST:
+            continue
+        entries = part.items() if isinstance(part, dict) else enumerate(part)
+        inner = [((*at, key), each) for key, each in entries]
+        paths += [path for path, _ in inner]
+        left += inner
+    return paths
 
 
 def _altered(rng: Random, whole: dict[str, Any]) -> str:

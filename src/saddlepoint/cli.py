@@ -26,7 +26,8 @@ from saddlepoint.version import VERSION
 
 IMPORT_HELP = (
     "Before or after every command, --import MODULE (or a .py file; repeatable) adds parts, "
-    "objectives, scores, experiments and recipes of your own, see docs/extending.md."
+    "objectives, scores, experiments and recipes of your own, see docs/extending.md; what it adds "
+    f"is named in the help of a command that has it: {PROG} train dcgan --import my_parts --help."
 )
 
 COMPLETION_HELP = f"""usage: {PROG} completion bash|zsh|tcsh

@@ -32,10 +32,20 @@ def write_aside(path: Path, data: bytes, *, sync: bool = True) -> None:
         data: Its content.
         sync: Wait until the disk has it.
     """
+    with aside_file(path, sync=sync) as file:
+        file.write(data)
+
+
+@contextmanager
+def aside_file(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
+    """The same, to write piece by piece: it appears at ``path`` when the block ends without error.
+
+    Unlike ``output_file`` it replaces what is there and asks no ledger: for what belongs to a run.
+    """
     aside = _aside(path)
     try:
         with aside.open("wb") as file:
-            file.write(data)
+            yield file
             if sync:
                 file.flush()
                 os.fsync(file.fileno())

@@ -184,6 +184,13 @@ def test_other_settings_or_a_damaged_manifest_refuse_to_resume(folder, tmp_path)
     with pytest.raises(BadInput, match=r"began with size = 16 .*not 24"):
         opened(folder, tmp_path / "run", size=24)
     manifest = tmp_path / "run" / "manifest.json"
+    text = manifest.read_text()
+    manifest.unlink()
+    manifest.mkdir()
+    with pytest.raises(BadInput, match=r"manifest\.json is a folder.*start a new run"):
+        opened(folder, tmp_path / "run")
+    manifest.rmdir()
+    manifest.write_text(text)
     for damaged in ("{", "[]", '{"format": 99}', manifest.read_text()[:500]):
         manifest.write_text(damaged)
         with pytest.raises(BadInput, match=r"manifest\.json cannot be read.*start a new run"):

@@ -28,6 +28,7 @@ from saddlepoint.lab import (
 )
 from saddlepoint.lab.bench import Score
 from saddlepoint.lab.experiment import find
+from saddlepoint.lab.lab_options import LabOptions
 from saddlepoint.lab.running import TABLES, carry_out
 
 MODE_COLLAPSE = EXPERIMENTS["mode-collapse"]
@@ -99,16 +100,16 @@ def test_an_experiment_that_was_stopped_goes_on_with_the_cells_that_are_missing(
 
     monkeypatch.setattr(side_by_side.trainer, "train", counted)
     with quickly(), pytest.raises(KeyboardInterrupt):
-        carry_out(EXPERIMENTS[trio], tmp_path / "out", at_once=1)
+        carry_out(EXPERIMENTS[trio], tmp_path / "out", LabOptions(at_once=1))
     assert "trio: 3 training(s) of 3 minutes of one core each, so about 9 min" in (
         capsys.readouterr().out
     )
     assert not (tmp_path / "out/table.md").exists()
     monkeypatch.setattr(side_by_side.trainer, "train", train)
     with quickly():
-        again = carry_out(EXPERIMENTS[trio], tmp_path / "out", at_once=1)
+        again = carry_out(EXPERIMENTS[trio], tmp_path / "out", LabOptions(at_once=1))
         assert "trio: 1 training(s)" in capsys.readouterr().out
-        at_once = carry_out(EXPERIMENTS[trio], tmp_path / "whole", at_once=1)
+        at_once = carry_out(EXPERIMENTS[trio], tmp_path / "whole", LabOptions(at_once=1))
     assert scored == ["cell 0", "cell 1", "cell 2", "cell 0", "cell 1", "cell 2"]
     assert again.rows == at_once.rows, "the same bits as without a stop"
     assert sorted(path.name for path in (tmp_path / "out/cells").glob("*.json")) == [
@@ -165,7 +166,7 @@ def test_a_folder_of_the_users_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "out" / name).write_text('{"rent": 900}')
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(sp.BadInput, match="holds no such experiment"):
-        carry_out(MODE_COLLAPSE, tmp_path / "out", seeds=2, at_once=1)
+        carry_out(MODE_COLLAPSE, tmp_path / "out", LabOptions(seeds=2, at_once=1))
     assert sorted(tmp_path.rglob("*")) == before
     assert (tmp_path / "out" / name).read_text() == '{"rent": 900}'
 
@@ -185,7 +186,7 @@ def test_a_table_that_was_edited_is_noticed_before_the_work(
     bench.open()
     (tmp_path / "out" / name).write_text("my notes on it")
     with pytest.raises(sp.BadInput, match=rf"{name} .* choose another --out"):
-        carry_out(EXPERIMENTS[trio], tmp_path / "out", at_once=1)
+        carry_out(EXPERIMENTS[trio], tmp_path / "out", LabOptions(at_once=1))
     assert (tmp_path / "out" / name).read_text() == "my notes on it"
     assert not scored
 
@@ -193,7 +194,7 @@ def test_a_table_that_was_edited_is_noticed_before_the_work(
 def test_an_unwritable_place_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(sp.RunStopped, match="--out"):
-        carry_out(MODE_COLLAPSE, tmp_path / "file/out", seeds=2, at_once=1)
+        carry_out(MODE_COLLAPSE, tmp_path / "file/out", LabOptions(seeds=2, at_once=1))
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_an_unwritable_place_is_noticed(tmp_path: Path) -> None:
 )
 def test_mistakes_are_told(tmp_path: Path, options: dict, words: str) -> None:
     with pytest.raises(sp.BadInput, match=words):
-        carry_out(MODE_COLLAPSE, tmp_path / "out", **options)
+        carry_out(MODE_COLLAPSE, tmp_path / "out", LabOptions(**options))
     assert not (tmp_path / "out").exists()
 
 
@@ -218,7 +219,7 @@ def test_what_an_exact_experiment_cannot_use_is_refused(
     tmp_path: Path, exact: str, options: dict
 ) -> None:
     with pytest.raises(sp.BadInput, match=r"trains nothing|no longer form"):
-        carry_out(EXPERIMENTS[exact], tmp_path / "out", **options)
+        carry_out(EXPERIMENTS[exact], tmp_path / "out", LabOptions(**options))
     assert not (tmp_path / "out").exists()
 
 

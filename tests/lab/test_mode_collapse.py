@@ -13,6 +13,7 @@ import pytest
 import saddlepoint as sp
 from kit.outcomes import quickly
 from saddlepoint.lab import EXPERIMENTS, PerSeed, side_by_side
+from saddlepoint.lab.lab_options import LabOptions
 from saddlepoint.lab.mode_collapse import (
     DATA,
     METHODS,
@@ -36,7 +37,7 @@ def test_every_cell_runs_and_is_not_run_again(
     steps(12, monkeypatch)
     settings: dict[str, Any] = {"seeds": 2, "at_once": 1, "whole": True}
     with quickly():  # the runs' own pictures are not what is tested
-        findings = carry_out(MODE_COLLAPSE, tmp_path / "out", **settings)
+        findings = carry_out(MODE_COLLAPSE, tmp_path / "out", LabOptions(**settings))
     pairs = [(row["data"], row["method"]) for row in findings.rows]
     assert pairs == [(d, m) for d in DATA for m, method in METHODS.items() if d in method.data]
     assert all(row["steps"] == 12 for row in findings.rows)
@@ -55,12 +56,12 @@ def test_every_cell_runs_and_is_not_run_again(
     monkeypatch.setattr(side_by_side.trainer, "resume", refuse)
     for cell in (tmp_path / "out").glob("*-*/"):
         shutil.rmtree(cell)  # what is kept of it suffices
-    again = carry_out(MODE_COLLAPSE, tmp_path / "out", **settings)
+    again = carry_out(MODE_COLLAPSE, tmp_path / "out", LabOptions(**settings))
     assert again.rows == findings.rows
     for name, content in before.items():
         assert (tmp_path / "out" / name).read_bytes() == content
     with pytest.raises(sp.BadInput, match="another budget"):
-        carry_out(MODE_COLLAPSE, tmp_path / "out", **settings | {"seeds": 3})
+        carry_out(MODE_COLLAPSE, tmp_path / "out", LabOptions(**settings | {"seeds": 3}))
 
 
 # Of 120 steps and two seeds, recorded before the experiment was written anew: found, high quality,
@@ -82,9 +83,8 @@ def test_the_figures_are_those_that_were_recorded(
     steps(120, monkeypatch)
     for method, recorded in RECORDED.items():
         with quickly():
-            findings = carry_out(
-                MODE_COLLAPSE, tmp_path / method, seeds=2, at_once=1, only=f"{method} ring"
-            )
+            options = LabOptions(seeds=2, at_once=1, only=f"{method} ring")
+            findings = carry_out(MODE_COLLAPSE, tmp_path / method, options)
         (row,) = findings.rows
         for key, values in zip(
             ("modes", "high_quality", "spread", "reverse_kl"), recorded, strict=True
@@ -98,7 +98,7 @@ def test_the_figures_are_those_that_were_recorded(
 
 def test_the_short_form_is_the_ring_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(sp.BadInput, match=r"names none of: gan ring, .*ours ring\.$"):
-        carry_out(MODE_COLLAPSE, tmp_path / "out", only="grid")
+        carry_out(MODE_COLLAPSE, tmp_path / "out", LabOptions(only="grid"))
     assert not (tmp_path / "out").exists()
 
 

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from saddlepoint.lab import PerSeed, tables
+from saddlepoint.lab import EXPERIMENTS, PerSeed, tables
 from saddlepoint.lab.mode_collapse import COLUMNS, claims, control
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
+
+
+@pytest.mark.parametrize("folder", sorted(RESULTS.iterdir()), ids=lambda path: path.name)
+def test_every_committed_result_has_the_claims_that_its_rows_bear_out(folder: Path) -> None:
+    """The claims of a full run, held or refuted as they are recorded, computed again."""
+    findings, about = tables.read_result((folder / tables.RESULT).read_text(encoding="utf-8"))
+    experiment = EXPERIMENTS[folder.name]
+    assert about["experiment"] == folder.name
+    assert not about["settings"]["fast"]
+    assert about["settings"]["minutes"] == experiment.full.minutes
+    assert len(about["seeds"]) == experiment.full.seeds
+    assert findings.rows
+    assert findings.claims
+    claims_of = sys.modules[experiment.function.__module__].claims
+    assert claims_of(findings.rows) == list(findings.claims)
+    for claim in findings.claims:
+        assert claim.evidence
 
 
 def test_the_result_of_mode_collapse_bears_out_its_claims() -> None:

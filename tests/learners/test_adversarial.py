@@ -1,6 +1,8 @@
 """The two turns of the adversarial game, on their own and through the training step."""
 
 import copy
+from collections.abc import Iterator
+from typing import ClassVar, Literal
 
 import pytest
 import torch
@@ -11,6 +13,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from kit.drawn import BATCH, IMAGES, POINTS, Drawn, spy
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.info import DataInfo
+from saddlepoint.games.regularisers import REGULARISERS, Regulariser
+from saddlepoint.games.turn import Turn
+from saddlepoint.learners.adversarial.auxiliaries import LatentRegression
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.learner import AdversarialLearner
 from saddlepoint.learners.adversarial.priors import Normal, Uniform
@@ -296,3 +301,36 @@ def test_the_generator_learns_to_match_a_mean():
             biases.append(learner.generator.layers[0].bias.item())
         late = sum(biases[-100:]) / 100
         assert late == pytest.approx(3, abs=0.3), objective
+
+
+class Twin(Regulariser):
+    """A penalty of a user's own, with the word of an auxiliary."""
+
+    kind: Literal["latent_regression"] = "latent_regression"
+    sees: ClassVar[frozenset[str]] = frozenset({"parameters"})
+
+    def values(self, turn: Turn) -> Tensor:
+        return torch.stack([p.square().sum() for p in turn.parameters.values()]).sum()
+
+
+class Game(Twin):
+    kind: Literal["adversarial"] = "adversarial"
+
+
+@pytest.fixture
+def _listed() -> Iterator[None]:
+    REGULARISERS.extend([Twin, Game])
+    yield
+    del REGULARISERS[-2:]
+
+
+@pytest.mark.usefixtures("_listed")
+def test_two_terms_of_one_name_are_refused() -> None:
+    """One would have taken the other's place in the loss without a word."""
+    helper = LatentRegression()
+    assert helper.joins == {"generator"}
+    with pytest.raises(ValueError, match=r"also the name of one of the generator_regularisers"):
+        Adversarial(generator_regularisers=(Twin(),), auxiliaries=(helper,))
+    Adversarial(critic_regularisers=(Twin(),), auxiliaries=(helper,))  # of different losses
+    with pytest.raises(ValueError, match=r"the critic's loss has a term 'adversarial' already"):
+        Adversarial(critic_regularisers=(Game(),))

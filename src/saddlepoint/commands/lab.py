@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
+import tyro
 from tyro.conf import Positional
 
 from saddlepoint.errors import BadInput
+from saddlepoint.lab.lab_options import LabOptions
+
+How = Annotated[LabOptions, tyro.conf.arg(name="")]
 
 
 def lab(
     experiments: Positional[tuple[str, ...]] = (),
     *,
     out: Path | None = None,
-    minutes: float | None = None,
-    seeds: int | None = None,
-    whole: bool = False,
-    only: str | None = None,
-    fast: bool = False,
-    at_once: int | None = None,
+    how: How = LabOptions(),  # noqa: B008 - frozen
 ) -> None:
     """Do classic experiments, measure and draw them; done again, one goes on where it was.
 
@@ -29,18 +30,13 @@ def lab(
             that fit it.
         out: Folder of the experiment, of several the folder above theirs (by default
             runs/EXPERIMENT, with --fast runs/EXPERIMENT-fast).
-        minutes: Time of each training, in minutes of one core (by default the experiment's own).
-        seeds: Seeds trained side by side (by default the experiment's own).
-        whole: The longer form of the experiments that have one.
-        only: Of one experiment only the trainings whose title holds this.
-        fast: The experiment's reduced budget, to see that it works.
-        at_once: How many trainings run side by side, each on one thread (by default 2).
+        how: How they are done.
     """
     from saddlepoint.lab import EXPERIMENTS
     from saddlepoint.lab.experiment import find
 
     if not experiments:
-        if whole or fast or any(v is not None for v in (out, minutes, seeds, only, at_once)):
+        if out is not None or how != LabOptions():
             raise BadInput(f"name an experiment, or all (known: {', '.join(EXPERIMENTS)}).")
         print(listing())
         return
@@ -49,25 +45,22 @@ def lab(
     every = experiments == ("all",)
     names = list(EXPERIMENTS) if every else list(dict.fromkeys(experiments))
     chosen = [find(name) for name in names]
-    if only is not None and (len(chosen) > 1 or every):
+    if how.only is not None and (len(chosen) > 1 or every):
         raise BadInput("--only names trainings of one experiment: name that one.")
     from saddlepoint.lab.running import TABLES, carry_out
 
     above = out or Path("runs")
     for one in chosen:
         single = out is not None and len(chosen) == 1 and not every
-        where = above if single else above / f"{one.name}{'-fast' if fast else ''}"
+        where = above if single else above / f"{one.name}{'-fast' if how.fast else ''}"
         trains = one.full.minutes is not None
-        carry_out(
-            one,
-            where,
-            minutes=minutes if trains or not every else None,
-            seeds=seeds,
-            whole=whole and bool(one.whole or not every),
-            only=only,
-            fast=fast,
-            at_once=at_once if trains or not every else None,
-        )
+        fitting = how  # of all experiments, each takes the options that fit it
+        if every:
+            whole = how.whole and bool(one.whole)
+            fitting = replace(how, whole=whole)
+            if not trains:
+                fitting = replace(fitting, minutes=None, at_once=None)
+        carry_out(one, where, fitting)
         print((where / TABLES[0]).read_text())
         drawn = [f"{name}.png" for name in one.pictures]
         print(f"{where}: {', '.join((*TABLES, *drawn))}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +29,7 @@ from saddlepoint.data.items import to_numpy
 from saddlepoint.data.resident import Examples, ResidentDataset, limited
 from saddlepoint.data.source import MOST_CLASSES
 from saddlepoint.errors import BadInput
+from saddlepoint.outputs import aside_file
 
 
 @dataclass(frozen=True)
@@ -143,16 +142,8 @@ def write_npz(path: Path, values: object, labels: object, notes: tuple[str, ...]
         arrays[NOTES_KEY] = np.array(notes, dtype=np.str_)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(aside, 0o644)
-            os.replace(aside, path)
-        finally:
-            Path(aside).unlink(missing_ok=True)
+        with aside_file(path) as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
     except OSError as error:
         raise BadInput(f"the array could not be stored at {path} ({error}).") from error
 

@@ -155,5 +155,5 @@ class Folder(Images, Labelled):
         """See ``DataSource.check_moved``: every file of a streamed folder against its digest."""
         from saddlepoint.data.manifest import MANIFEST_NAME, check_same_files
 
-        if (run / MANIFEST_NAME).is_file():
+        if (run / MANIFEST_NAME).exists():
             check_same_files(self.path.expanduser(), run)

@@ -68,7 +68,7 @@ def open_folder(description: Folder, keep: Path | None) -> Dataset:
         },
     )
     stored = keep / MANIFEST_NAME if keep is not None else None
-    if stored is not None and stored.is_file():
+    if stored is not None and stored.exists():
         manifest = load_manifest(stored)
         check_unchanged(manifest, settings, tree, listing.images)
         return StreamingDataset(tree, manifest, description)

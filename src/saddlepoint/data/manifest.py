@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from saddlepoint.data.fitting import Rendering
 from saddlepoint.data.tree import Status, Tree, open_tree
 from saddlepoint.data.working import in_order, threads_for_files
 from saddlepoint.errors import BadInput
+from saddlepoint.outputs import write_aside
 
 MANIFEST_NAME = "manifest.json"
 _FORMAT = 1
@@ -75,16 +74,7 @@ class Manifest:
         }
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-            try:
-                with os.fdopen(handle, "w", encoding="ascii") as file:
-                    json.dump(content, file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.chmod(aside, 0o644)
-                os.replace(aside, path)
-            finally:
-                Path(aside).unlink(missing_ok=True)
+            write_aside(path, json.dumps(content).encode("ascii"))
         except OSError as error:
             raise BadInput(f"the manifest cannot be stored at {path} ({error}).") from error
 
@@ -95,6 +85,11 @@ def load_manifest(path: Path) -> Manifest:
     Raises:
         BadInput: It is damaged or of another format.
     """
+    if path.is_dir():
+        raise BadInput(
+            f"{path} is a folder, and the manifest of a run is a file: restore it, or start a new "
+            "run."
+        )
     try:
         content = json.loads(path.read_text(encoding="ascii"))
         if content["format"] != _FORMAT:

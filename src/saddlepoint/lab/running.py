@@ -12,6 +12,7 @@ from saddlepoint.lab import tables
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import Experiment
 from saddlepoint.lab.findings import Findings
+from saddlepoint.lab.lab_options import LabOptions
 from saddlepoint.outputs import replace_output
 from saddlepoint.run.description import MOST_SEEDS
 
@@ -21,37 +22,27 @@ TABLES = ("table.md", "table.csv", "table.tex", tables.RESULT)
 def carry_out(
     experiment: Experiment,
     out: Path,
-    *,
-    minutes: float | None = None,
-    seeds: int | None = None,
-    whole: bool = False,
-    only: str | None = None,
-    fast: bool = False,
-    at_once: int | None = None,
+    options: LabOptions = LabOptions(),  # noqa: B008 - frozen
 ) -> Findings:
     """Do an experiment and write its tables, pictures and ``result.json``.
 
     Args:
         experiment: One of ``EXPERIMENTS``.
         out: Its folder; done again, it goes on with what is missing there.
-        minutes: Training time of each cell, in minutes of one core (by default its own budget).
-        seeds: Seeds of each (by default its own budget).
-        whole: Its longer form.
-        only: Only cells whose title holds this.
-        fast: Its reduced budget.
-        at_once: How many cells train side by side, each on one thread (by default two).
+        options: How it is done.
 
     Raises:
         BadInput: An option does not fit, or the folder holds something else.
         RunStopped: The folder cannot be written.
     """
-    budget = experiment.fast if fast else experiment.full
+    minutes, seeds, only, at_once = options.minutes, options.seeds, options.only, options.at_once
+    budget = experiment.fast if options.fast else experiment.full
     if budget.minutes is None:
         training_alone = {"--minutes": minutes, "--only": only, "--at-once": at_once}
         for option, value in training_alone.items():
             if value is not None:
                 raise BadInput(f"{option} is for trainings, and {experiment.name} trains nothing.")
-    if whole and not experiment.whole:
+    if options.whole and not experiment.whole:
         raise BadInput(f"{experiment.name} has no longer form: leave out --whole.")
     if at_once is not None and at_once < 1:
         raise BadInput(f"--at-once {at_once}: at least one training must run.")
@@ -66,7 +57,7 @@ def carry_out(
             seeds=budget.seeds if seeds is None else seeds,
             minutes=budget.minutes if minutes is None else minutes,
         ),
-        whole=whole,
+        whole=options.whole,
         only=only,
         at_once=at_once or 2,
         files=(*TABLES, *(f"{name}.png" for name in experiment.pictures)),
@@ -74,7 +65,7 @@ def carry_out(
     findings = experiment.function(bench)
     assert set(findings.pictures) == set(experiment.pictures), "pictures are declared"
     bench.open()
-    _write(bench, findings, fast)
+    _write(bench, findings, options.fast)
     return findings
 
 

@@ -156,6 +156,26 @@ class Adversarial(Family):
         return optimiser if every is None else optimiser.slowed(every / (every + 1))
 
     @model_validator(mode="after")
+    def _terms_have_names_of_their_own(self) -> Self:
+        """Of a player's loss: one would take the other's place."""
+        players = {"critic": self.critic_regularisers, "generator": self.generator_regularisers}
+        for player, penalties in players.items():
+            penalty_names = {penalty.name for penalty in penalties}
+            helpers = {part.name for part in self.auxiliaries if player in part.joins}
+            if "adversarial" in penalty_names | helpers:
+                raise ValueError(
+                    f"the {player}'s loss has a term 'adversarial' already, which is the game's "
+                    "own: give the part of that name another word."
+                )
+            for name in sorted(penalty_names & helpers):
+                raise ValueError(
+                    f"auxiliaries: '{name}' is also the name of one of the {player}_regularisers, "
+                    f"and both would be the term '{name}' of the {player}'s loss: leave one out, "
+                    "or give it another word."
+                )
+        return self
+
+    @model_validator(mode="after")
     def _outside_comes_first(self) -> Self:
         inside = [lens.kind for lens in self.lenses if lens.inside]
         if not all(lens.inside for lens in self.lenses[len(self.lenses) - len(inside) :]):

@@ -1,0 +1,23 @@
+"""How experiments are done: the options of the command and of ``carry_out`` (torch-free)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LabOptions:
+    """How experiments are done."""
+
+    minutes: float | None = None
+    """Time of each training, in minutes of one core (by default the experiment's own)."""
+    seeds: int | None = None
+    """Seeds trained side by side (by default the experiment's own)."""
+    whole: bool = False
+    """The longer form of the experiments that have one."""
+    only: str | None = None
+    """Of one experiment only the trainings whose title holds this."""
+    fast: bool = False
+    """The experiment's reduced budget, to see that it works."""
+    at_once: int | None = None
+    """How many trainings run side by side, each on one thread (by default 2)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import io
 import json
@@ -281,7 +282,8 @@ def _altered(rng: Random, whole: dict[str, Any]) -> str:
             value = value[each]
         parent[key] = json.loads(json.dumps(value))
         return f"{where} became {'.'.join(map(str, other))}"
-    value = rng.choice(_JSON_MODEST if _PATIENT.search(str(key)) else _JSON_EXTREMES)
+    values = _JSON_MODEST if _PATIENT.search(str(key)) else _JSON_EXTREMES
+    value = copy.deepcopy(rng.choice(values))  # the next alteration may be inside it
     if deed == 3:
         for _ in range(rng.choice((1, 3, 200))):
             value = [value] if rng.random() < 0.5 else {str(key): value}

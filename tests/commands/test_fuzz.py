@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +36,20 @@ def fuzz(*words: str) -> subprocess.CompletedProcess[str]:
         timeout=1500,
         check=False,
     )
+
+
+def test_altered_descriptions_are_never_circular(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alterations went on inside the program's own list of values, which then held itself."""
+    monkeypatch.syspath_prepend(str(PROGRAM.parent))
+    cases = importlib.import_module("fuzz_cases")
+    text = tiny("dcgan").model_dump_json()
+    values = json.dumps(cases._JSON_MODEST)
+    for seed in range(300):
+        rng, whole = Random(seed), json.loads(text)
+        for _ in range(8):
+            cases._altered(rng, whole)
+        json.dumps(whole)
+    assert json.dumps(cases._JSON_MODEST) == values
 
 
 def test_a_share_of_the_cases_has_no_findings() -> None:

@@ -202,11 +202,15 @@ def test_the_reduced_budget_has_the_claims_of_the_full_one(tmp_path: Path) -> No
         assert steps_made >= side_by_side.LEAST_STEPS
         assert all(0 <= value <= 8 for value in modes.finite)
     assert list(findings.claims) == claims(findings.rows)
-    by_statement = {claim.statement: claim for claim in findings.claims}
-    assert len(by_statement) == len(findings.claims) == 6
+    statements = {claim.statement for claim in findings.claims}
+    assert len(statements) == len(findings.claims) == 6
     for claim in findings.claims:
         assert claim.evidence.startswith(("found: ", "reached: "))
-    # Of those that are about the methods, this one is borne out by 70 seconds, too.
-    assert by_statement["A plain GAN loses modes of the ring in at least one seed."].holds
+    # What the last claim begins with holds already: 8 of 8 in 4 of 4 seeds, 88 % high quality seen.
+    (ours,) = (row for row in findings.rows if row["method"] == "ours")
+    quality = ours["high_quality"]
+    assert isinstance(quality, PerSeed)
+    assert quality.mean is not None
+    assert (ours["complete"], quality.mean > 0.75) == (4, True)
     (perfect,) = findings.controls
     assert perfect["complete"] == 4

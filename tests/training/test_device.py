@@ -6,6 +6,8 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +16,10 @@ import torch
 
 import saddlepoint as sp
 from kit.tiny import VARIANTS, tensors, tiny
-from saddlepoint.training import device, freed_memory
+from saddlepoint.training import device, freed_memory, stepwise, trainer
 from saddlepoint.training.device import choose
 from saddlepoint.training.freed_memory import keeping_freed_memory
+from saddlepoint.training.step import Stepper
 
 
 def test_auto_finds_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,3 +177,31 @@ def test_memory_is_left_alone_where_the_user_tuned_it(monkeypatch: pytest.Monkey
     monkeypatch.setattr(freed_memory.ctypes, "CDLL", None)
     with keeping_freed_memory():
         pass
+
+
+def test_a_training_keeps_freed_memory_from_its_first_step_to_its_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One seed too, and a watched training does not give all memory back at every look."""
+    periods: list[list[int]] = []
+
+    @contextmanager
+    def kept() -> Iterator[None]:
+        periods.append([])
+        yield
+        periods[-1].append(-1)
+
+    step = Stepper.step
+
+    def watched(self: Stepper, number: int, progress: float) -> None:
+        periods[-1].append(number)
+        step(self, number, progress)
+
+    for module in (trainer, stepwise):
+        monkeypatch.setattr(module, "keeping_freed_memory", kept)
+    monkeypatch.setattr(Stepper, "step", watched)
+    run = tiny("gan", data="ring")
+    sp.train(run.replace(training=run.training.replace(steps=3)), tmp_path / "run", quiet=True)
+    sp.resume(tmp_path / "run", steps=5, quiet=True)
+    list(sp.steps(run.replace(training=run.training.replace(steps=3)), every=1))
+    assert periods == [[0, 1, 2, -1], [3, 4, -1], [0, 1, 2, -1]]

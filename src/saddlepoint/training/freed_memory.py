@@ -17,9 +17,10 @@ _USUAL = {_MMAP_THRESHOLD: 2**25, _TRIM_THRESHOLD: 2**26}  # where glibc's own g
 def keeping_freed_memory() -> Iterator[None]:
     """Let the C library keep what is freed, until the end, when all of it is given back.
 
-    A step of many small networks side by side makes and frees tensors of about a megabyte. glibc
-    would return such blocks to the system and fetch them again, page by page; what that costs is in
-    `docs/benchmarks.md`. Does nothing where there is no glibc, or where the user tuned it.
+    A step of convolutions makes and frees tensors of up to tens of megabytes, one of many small
+    networks side by side tensors of about a megabyte. glibc would return such blocks to the system
+    and fetch them again, page by page; what that costs is in `docs/benchmarks.md`. Does nothing
+    where there is no glibc, or where the user tuned it.
     """
     tuned = "GLIBC_TUNABLES" in os.environ or any(n.startswith("MALLOC_") for n in os.environ)
     if not sys.platform.startswith("linux") or tuned:

@@ -16,6 +16,7 @@ from saddlepoint.randomness import derive
 from saddlepoint.run.description import Run
 from saddlepoint.training import run_directory
 from saddlepoint.training.device import choose
+from saddlepoint.training.freed_memory import keeping_freed_memory
 from saddlepoint.training.job import Job
 from saddlepoint.training.progress import Silent
 from saddlepoint.training.record import Record
@@ -91,7 +92,7 @@ def steps(run: Run, out: str | Path | None = None, *, every: int = 10) -> Iterat
         policy = choose(training.device, training.precision)
         stack.enter_context(new_folder(where))
         stack.enter_context(run_directory.lock(where))
-        with machine(training.threads, policy, run.seeds):
+        with machine(training.threads, policy):
             job = new_job(run, where, policy)
             stack.callback(job.close)
             record = Record(where)
@@ -100,12 +101,14 @@ def steps(run: Run, out: str | Path | None = None, *, every: int = 10) -> Iterat
             if out is not None:
                 job.draw_real()
                 job.draw(record)
+        # once for all steps: its end gives everything back, and the next step would fetch it anew
+        stack.enter_context(keeping_freed_memory())
         signals = Signals()
         loop = job.loop(training.steps, record, Silent(), signals)
         left = True
         while left:
             try:
-                with machine(training.threads, policy, run.seeds), explained(job), signals:
+                with machine(training.threads, policy), explained(job), signals:
                     done = list(islice(loop, every))
             except Interrupted as stop:
                 if out is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,8 @@ def train(run: Run, out: str | Path | None = None, *, quiet: bool = False) -> Re
     policy = choose(run.training.device, run.training.precision)
     with (
         new_folder(where),
-        machine(run.training.threads, policy, run.seeds),
+        machine(run.training.threads, policy),
+        keeping_freed_memory(),
         run_directory.lock(where),
     ):
         return _carry_out(new_job(run, where, policy), run.training.steps, "start", quiet)
@@ -149,7 +150,7 @@ def resume(
     stored = run_directory.read(where)
     resolved = stored.resolved
     policy = choose(device or resolved["device"], resolved["precision"])
-    with machine(resolved["threads"], policy, stored.run.seeds), run_directory.lock(where):
+    with machine(resolved["threads"], policy), keeping_freed_memory(), run_directory.lock(where):
         dataset = open_own_data(where, data)
         run, moved = relocated(stored.run, data, where)
         target = steps if steps is not None else resolved["steps"]
@@ -277,14 +278,12 @@ def _resolved(job: Job, steps: int) -> dict[str, Any]:
 
 
 @contextmanager
-def machine(threads: int | None, policy: Policy, seeds: int) -> Iterator[None]:
+def machine(threads: int | None, policy: Policy) -> Iterator[None]:
     """Set what belongs to the process, and put it back afterwards.
 
     Flushing denormals to zero keeps a saturated critic, whose gradients underflow, from slowing
-    the CPU's convolutions down many times. Keeping freed memory is measured to
-    pay for several seeds side by side (`benchmarks/members.py`).
+    the CPU's convolutions down many times.
     """
-    keeping = keeping_freed_memory() if seeds > 1 else nullcontext()
     before = torch.get_num_threads()
     flushed = torch.tensor(1e-40).mul(1.0).item() == 0.0
     cuda = [policy.device] if policy.device.type == "cuda" else []
@@ -292,7 +291,7 @@ def machine(threads: int | None, policy: Policy, seeds: int) -> Iterator[None]:
     try:
         if threads is not None:
             torch.set_num_threads(threads)
-        with keeping, torch.random.fork_rng(devices=cuda):
+        with torch.random.fork_rng(devices=cuda):
             yield
     finally:
         torch.set_num_threads(before)

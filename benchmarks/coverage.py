@@ -337,7 +337,7 @@ def copying(
     random = torch.Generator().manual_seed(1 + seed)
     fake, held_out = draw(train, n, random), torch.randn(n, 4, generator=random)
     memory = compare(nearest(fake, train, 1), nearest(held_out, train, 1))
-    view: Any = SimpleNamespace(memory=memory)
+    view: Any = SimpleNamespace(memory=memory, is_control=False)
     return copying_score(view).estimate, memory.z
 
 

@@ -331,7 +331,7 @@ def test_blocks_are_disjoint_and_even() -> None:
         assert [i for part in parts for i in range(n)[part]] == list(range(n))
         sizes = {part.stop - part.start for part in parts}
         assert max(sizes) - min(sizes) <= 1
-    with pytest.raises(ValueError, match="at least 40"):
+    with pytest.raises(sp.BadInput, match="at least 40"):
         blocks(39)
 
 

@@ -491,7 +491,7 @@ def test_intervals_cover_between_equal_distributions_too() -> None:
 
 
 def test_estimates_need_two_samples_a_block_and_finite_values() -> None:
-    with pytest.raises(ValueError, match="at least 40"):
+    with pytest.raises(BadInput, match="at least 40"):
         frechet_estimate(normal(39, 3, 0), normal(50, 3, 0))
     for d in (3, 80):
         broken = normal(50, d, 0)

@@ -341,7 +341,7 @@ def test_the_evaluation_tells_the_interval_of_copying_from_the_band_of_fresh_dat
     fake, held_out = distances("further", 80, 90, np.random.default_rng(5))
     at = torch.zeros(90, 1, dtype=torch.int64)
     nearest = [Neighbours(x[:, None], at[: len(x)]) for x in (fake, held_out)]
-    view: Any = SimpleNamespace(memory=compare(*nearest))
+    view: Any = SimpleNamespace(memory=compare(*nearest), is_control=False)
     figure = copying(view)
     assert figure.estimate == copying_estimate(fake, held_out)
     assert figure.p_value == pytest.approx(2 * stats.norm.sf(figure.estimate.value))

@@ -179,7 +179,7 @@ def test_degenerate_and_refused_inputs() -> None:
         sliced_distance(torch.zeros(0, 3), torch.zeros(5, 3))
     with pytest.raises(BadInput, match="0 projections"):
         sliced_distance(torch.zeros(5, 3), torch.zeros(5, 3), projections=0)
-    with pytest.raises(ValueError, match="at least 40"):
+    with pytest.raises(BadInput, match="at least 40"):
         sliced_estimate(flat[:39], flat)
     for broken in (math.nan, math.inf, 1e200):
         fake = normal(50, 3, 0)

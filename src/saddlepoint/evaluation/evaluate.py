@@ -140,7 +140,11 @@ def of_model(
 
 
 def over_seeds(each: Sequence[Evaluation], name: str) -> Evaluation:
-    """Means over independent trainings, with Student's intervals over them."""
+    """Means over independent trainings, with Student's intervals over them.
+
+    The p-value of a test is the smallest of the seeds, times their number (Bonferroni): of the
+    hypothesis that not one of them differs from the data.
+    """
     first = each[0]
     rows = []
     for index, row in enumerate(first.rows):
@@ -148,7 +152,10 @@ def over_seeds(each: Sequence[Evaluation], name: str) -> Evaluation:
         estimate = mean_of([v.value for v in values], values[0].n_real, values[0].n_fake)
         estimate = replace(estimate, method=f"Student's t over {len(each)} seeds")
         notes = tuple(dict.fromkeys(n for one in each for n in one.rows[index].figure.notes))
-        figure = Figure(estimate, None, notes, row.figure.pictures)
+        p_values = [p for one in each if (p := one.rows[index].figure.p_value) is not None]
+        smallest = min(1.0, len(each) * min(p_values)) if len(p_values) == len(each) else None
+        weakness = next((w for one in each if (w := one.rows[index].figure.weakness)), "")
+        figure = Figure(estimate, smallest, notes, row.figure.pictures, weakness)
         gaps = [gap for one in each if (gap := one.rows[index].gap) is not None]
         difference = mean_gap(gaps) if len(gaps) == len(each) else None
         rows.append(replace(row, figure=figure, difference=difference))

@@ -68,11 +68,15 @@ def judge_test(p_value: float, estimate: Estimate, worth: Worth) -> Judgement:
 def judge_gap(gap: Estimate, better: Better, worth: Worth) -> Judgement:
     """The verdict of a score: ``as real`` if the interval of (candidate − control) holds 0.
 
-    That is no proof: ``detectable`` says which difference would have been noticed.
+    That is no proof: ``detectable`` says which difference would have been noticed. The value may be
+    infinite or unknown where the interval has an end that decides, as with the support of samples
+    without duplicates; no finite difference is sure to be noticed then.
     """
-    if not all(map(math.isfinite, (gap.low, gap.value, gap.high))):
+    if math.isnan(gap.low) or math.isnan(gap.high):
         return Judgement("", reason="a value is not finite.")
     if gap.low <= 0 <= gap.high:
+        if not math.isfinite(gap.value):
+            return _as_real(math.inf, worth)
         below, above = gap.value - gap.low, gap.high - gap.value
         half = {"lower": below, "higher": above, "real": max(below, above)}[better]
         return _as_real(half, worth)

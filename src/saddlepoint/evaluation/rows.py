@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from saddlepoint.evaluation.judging import Judgement, Worth, judge_gap, judge_test
-from saddlepoint.metrics.estimate import Estimate, difference
+from saddlepoint.metrics.estimate import LEVEL, Estimate, difference, independent_difference
 from saddlepoint.scores.figure import Better, Figure
 
 
@@ -29,7 +29,9 @@ class Row:
         yardstick: What a worthless generator would be off by, in the score's units; None if
             there is no such figure.
         weakness: Why this space hardly sees content; empty if it does.
-        difference: Candidate − control where it does not come from the figures' own jackknife.
+        independent: The figures of candidate and control are independent of each other, so that
+            the difference has an interval without a jackknife.
+        difference: Candidate − control where it does not come from the figures themselves.
     """
 
     key: str
@@ -41,13 +43,16 @@ class Row:
     comparable: bool = True
     yardstick: float | None = None
     weakness: str = ""
+    independent: bool = False
     difference: Estimate | None = None
 
     @property
     def judgement(self) -> Judgement:
         """How the candidate stands to the control, or why that cannot be said."""
-        worth = Worth(self.yardstick, self.weakness)
+        worth = Worth(self.yardstick, self.weakness or self.figure.weakness)
         if self.figure.p_value is not None:
+            if self._control_differs_alike:
+                return Judgement("", reason="other real examples differ from these as well.")
             return judge_test(self.figure.p_value, self.figure.estimate, worth)
         if self.control is None:
             return Judgement("", reason="there is no control.")
@@ -55,18 +60,41 @@ class Row:
             return Judgement("", reason="the control has another size, on which this depends.")
         gap = self.gap
         if gap is None:
-            return Judgement("", reason="this score's interval allows no difference.")
+            return Judgement("", reason=self._why_no_gap(self.control))
         return judge_gap(gap, self.better, worth)
 
     @property
     def gap(self) -> Estimate | None:
-        """Candidate − control with an interval, where both were jackknifed over the same blocks."""
+        """Candidate − control with an interval.
+
+        There is one where both were jackknifed over the same blocks, and where both are independent
+        and their intervals begin at finite numbers.
+        """
         if self.difference is not None or self.control is None:
             return self.difference
         candidate, control = self.figure.estimate, self.control.estimate
-        if not candidate.replicates or len(candidate.replicates) != len(control.replicates):
-            return None
-        return difference(candidate, control)
+        if candidate.replicates and len(candidate.replicates) == len(control.replicates):
+            return difference(candidate, control)
+        if self.independent and math.isfinite(candidate.low) and math.isfinite(control.low):
+            return independent_difference(candidate, control)
+        return None
+
+    @property
+    def _control_differs_alike(self) -> bool:
+        """Whether a test rejects real examples too, by as much as its interval can tell."""
+        if self.control is None or self.figure.p_value is None or self.control.p_value is None:
+            return False
+        if max(self.figure.p_value, self.control.p_value) >= 1 - LEVEL:
+            return False
+        candidate, control = self.figure.estimate, self.control.estimate
+        return candidate.low <= control.high and control.low <= candidate.high
+
+    def _why_no_gap(self, control: Figure) -> str:
+        """What keeps candidate and control from being subtracted."""
+        for figure, whose in ((self.figure, ""), (control, " (control)")):
+            if not math.isfinite(figure.estimate.low):
+                return f"{figure.estimate.method}{whose}."
+        return "this score's interval allows no difference."
 
 
 def row_as_json(row: Row) -> dict[str, Any]:

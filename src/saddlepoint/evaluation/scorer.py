@@ -181,6 +181,7 @@ class Scorer:
             comparable=equal or score.unbiased,
             yardstick=score.worthless(view),
             weakness="" if score.place else space.weakness,
+            independent=score.independent,
         )
 
     def _view(self, space: FeatureSpace, side: Side, is_control: bool = False) -> View:

@@ -59,7 +59,8 @@ def notes_on_verdicts(rows: Sequence[Row], remedy: str) -> list[str]:
             "as real: no difference was seen, which is no proof that there is none; a difference "
             "as large as the figure behind ± would have been seen in four of five tries."
         )
-    if any(judgement.little and not row.weakness for row, judgement in pairs):
+    plain = [(row, j) for row, j in pairs if not (row.weakness or row.figure.weakness)]
+    if any(judgement.little for _, judgement in plain):
         lines.append(
             "weak: that is more than a fifth of what a worthless generator would be off by, so the "
             "verdict says little; use more examples."

@@ -100,9 +100,17 @@ def _copies(table: _Table) -> str:
         f"{_percent(value, 1)} of the samples lie as close to the training data as the closest 5 % "
         "of fresh examples do (memorisation)"
     )
-    p_value = row.figure.p_value
-    if p_value is not None and p_value < 0.05 and value > 0.05:
+    judgement = row.judgement
+    if judgement.kind == "differs":
+        if _dense(table):
+            return (
+                f"Copies? Perhaps: {said}; copies do, and so do samples that keep to where the "
+                "data are dense, as other scores say of these."
+            )
         return f"Copies? Yes, or near copies: {said}."
+    if not judgement.kind and row.control is not None:
+        other = _percent(row.control.estimate.value, 1)
+        return f"Copies? Cannot be told: {said}, and so do {other} of other real examples."
     return f"Copies? No sign of it: {said}."
 
 
@@ -196,6 +204,17 @@ def _said(row: Row) -> str:
             )
     beside = "" if control is None else f" against {control:.3g} of fresh real ones"
     return f"{row.title} {value:.3g}{beside} ({row.key})"
+
+
+def _dense(table: _Table) -> bool:
+    """Whether samples keep to where the real examples are dense, as far as any score shows."""
+    density, recall, spread = (_rows(table, (key,)) for key in ("density", "recall", "spread"))
+    heaped = any(
+        _bad(row) and row.gap is not None and (row.gap.value > 0) == above
+        for rows, above in ((density, True), (spread, False))
+        for row in rows
+    )
+    return heaped or any(map(_bad, recall))
 
 
 def _percent(share: float, digits: int = 0) -> str:

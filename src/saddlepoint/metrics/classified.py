@@ -90,9 +90,11 @@ def inception_type_score(probabilities: Tensor) -> Estimate:
         score(total - s, negentropy - h, n - size)
         for s, h, size in zip(sums, negentropies, sizes, strict=True)
     ]
-    estimate = jackknife(score(total, negentropy, n), without, 0, n)
+    # equal predictions give 1 less a rounding error
+    value = min(max(score(total, negentropy, n), 1.0), float(classes))
+    estimate = jackknife(value, without, 0, n)
     low, high = max(estimate.low, 1.0), min(estimate.high, float(classes))
-    return replace(estimate, low=low, high=high)
+    return replace(estimate, low=min(low, value), high=max(high, value))
 
 
 def mode_coverage(
@@ -127,7 +129,9 @@ def mode_coverage(
     number is whole, with σ² the variance of that of a multinomial sample. Unseen classes share
     (singletons + 1) / (n + 1) for the upper end and singletons / n for the lower one: finding k
     classes, each of them often, says that n samples find at least k, but not that the next n find
-    no more. For the classes seen σ² is the larger one of two: with their shares as seen, and with
+    no more. Nor are they sure to find all: the upper end stays below the number that there are,
+    k + u (1 − exp(−m/u)) for u unseen classes, with m the upper end of the singletons' Poisson
+    interval. For the classes seen σ² is the larger one of two: with their shares as seen, and with
     those between them and the smoothest. The first knows that a class seen once was nearly missed,
     whatever the reference says of it; the second, where classes are many and counts are small, that
     not every class seen once is rare. Simulated with up to half of the classes rare (0.3 to 5
@@ -173,7 +177,8 @@ def mode_coverage(
     seen = int((counts[present] > 0).sum())
     above = _reach_of_found(target, spread, weight, n)
     below = _reach_of_found(*_smoothest(counts, shares, spare=0), weight, n)
-    low, high = max(seen - below, 0.0), min(seen + above, float(total))
+    low = max(seen - below, 0.0)
+    high = min(seen + above, _most_found(seen, total, int((counts == 1).sum())))
     method = "multinomial, unseen classes by Good–Turing"
     return ModeCoverage(Estimate(seen, low, high, method, n_real, n), kl, total)
 
@@ -275,6 +280,21 @@ def _reach_of_found(target: Array, spread: Array, weight: float, n: int) -> floa
     variance = max(_variance_of_found(mixed, n), _variance_of_found(spread, n))
     quantile = float(stats.norm.ppf((1 + LEVEL) / 2))
     return quantile * math.sqrt(variance) + min(variance, 1.0) / 2
+
+
+def _most_found(seen: int, total: int, singletons: int) -> float:
+    """The number of classes expected at most, where ``total`` − ``seen`` were not found.
+
+    Unseen classes share m expected samples, of which Good and Turing's estimate is the number of
+    ``singletons``; the upper end of its Poisson interval is taken for m. They add most if they are
+    equally frequent: u (1 − exp(−m/u)), which is below u: a class that n samples lack is not sure
+    to be found by the next n.
+    """
+    unseen = total - seen
+    if not unseen:
+        return float(total)
+    mass = float(stats.gamma.ppf((1 + LEVEL) / 2, singletons + 1))
+    return seen - unseen * math.expm1(-mass / unseen)
 
 
 def _variance_of_found(q: Array, n: int) -> float:

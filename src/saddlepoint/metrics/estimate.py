@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
+from saddlepoint.errors import BadInput
+
 BLOCKS = 20
 LEVEL = 0.95
 POWER = 0.8
@@ -56,10 +58,13 @@ def blocks(n: int, count: int = BLOCKS) -> list[slice]:
     """``count`` consecutive blocks of n samples whose sizes differ by at most one.
 
     Raises:
-        ValueError: Fewer than two samples a block.
+        BadInput: Fewer than two samples a block.
     """
     if n < 2 * count:
-        raise ValueError(f"{count} blocks need at least {2 * count} samples, and there are {n}.")
+        raise BadInput(
+            f"an interval from {count} blocks needs at least {2 * count} samples of each kind, and "
+            f"there are {n}: use more."
+        )
     edges = [round(i * n / count) for i in range(count + 1)]
     return [slice(low, high) for low, high in itertools.pairwise(edges)]
 
@@ -171,6 +176,9 @@ def mean_gap(gaps: Sequence[Estimate]) -> Estimate:
     All seeds share the control, whose error does not shrink with their number.
     """
     mean = mean_of([gap.value for gap in gaps], gaps[0].n_real, gaps[0].n_fake)
+    if not math.isfinite(mean.value):  # each gap lies within its own interval, so the mean does too
+        low, high = (float(np.mean([getattr(g, end) for g in gaps])) for end in ("low", "high"))
+        return replace(mean, low=low, high=high)
     below = max(mean.value - mean.low, *(gap.value - gap.low for gap in gaps))
     above = max(mean.high - mean.value, *(gap.high - gap.value for gap in gaps))
     return replace(mean, low=mean.value - below, high=mean.value + above)
@@ -213,4 +221,36 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
     gap = np.subtract(first.influences, second.influences) if both else np.empty(0)
     return skewed_jackknife(
         first.value - second.value, without.tolist(), first.n_real, first.n_fake, gap.tolist()
+    )
+
+
+def independent_difference(first: Estimate, second: Estimate) -> Estimate:
+    """First − second of two estimates that share no sample, from their own intervals.
+
+    The variance of each end is recovered from the intervals (MOVER): with values v and intervals
+    [l, u] the difference lies in
+
+        [d − √((v₁ − l₁)² + (u₂ − v₂)²), d + √((u₁ − v₁)² + (v₂ − l₂)²)],   d = v₁ − v₂,
+
+    which keeps the skewness of both and is never wider than [l₁ − u₂, u₁ − l₂]. Where a value is
+    infinite, as the support of samples without duplicates is, it is that wider one.
+
+    Raises:
+        ValueError: An interval does not begin at a finite number.
+
+    Reference: Zou & Donner, Construction of confidence limits about effect measures: a general
+    approach, 2008.
+    """
+    if not (math.isfinite(first.low) and math.isfinite(second.low)):
+        raise ValueError("a difference needs two intervals that begin at finite numbers.")
+    value = first.value - second.value
+    if math.isfinite(value):
+        below = math.hypot(first.value - first.low, second.high - second.value)
+        above = math.hypot(first.high - first.value, second.value - second.low)
+        low, high = value - below, value + above
+    else:
+        low, high = first.low - second.high, first.high - second.low
+    method = first.method if first.method == second.method else f"{first.method}; {second.method}"
+    return Estimate(
+        value, low, high, f"{method}, both combined", first.n_real, first.n_fake
     )

@@ -171,8 +171,7 @@ def frechet_estimate(real: Tensor, fake: Tensor) -> Estimate:
         fake: Features (m, d).
 
     Raises:
-        BadInput: Different widths, or values that are not finite.
-        ValueError: Fewer than 40 samples on a side.
+        BadInput: Different widths, values that are not finite, or fewer than 40 samples on a side.
     """
     whole = _reweigh(real, fake, [range(BLOCKS)])
     without, twice = whole.without[:, 0], whole.twice[:, 0]
@@ -207,8 +206,7 @@ def frechet_infinite_estimate(real: Tensor, fake: Tensor) -> Estimate:
     generated sample shrinks, to random subsets, so that b/m is removed and a/n stays.
 
     Raises:
-        BadInput: Different widths, or values that are not finite.
-        ValueError: Fewer than 40 samples on a side.
+        BadInput: Different widths, values that are not finite, or fewer than 40 samples on a side.
     """
     subsets = [
         range(round(i * BLOCKS / parts), round((i + 1) * BLOCKS / parts))

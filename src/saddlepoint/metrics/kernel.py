@@ -94,8 +94,7 @@ def kernel_estimate(real: Tensor, fake: Tensor) -> Estimate:
     they covered how often, see ``skewed_jackknife`` and docs/evaluation.md.
 
     Raises:
-        BadInput: As ``kernel_distance``.
-        ValueError: Fewer than 40 samples on a side.
+        BadInput: As ``kernel_distance``, or fewer than 40 samples on a side.
     """
     x, y, scale = _centred(real, fake)
     counts = [[part.stop - part.start for part in blocks(len(s))] for s in (real, fake)]

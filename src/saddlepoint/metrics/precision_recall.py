@@ -137,7 +137,8 @@ def _curved(
             return plain
         curved = jackknife(moved[0], moved[1:].tolist(), plain.n_real, plain.n_fake)
         low, high = back(np.array([curved.low, curved.high]))
-    return replace(plain, low=float(low), high=float(high))
+    # back and forth costs a digit, and the ends of equal replicates are the value itself
+    return replace(plain, low=min(float(low), plain.value), high=max(float(high), plain.value))
 
 
 def _share(jackknifed: Estimate, trials: int) -> Estimate:

@@ -65,8 +65,7 @@ def sliced_estimate(real: Tensor, fake: Tensor, projections: int = 512, seed: in
     lines would move the figure is not in it: compare figures of one seed.
 
     Raises:
-        BadInput: As ``sliced_distance``.
-        ValueError: Fewer than 40 samples on a side.
+        BadInput: As ``sliced_distance``, or fewer than 40 samples on a side.
     """
     owners = [_owners(len(side)).to(side.device) for side in (real, fake)]
     count = len(blocks(len(real)))

@@ -64,6 +64,7 @@ def inception_type(view: View) -> Figure:
     "classifier mistakes too",
     paper="Srivastava et al. 2017",
     applies=_of_known_classes,
+    independent=True,
     yardstick=_count,
 )
 def classes(view: View) -> Figure:
@@ -79,6 +80,7 @@ def classes(view: View) -> Figure:
     blind="variety within a class; quality",
     paper="Lin et al. 2018",
     applies=_of_known_classes,
+    independent=True,
     yardstick=_log_count,
 )
 def classes_kl(view: View) -> Figure:

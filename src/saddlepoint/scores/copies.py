@@ -38,7 +38,8 @@ def _closest_pairs(view: View, count: int = PAIRS) -> NDArray[np.floating]:
 @score(
     "memorisation, share close to training data",
     "lower",
-    blind="quality; copies changed beyond recognition in pixels",
+    blind="quality; copies changed beyond recognition in pixels; samples that keep to where the data "
+    "are dense lie close, too, and are no copies",
     paper="Meehan et al. 2020, ranks against held-out data",
     applies=_trained,
     place="pixels",
@@ -46,9 +47,8 @@ def _closest_pairs(view: View, count: int = PAIRS) -> NDArray[np.floating]:
     held_out=True,
 )
 def memorisation(view: View) -> Figure:
-    """Do samples lie closer to training examples than fresh data do?
-
-    Mirrored and shifted copies count too.
+    """What share of the samples lies as close to a training example as the closest 5 % of held-out
+    real examples do? Fresh data have 0.05, copies 1. Mirrored and shifted copies count too.
     """
     memory = view.memory
     note = (
@@ -60,46 +60,59 @@ def memorisation(view: View) -> Figure:
 
 
 @score(
-    "copying, C_T",
+    "data copying C_T, z-score (below 0: copies)",
     "real",
-    blind="a few copies among many good samples; smooth images, which lie near everything, "
-    "pass for copies",
-    paper="Meehan et al. 2020",
+    blind="a few copies among many good samples; what keeps to where the data are dense, as smooth "
+    "or typical images do, passes for copies",
+    paper="Meehan et al. 2020, the whole space as one cell",
     applies=_trained,
     place="pixels",
     unbiased=True,
     held_out=True,
 )
 def copying(view: View) -> Figure:
-    """Are samples closer to the training data (below 0) or further off (above 0) than fresh data,
-    all in all?
+    """Are samples closer to their nearest training example than held-out real examples are to
+    theirs? The z-score of Mann and Whitney's test of the two sets of distances: fresh data have a
+    standard normal one, below −1.96 samples are closer (copies), above 1.96 further off.
     """
+    from saddlepoint.metrics.estimate import LEVEL
     from saddlepoint.metrics.memorisation import copying_estimate
 
     memory = view.memory
     fake, held_out = memory.nearest.distances[:, 0], memory.held_out.distances[:, 0]
-    note = (
+    notes = [
         "copying: fresh data have a C_T between −1.96 and 1.96 in 95 of 100 draws; the interval "
         "is that of the candidate's own expected C_T."
-    )
-    return Figure(copying_estimate(fake, held_out), memory.copying_p_value, (note,))
+    ]
+    if memory.copying_p_value < 1 - LEVEL and not view.is_control:
+        notes.append(
+            "copying: samples lie closer to the training data than fresh data do: they are copies, "
+            "or keep to where the data are dense."
+            if memory.z < 0
+            else "copying: samples lie further from the training data than fresh data do."
+        )
+    return Figure(copying_estimate(fake, held_out), memory.copying_p_value, tuple(notes))
 
 
 @score(
-    "effective support (birthday paradox)",
+    "effective support, in samples (birthday paradox)",
     "higher",
-    blind="quality; supports beyond that of the data",
+    blind="quality; samples that are rare; supports beyond n²/2, where n samples hold no duplicates, "
+    "and beyond that of the data",
     paper="Arora et al. 2018",
+    unbiased=True,
+    independent=True,
 )
 def support(view: View) -> Figure:
-    """From how many different samples does the generator seem to draw?"""
+    """From how many different samples, if all were equally likely, would as many pairs be
+    near-duplicates? It is 1/Σp²; ∞ means that no pair was, and then only the lower end counts.
+    """
     from saddlepoint.metrics.birthday import first_threshold, support_estimate, unknown_support
 
     at = first_threshold(view.real_features)
     if at is None:
-        return Figure(
-            unknown_support(len(view.fake)), notes=("the real examples are full of copies.",)
-        )
+        note = "support: real examples repeat each other too often to tell what a duplicate is."
+        return Figure(unknown_support(len(view.fake)), notes=(note,))
     threshold, rate = at
     note = (
         "support: the effective number 1/Σp², an order of magnitude; duplicates are pairs as close "

@@ -35,6 +35,10 @@ class Score:
         default: Computed unless other scores are asked for.
         unbiased: Its expectation does not depend on the number of examples, so that a control of
             another size will do.
+        independent: It looks at the reference as at something known, if at all, so that the figures
+            of candidate and control, which share no example, are independent, and the interval of
+            their difference follows from their own. Figures that come from a jackknife over blocks
+            of real examples need no such word.
         yardstick: What a worthless generator would be off by, or a function that finds it from a
             view; None if there is no such figure. For distances that is the distance of the mean
             example, repeated.
@@ -55,6 +59,7 @@ class Score:
     place: str = ""
     default: bool = True
     unbiased: bool = False
+    independent: bool = False
     yardstick: Callable[[View], float] | float | None = None
     held_out: bool = False
     quick: Callable[[Tensor, Tensor], float] | None = None
@@ -95,6 +100,7 @@ def score(
     place: str = "",
     default: bool = True,
     unbiased: bool = False,
+    independent: bool = False,
     yardstick: Callable[[View], float] | float | None = None,
     held_out: bool = False,
     quick: Callable[[Tensor, Tensor], float] | None = None,
@@ -132,6 +138,7 @@ def score(
             place,
             default,
             unbiased,
+            independent,
             yardstick,
             held_out,
             quick,

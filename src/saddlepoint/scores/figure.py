@@ -26,6 +26,8 @@ class Figure:
         notes: What a reader must know of this figure, one sentence each.
         pictures: Images that show what it was computed from, (rows, columns, channels, height,
             width) in [-1, 1], by the word that ends their file's name.
+        weakness: Why a difference that was not seen says little here, in a word or two; empty if
+            it says something.
     """
 
     estimate: Estimate
@@ -34,3 +36,4 @@ class Figure:
     pictures: Mapping[str, NDArray[np.floating]] = field(
         default_factory=dict, repr=False, compare=False
     )
+    weakness: str = ""

@@ -44,6 +44,7 @@ def spectrum(view: View) -> Figure:
     applies=_images,
     place="pixels",
     unbiased=True,
+    independent=True,
     yardstick=1.0,
 )
 def diversity(view: View) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from saddlepoint.scores.declaration import score
@@ -19,6 +20,15 @@ def _mixture(view: View) -> bool:
     return view.mixture is not None
 
 
+def _count(view: View) -> float:
+    assert view.mixture is not None
+    return float(len(view.mixture.centres))
+
+
+def _log_count(view: View) -> float:
+    return math.log(_count(view))
+
+
 def _coverage(view: View) -> ModeCoverage:
     from saddlepoint.metrics.classified import coverage_of_modes
 
@@ -33,6 +43,8 @@ def _coverage(view: View) -> ModeCoverage:
     paper=PAPER,
     applies=_mixture,
     place=PLACE,
+    independent=True,
+    yardstick=_count,
 )
 def modes(view: View) -> Figure:
     """How many modes have a sample within three standard deviations?"""
@@ -46,6 +58,9 @@ def modes(view: View) -> Figure:
     paper=PAPER,
     applies=_mixture,
     place=PLACE,
+    unbiased=True,
+    independent=True,
+    yardstick=1.0,
 )
 def high_quality(view: View) -> Figure:
     """What share of the samples lies within three standard deviations of a mode?"""
@@ -63,6 +78,7 @@ def high_quality(view: View) -> Figure:
     paper=PAPER,
     applies=_mixture,
     place=PLACE,
+    yardstick=1.0,
 )
 def spread(view: View) -> Figure:
     """Are the modes as wide as they should be?"""
@@ -80,6 +96,8 @@ def spread(view: View) -> Figure:
     paper=PAPER,
     applies=_mixture,
     place=PLACE,
+    independent=True,
+    yardstick=_log_count,
 )
 def modes_kl(view: View) -> Figure:
     """Do all modes occur equally often?"""

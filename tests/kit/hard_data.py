@@ -1,4 +1,4 @@
-"""Data that are hard on scores, and defects that scores must see: views of candidate and control."""
+"""Data that are hard on scores, and defects that scores must see."""
 
 from __future__ import annotations
 

@@ -14,11 +14,10 @@ from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
 from saddlepoint.learners.losses import Losses
 from saddlepoint.learners.variational.description import Variational
-from saddlepoint.learners.variational.learner import (
-    VariationalLearner,
+from saddlepoint.learners.variational.learner import VariationalLearner, kl_to_standard_normal
+from saddlepoint.learners.variational.likelihoods import (
     bernoulli_log_likelihood,
     gaussian_log_likelihood,
-    kl_to_standard_normal,
 )
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.mlp import Mlp
@@ -297,3 +296,115 @@ def test_the_noise_is_learned_for_the_gaussian_likelihood_only():
         learner.autoencoder.log_scale.fill_(math.log(0.25))
     diagnostics = losses_of(learner, torch.randn(4, 3)).diagnostics["noise_std"]
     assert diagnostics.item() == pytest.approx(0.25)
+
+
+# ---- Units: nats per example, and bits per dimension where they say something -------------------
+
+PIXELS = DataInfo(
+    name="pictures", shape=(1, 2, 3), form="images", counts={"validation": 5}, fingerprint=""
+)
+
+
+def grey(n: int) -> Tensor:
+    """Images of 256 values in [−1, 1]."""
+    return torch.randint(0, 256, (n, *PIXELS.shape)) / 127.5 - 1
+
+
+def measured(learner: VariationalLearner, x: Tensor, seed: int = 0) -> dict[str, Tensor]:
+    with torch.no_grad():
+        return dict(learner.measure(Batch(x), Streams(seed, "held out", 0)))
+
+
+@pytest.mark.parametrize(
+    ("data", "described", "words"),
+    [
+        (PIXELS, {"likelihood": "bernoulli"}, "not a density"),
+        (PIXELS, {"likelihood": "gaussian"}, "not a density"),
+        (PIXELS, {"likelihood": "gaussian", "dequantise": True}, "density of dequantised pixels"),
+        (VECTORS, {"likelihood": "gaussian"}, "density"),
+    ],
+)
+def test_bits_per_dimension_are_said_of_dequantised_pixels_alone(data, described, words):
+    learner = build(data, **described)
+    assert learner.units["elbo"] == f"ELBO, nats per example ({words})"
+    x = grey(4) if data.images else torch.randn(4, *data.shape)
+    has_bits = words == "density of dequantised pixels"
+    for values in (measured(learner, x), losses_of(learner, x).diagnostics):
+        assert ("bits_per_dimension" in values) == has_bits
+    assert ("bits_per_dimension" in learner.held_out) == has_bits
+    assert ("bits_per_dimension" in learner.units) == has_bits
+    (sentence,) = learner.said
+    assert "nats per example" in sentence
+    assert ("no bits per dimension" in sentence) != has_bits
+
+
+def test_what_cannot_be_dequantised_is_refused():
+    with pytest.raises(BadInput, match="these data are vectors"):
+        build(VECTORS, dequantise=True)
+    with pytest.raises(BadInput, match="dequantise is for the Gaussian likelihood"):
+        build(PIXELS, likelihood="bernoulli", dequantise=True)
+
+
+def test_dequantised_pixels_fill_their_grey_levels():
+    learner = build(PIXELS, dequantise=True)
+    levels = torch.arange(256).repeat(400, 1)
+    x = learner.likelihood.prepared(levels / 127.5 - 1, Streams(0, "train", 0))
+    spread = (x + 1) / 2 * 256
+    assert (spread - levels).min() > -1e-4
+    assert (spread - levels).max() < 1 + 1e-4
+    torch.testing.assert_close((spread - levels).mean(), torch.tensor(0.5), rtol=0, atol=0.01)
+    # the mean of a pixel's density stands for the pixel itself
+    torch.testing.assert_close(
+        learner.likelihood.mean(x).mean(0), levels[0] / 127.5 - 1, rtol=0, atol=2e-3
+    )
+
+
+def test_bits_per_dimension_of_uniform_pixels_are_those_of_their_entropy():
+    """A density of 1/2 on [−1, 1] is one of 1/256 for each of the 256 values: 8 bits."""
+    meaning = build(PIXELS, dequantise=True).meaning
+    elbo = torch.tensor(6 * math.log(0.5), dtype=torch.float64)
+    assert meaning.bits_per_dimension(elbo, 6).item() == pytest.approx(8)
+
+
+def test_bits_per_dimension_do_not_depend_on_the_units_of_the_pixels():
+    """y = (x' + 1)/2 in [0, 1] has the density 2^D p(x'): the offset is log₂ 256 and not 128."""
+    learner = build(PIXELS, dequantise=True)
+    with torch.no_grad():
+        learner.autoencoder.log_scale.fill_(math.log(0.3))
+    x, streams = grey(50), Streams(0, "held out", 0)
+    values = measured(learner, x)
+    z_streams = learner.likelihood.prepared(x, streams)
+    mean, log_variance = learner.posterior(z_streams)
+    z = mean + streams.normal(tuple(mean.shape), "posterior") * (log_variance / 2).exp()
+    in_unit = Normal((learner.autoencoder.decoder(z) + 1) / 2, 0.15)
+    log_density = in_unit.log_prob((z_streams + 1) / 2).flatten(1).sum(1)
+    elbo = log_density - kl_divergence(
+        Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0)
+    ).sum(1)
+    bits = -elbo / (6 * math.log(2)) + math.log2(256)
+    torch.testing.assert_close(values["bits_per_dimension"], bits.detach(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.1, 0.01, 0.003, 0.001])
+def test_bits_per_dimension_are_no_less_than_the_entropy_of_the_pixels(scale):
+    """One pixel of two equally likely values has one bit; no density beats it, however narrow."""
+    learner = build(PIXELS.replace(shape=(1, 1, 1)), latent=1, dequantise=True)
+    x = torch.tensor([-1.0, 1.0]).repeat(2000).reshape(-1, 1, 1, 1)
+    with torch.no_grad():
+        for name, parameter in learner.named_parameters():
+            parameter.fill_(0.0 if "bias" in name else 1.0)
+        learner.autoencoder.posterior.weight[1] = 0.0
+        learner.autoencoder.posterior.bias[1] = math.log(scale**2)
+        learner.autoencoder.log_scale.fill_(math.log(scale))
+    assert measured(learner, x)["bits_per_dimension"].mean().item() > 1.0
+    assert not build(PIXELS, dequantise=False).meaning.offset, "where nothing would bound it"
+
+
+def test_the_held_out_bound_is_that_of_the_training_batches_example_by_example():
+    learner = build()
+    x, streams = torch.randn(6, 3), Streams(3, "train", 1)
+    losses, values = losses_of(learner, x, streams), learner.measure(Batch(x), streams)
+    assert set(values) == set(learner.held_out)
+    for name, each in values.items():
+        assert each.shape == (6,)
+        torch.testing.assert_close(each.detach().mean(), losses.diagnostics[name])

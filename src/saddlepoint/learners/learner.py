@@ -113,6 +113,7 @@ class Learner(nn.Module, ABC):
         mixing: What lets an example's loss depend on the others in its batch, in words; empty if
             nothing.
         bounded: Whether its samples lie in [−1, 1] whatever its weights are.
+        held_out: Names of what ``measure`` gives; empty if there is nothing.
     """
 
     headline: tuple[str, ...]
@@ -121,6 +122,7 @@ class Learner(nn.Module, ABC):
     members: int | None = None
     mixing: tuple[str, ...] = ()
     bounded: bool = False
+    held_out: tuple[str, ...] = ()
 
     @property
     @abstractmethod
@@ -152,6 +154,24 @@ class Learner(nn.Module, ABC):
     @abstractmethod
     def recalibrate(self, seed: int) -> None:
         """Re-estimate running statistics used by ``sample``, for weights that were averaged."""
+
+    def measure(self, batch: Batch, streams: Streams) -> Mapping[str, Tensor]:
+        """What can be said of examples that it does not learn from: each a value (batch,).
+
+        Their means over examples of the validation split are recorded with every checkpoint, as
+        ``validation/NAME``.
+        """
+        return {}
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """What diagnostics are, with their units, by name; those that speak for themselves lack."""
+        return {}
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What a reader must know of its diagnostics, one sentence each."""
+        return ()
 
     def enter(self, stage: int) -> None:
         """Called once when stage ``stage`` (from 0, never for the first) begins.

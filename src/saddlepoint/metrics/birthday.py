@@ -73,9 +73,7 @@ def first_threshold(real: Tensor) -> tuple[float, float] | None:
 
 def unknown_support(n: int) -> Estimate:
     """The support of ``n`` samples where no distance tells duplicates from other pairs."""
-    return Estimate(
-        math.nan, math.nan, math.nan, "real examples repeat each other too often", 0, n
-    )
+    return Estimate(math.nan, math.nan, math.nan, "real examples repeat each other too often", 0, n)
 
 
 def support_estimate(fake: Tensor, threshold: float) -> Estimate:

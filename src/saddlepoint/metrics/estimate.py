@@ -251,6 +251,4 @@ def independent_difference(first: Estimate, second: Estimate) -> Estimate:
     else:
         low, high = first.low - second.high, first.high - second.low
     method = first.method if first.method == second.method else f"{first.method}; {second.method}"
-    return Estimate(
-        value, low, high, f"{method}, both combined", first.n_real, first.n_fake
-    )
+    return Estimate(value, low, high, f"{method}, both combined", first.n_real, first.n_fake)

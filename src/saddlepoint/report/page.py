@@ -157,7 +157,9 @@ def _key_figures(summary: Summary) -> list[tuple[str, object]]:
     last = {curve.name: curve.last for curve in summary.curves}
     for name in headline if isinstance(headline, list) else []:
         value_now = last.get(str(name))
-        pairs.append((f"{name}, last", None if value_now is None else f"{value_now:.4g}"))
+        unit = at(summary.resolved, "units", str(name))
+        title = f"{name}, last" + (f" ({unit})" if isinstance(unit, str) else "")
+        pairs.append((title, None if value_now is None else f"{value_now:.4g}"))
     return pairs
 
 

@@ -38,8 +38,8 @@ def _closest_pairs(view: View, count: int = PAIRS) -> NDArray[np.floating]:
 @score(
     "memorisation, share close to training data",
     "lower",
-    blind="quality; copies changed beyond recognition in pixels; samples that keep to where the data "
-    "are dense lie close, too, and are no copies",
+    blind="quality; copies changed beyond recognition in pixels; samples that keep to where the "
+    "data are dense lie close, too, and are no copies",
     paper="Meehan et al. 2020, ranks against held-out data",
     applies=_trained,
     place="pixels",
@@ -97,8 +97,8 @@ def copying(view: View) -> Figure:
 @score(
     "effective support, in samples (birthday paradox)",
     "higher",
-    blind="quality; samples that are rare; supports beyond n²/2, where n samples hold no duplicates, "
-    "and beyond that of the data",
+    blind="quality; samples that are rare; supports beyond n²/2, where n samples hold no "
+    "duplicates, and beyond that of the data",
     paper="Arora et al. 2018",
     unbiased=True,
     independent=True,

@@ -27,7 +27,7 @@ from saddlepoint.training.progress import Display, Forecast
 from saddlepoint.training.record import Record
 from saddlepoint.training.signals import Signals, signal_name
 from saddlepoint.training.step import Batches, Stepper
-from saddlepoint.training.validation import Validator
+from saddlepoint.training.validation import HeldOut, Validator
 
 SAMPLES = "samples"
 REAL = "real.png"
@@ -77,6 +77,7 @@ class Job:
         self.average = Average(learner, self.run.training.averaging)
         validation = self.run.training.validation
         self.validator = None if validation.score == "none" else Validator(validation, self.data)
+        self.held_out = HeldOut(learner, self.data, size, device)
         self.pace = Pace()
 
     @staticmethod
@@ -107,8 +108,24 @@ class Job:
     @property
     def headline(self) -> tuple[str, ...]:
         """The diagnostics shown live."""
-        validation = () if self.validator is None else (self.validator.name,)
-        return (*self.learner.headline, *validation)
+        return (*self.learner.headline, *self._validated_names[:2])
+
+    @property
+    def _validated_names(self) -> tuple[str, ...]:
+        """What is recorded of the validation split: a score, and what the learner measures."""
+        score = () if self.validator is None else (self.validator.name,)
+        return (*score, *self.held_out.names)
+
+    @property
+    def units(self) -> dict[str, str]:
+        """What recorded scalars are, with their units, by name."""
+        units = dict(self.learner.units)
+        held_out = {
+            name: f"{units[plain]}, held-out examples"
+            for name in self.held_out.names
+            if (plain := name.removeprefix("validation/")) in units
+        }
+        return units | held_out
 
     def parameter_counts(self) -> dict[str, int]:
         """Parameters of each player."""
@@ -142,7 +159,7 @@ class Job:
             display.advance(self.done, lambda: self._forecast(target))
             judged = judged or self._say_if_long(target, record, display)
             ordinary = self.done == target or self.done % settings.checkpoint_every == 0
-            fresh = self._validate(record) if self.validator is not None and ordinary else {}
+            fresh = self._held_out_figures(record) if ordinary else {}
             last = self.done == target or signals.received is not None or self._exhausted
             if last or self.done % settings.log_every == 0 or fresh:
                 self._log(clock, record, display, fresh, target)
@@ -186,6 +203,7 @@ class Job:
         for sentence in (
             notices.few_held_out(run.data, self.data.info),
             notices.idle_labels(run.data, self.learner.uses_labels, run.learner.kind),
+            *self.learner.said,
         ):
             if sentence is not None:
                 record.event(self.done, "note", sentence)
@@ -238,17 +256,22 @@ class Job:
         record.event(self.done, "plateau", sentence)
         display.say(sentence)
 
-    def _validate(self, record: Record) -> dict[str, list[float]]:
-        """The validation score of each member, by name; settled averages, fixed latents."""
-        assert self.validator is not None
+    def _held_out_figures(self, record: Record) -> dict[str, list[float]]:
+        """What the validation split says of each member's settled average, by name."""
+        if not self._validated_names:
+            return {}
         self._stop_if_not_finite(record)
         with self.pace.pause(VALIDATION):
             self.average.settle(derive(self.run.seed, "recalibration"))
-            seed = derive(self.run.seed, "validation")
-            drawn = self.average.learner.sample(self.validator.samples, seed)
-            each = [self.validator.score(x) for x in (drawn if self.run.seeds > 1 else [drawn])]
-        self.validator.note(statistics.fmean(each))
-        return {self.validator.name: each}
+            measured = self.held_out.measured(self.average.learner, self.run.seed)
+            return measured if self.validator is None else measured | self._score(self.validator)
+
+    def _score(self, validator: Validator) -> dict[str, list[float]]:
+        """The validation score of each member, by name; the latents are always the same."""
+        drawn = self.average.learner.sample(validator.samples, derive(self.run.seed, "validation"))
+        each = [validator.score(x) for x in (drawn if self.run.seeds > 1 else [drawn])]
+        validator.note(statistics.fmean(each))
+        return {validator.name: each}
 
     def _log(
         self,
@@ -283,7 +306,7 @@ class Job:
         forecast = Forecast(rate, self._forecast(target).left)
         display.log(self.done, forecast, self.scalars | self.validated)
         asked = self.run.training.best.scalar
-        known = [*self.scalars, *([self.validator.name] if self.validator is not None else [])]
+        known = dict.fromkeys([*self.scalars, *self._validated_names])
         if asked is not None and asked not in known:
             raise BadInput(
                 f"training.best.scalar = '{asked}' is not recorded; recorded are: "

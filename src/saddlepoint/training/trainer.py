@@ -274,6 +274,7 @@ def _resolved(job: Job, steps: int) -> dict[str, Any]:
         "data": job.data.info.model_dump(mode="json"),
         "parameters": job.parameter_counts(),
         "headline": list(job.headline),
+        "units": job.units,
     }
 
 

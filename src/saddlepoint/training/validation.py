@@ -8,10 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.errors import BadInput
 from saddlepoint.features.opening import open_features
+from saddlepoint.learners.learner import Learner, evaluating
+from saddlepoint.randomness import Streams
 from saddlepoint.run.training import Validation
 from saddlepoint.scores.declaration import SCORES
 
@@ -82,3 +85,39 @@ class Validator:
         self.since = int(state["since"])
         if self.exhausted:
             self.since = 0
+
+
+class HeldOut:
+    """What a learner measures of the validation split, its ELBO for example.
+
+    The examples and all random numbers are the same every time, so that differences between
+    checkpoints are not those of other draws.
+
+    Attributes:
+        names: Names of the recorded scalars, for example ``validation/elbo``; empty if the learner
+            measures nothing, or there is no example for it.
+    """
+
+    EXAMPLES = 1000
+
+    def __init__(
+        self, learner: Learner, data: Dataset, batch_size: int, device: torch.device
+    ) -> None:
+        self._data, self._batch_size, self._device = data, batch_size, device
+        self._count = min(self.EXAMPLES, data.info.counts["validation"])
+        names = learner.held_out if self._count else ()
+        self.names = tuple(f"validation/{name}" for name in names)
+
+    @torch.no_grad()
+    def measured(self, learner: Learner, seed: int) -> dict[str, list[float]]:
+        """Means over the examples, in float32, as the figures of a single member."""
+        if not self.names:
+            return {}
+        sums = dict.fromkeys(self.names, 0.0)
+        examples = self._data.take("validation", self._count, self._device).x
+        with evaluating(learner):
+            for number, x in enumerate(examples.split(self._batch_size)):
+                streams = Streams(seed, "held out", number, device=self._device)
+                for name, values in learner.measure(Batch(x), streams).items():
+                    sums[f"validation/{name}"] += float(values.double().sum())
+        return {name: [total / len(examples)] for name, total in sums.items()}

@@ -28,6 +28,11 @@ class Variational(Family):
         description="bernoulli: each value, rescaled to [0, 1], is a probability (images only); "
         "gaussian: one standard deviation for all values, learned.",
     )
+    dequantise: bool = Field(
+        False,
+        description="gaussian, images: spread each pixel's value over its grey level by uniform "
+        "noise, so that the likelihood is a density and bits per dimension can be said.",
+    )
     beta: NonNegative = Field(1.0, description="Weight of the KL term; 1 is the ELBO.")
     encoder: AnyNetwork = Mlp()
     decoder: AnyNetwork = Mlp()

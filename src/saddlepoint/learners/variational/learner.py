@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 from typing_extensions import override
 
 from saddlepoint.data.batch import Batch
@@ -19,6 +18,7 @@ from saddlepoint.learners.latent import LatentLearner
 from saddlepoint.learners.learner import DataPhase, evaluating
 from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.learners.variational.description import Variational
+from saddlepoint.learners.variational.likelihoods import likelihood_of
 from saddlepoint.networks.mixing import mixing_layers
 from saddlepoint.networks.network import Site
 from saddlepoint.networks.precision import widened
@@ -26,6 +26,8 @@ from saddlepoint.networks.virtual_batch_norm import needs_reference
 from saddlepoint.optimisers import Optimiser
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import value_at
+
+BITS = "bits_per_dimension"
 
 
 def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -36,22 +38,12 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(-1)
 
 
-def bernoulli_log_likelihood(logits: Tensor, target: Tensor) -> Tensor:
-    """Σ t log σ(l) + (1 − t) log(1 − σ(l)) over all axes but the first; target in [0, 1]."""
-    return -binary_cross_entropy_with_logits(logits, target, reduction="none").flatten(1).sum(1)
-
-
-def gaussian_log_likelihood(mean: Tensor, log_scale: Tensor, target: Tensor) -> Tensor:
-    """Log density of N(mean, exp(log_scale)²) at ``target``, summed over all axes but the first."""
-    scaled = (target - mean) * torch.exp(-log_scale)
-    each = -0.5 * (scaled.square() + math.log(2 * math.pi)) - log_scale
-    return each.flatten(1).sum(1)
-
-
 class Autoencoder(nn.Module):
     """Encoder, decoder and the Gaussian likelihood's one standard deviation: one player."""
 
-    def __init__(self, description: Variational, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, description: Variational, shape: tuple[int, ...], learns_scale: bool
+    ) -> None:
         super().__init__()
         site = Site(shape, inputs=description.latent)
         backbone = description.encoder.as_backbone(replace(site, place="learner.encoder"))
@@ -60,10 +52,8 @@ class Autoencoder(nn.Module):
         self.posterior = nn.Linear(backbone.features, 2 * description.latent)
         self.decoder = description.decoder.as_generator(replace(site, place="learner.decoder"))
         _refuse_what_critics_have("decoder", self.decoder)
-        # the Bernoulli likelihood has no such number to learn
-        self.log_scale = nn.Parameter(
-            torch.zeros(()), requires_grad=description.likelihood == "gaussian"
-        )
+        # not every likelihood has such a number to learn
+        self.log_scale = nn.Parameter(torch.zeros(()), requires_grad=learns_scale)
 
 
 class VariationalLearner(LatentLearner):
@@ -71,27 +61,29 @@ class VariationalLearner(LatentLearner):
 
     ELBO = E_q(z|x) log p(x|z) − KL(q(z|x) ‖ p(z)), in nats per example, with one sample of z by
     reparametrisation. Likelihoods are of the values as the model sees them: images in [−1, 1]
-    (Gaussian) or rescaled to [0, 1] (Bernoulli).
+    (Gaussian) or rescaled to [0, 1] (Bernoulli); ``likelihood.meaning`` says in which sense the
+    bound is one on the likelihood of the data.
     """
 
     headline = ("elbo", "reconstruction", "kl")
     averaged = ("autoencoder",)
+    held_out: tuple[str, ...] = ("elbo", "reconstruction", "kl")
 
     def __init__(
         self, description: Variational, data: DataInfo, members: int | None = None
     ) -> None:
         super().__init__()
         self.description = description
-        if description.likelihood == "bernoulli" and not data.images:
-            raise BadInput(
-                "the Bernoulli likelihood needs images, and these data are vectors: use "
-                "likelihood 'gaussian'."
-            )
+        self.likelihood = likelihood_of(description, data)
+        self.meaning = self.likelihood.meaning(data)
+        if self.meaning.offset is not None:
+            self.held_out = (*self.held_out, BITS)
         if members is not None:
             raise BadInput("several seeds in one program are for adversarial learners so far.")
-        self.autoencoder = Autoencoder(description, data.shape)
+        self.autoencoder = Autoencoder(description, data.shape, self.likelihood.learns_scale)
+        self.dimensions = math.prod(data.shape)
         self.mixing = tuple(mixing_layers(self.autoencoder.modules()))
-        self.bounded = description.likelihood == "bernoulli"
+        self.bounded = self.likelihood.bounded
         self.phases = (DataPhase("elbo", ("autoencoder",), self.elbo_loss),)
 
     @property
@@ -112,22 +104,57 @@ class VariationalLearner(LatentLearner):
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """Log p(x|z) in nats, (batch,)."""
-        output = self.autoencoder.decoder(z)
-        if self.description.likelihood == "bernoulli":
-            return bernoulli_log_likelihood(output, (x + 1) / 2)
-        return gaussian_log_likelihood(output, self.autoencoder.log_scale, x)
+        return self.likelihood.log_prob(self.autoencoder.decoder(z), self.autoencoder.log_scale, x)
+
+    @property
+    @override
+    def units(self) -> Mapping[str, str]:
+        bound = f"ELBO, nats per example ({self.meaning.words})"
+        units = {
+            "elbo": bound,
+            "reconstruction": "−E log p(x|z), nats per example",
+            "kl": "KL(q(z|x) ‖ p(z)), nats per example",
+        }
+        if self.meaning.offset is not None:
+            units[BITS] = "bits per dimension, at most, of pixels of 256 values"
+        return units
+
+    @property
+    @override
+    def said(self) -> tuple[str, ...]:
+        bits = f"no bits per dimension: {self.meaning.words}, as {self.meaning.why}"
+        if self.meaning.offset is not None:
+            bits = f"{BITS} = −elbo / (D ln 2) + {self.meaning.offset:g}"
+        return (f"elbo is the ELBO in nats per example, validation/elbo of held-out ones; {bits}.",)
+
+    def bound(self, x: Tensor, streams: Streams) -> tuple[Tensor, Tensor]:
+        """−log p(x|z) for one z of q(z|x), and KL(q(z|x) ‖ p(z)): each (batch,), in nats."""
+        x = self.likelihood.prepared(x, streams)
+        mean, log_variance = self.posterior(x)
+        noise = streams.normal(tuple(mean.shape), "posterior")
+        z = mean + noise * (log_variance / 2).exp()
+        return -self.log_likelihood(x, z), kl_to_standard_normal(mean, log_variance)
+
+    @override
+    def measure(self, batch: Batch, streams: Streams) -> Mapping[str, Tensor]:
+        """The bound of each example, and its parts."""
+        error, information = self.bound(batch.x, streams)
+        return self._diagnostics(error, information)
+
+    def _diagnostics(self, error: Tensor, information: Tensor) -> dict[str, Tensor]:
+        elbo = -error - information
+        values = {"elbo": elbo, "reconstruction": error, "kl": information}
+        if self.meaning.offset is not None:
+            values[BITS] = self.meaning.bits_per_dimension(elbo, self.dimensions)
+        return values
 
     def elbo_loss(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The two terms of the negative bound."""
         beta = value_at(self.description.beta, moment.progress)
-        mean, log_variance = self.posterior(batch.x)
-        noise = streams.normal(tuple(mean.shape), "posterior")
-        z = mean + noise * (log_variance / 2).exp()
-        reconstruction = Term(-self.log_likelihood(batch.x, z))
-        kl = Term(kl_to_standard_normal(mean, log_variance), weight=beta)
-        error, information = reconstruction.reduced.detach(), kl.reduced.detach()
-        watched = {"elbo": -error - information, "reconstruction": error, "kl": information}
-        if self.description.likelihood == "gaussian":
+        errors, informations = self.bound(batch.x, streams)
+        reconstruction, kl = Term(errors), Term(informations, weight=beta)
+        watched = self._diagnostics(reconstruction.reduced.detach(), kl.reduced.detach())
+        if self.likelihood.learns_scale:
             watched["noise_std"] = self.autoencoder.log_scale.detach().exp()
         return Losses({"reconstruction": reconstruction, "kl": kl}, watched)
 
@@ -152,7 +179,7 @@ class VariationalLearner(LatentLearner):
         """The mean of p(x|z), on the scale of the data, as is usual for pictures."""
         decoder = self.autoencoder.decoder
         output = decoder(z) if label is None else decoder(z, label)
-        return 2 * output.sigmoid() - 1 if self.description.likelihood == "bernoulli" else output
+        return self.likelihood.mean(output)
 
 
 def _refuse_what_critics_have(option: str, network: nn.Module, discriminates: bool = False) -> None:

@@ -12,7 +12,13 @@ from scipy import stats
 import saddlepoint as sp
 from saddlepoint.evaluation.result import Evaluation
 from saddlepoint.evaluation.rows import Row
-from saddlepoint.metrics.estimate import Estimate, jackknife
+from saddlepoint.metrics.estimate import (
+    Estimate,
+    independent_difference,
+    jackknife,
+    mean_gap,
+    proportion,
+)
 from saddlepoint.scores.declaration import SCORES
 from saddlepoint.scores.figure import Figure
 
@@ -158,3 +164,64 @@ def test_the_table_fits_the_terminal(columns: int) -> None:
     lines = evaluation.text(columns).splitlines()
     assert max(map(len, lines)) <= columns
     assert any("classifier_test" in line or "classifier two-sample" in line for line in lines)
+
+
+def test_the_difference_of_independent_shares_is_newcombes() -> None:
+    """With Wilson's intervals this is Newcombe's method 10; here with Clopper and Pearson's."""
+    first, second = proportion(56, 70, 0, 70), proportion(48, 80, 0, 80)
+    gap = independent_difference(first, second)
+    assert gap.value == pytest.approx(0.2)
+    assert gap.value - gap.low == pytest.approx(
+        math.hypot(0.8 - first.low, second.high - 0.6), rel=1e-12
+    )
+    assert gap.high - gap.value == pytest.approx(
+        math.hypot(first.high - 0.8, 0.6 - second.low), rel=1e-12
+    )
+    held = 0
+    random = np.random.default_rng(0)
+    for _ in range(1000):
+        a, b = (proportion(int(random.binomial(60, p)), 60, 0, 60) for p in (0.95, 0.8))
+        gap = independent_difference(a, b)
+        held += gap.low <= 0.15 <= gap.high
+    assert held >= stats.binom.ppf(0.001, 1000, 0.95)
+
+
+def test_supports_without_duplicates_differ_where_their_ends_do() -> None:
+    none, few = (
+        Estimate(v, low, high, "", 0, 60)
+        for v, low, high in (
+            (math.inf, 125.0, math.inf),
+            (20.0, 12.0, 30.0),
+        )
+    )
+    score = SCORES["support"]
+    for mine, other, kind in (
+        (few, none, "worse than real"),
+        (none, few, "beyond real"),
+        (none, none, "as real"),
+    ):
+        each = Row(
+            "support",
+            score.title,
+            "space",
+            score.better,
+            Figure(mine),
+            Figure(other),
+            independent=True,
+        )
+        assert each.judgement.kind == kind
+        assert each.gap is not None
+        assert mean_gap([each.gap, each.gap]).high == each.gap.high
+    assert each.judgement.words == "as real (weak: ±∞)"
+
+
+def test_samples_that_keep_to_dense_places_are_not_called_copies_outright() -> None:
+    near = row("memorisation", 0.3, 0.05, p_value=1e-9)
+    plain = evaluation(near, row("density", 1.0, 1.0), row("recall", 0.9, 0.9)).summary[2]
+    assert plain.startswith("Copies? Yes, or near copies")
+    for other in (row("density", 2.0, 1.0), row("recall", 0.1, 0.9), row("spread", 0.1, 1.0)):
+        said = evaluation(near, other).summary[2]
+        assert said.startswith("Copies? Perhaps: 30.0 %"), other.key
+        assert "where the data are dense" in said
+    sparse = evaluation(near, row("density", 0.1, 1.0)).summary[2]
+    assert sparse.startswith("Copies? Yes, or near copies")

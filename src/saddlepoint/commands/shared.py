@@ -63,7 +63,7 @@ class ScoreOptions:
     """auto, pixels, classifier, efficientnet-lite0, inception, a file.onnx or
     package.module:name; one or several."""
     scores: tuple[str, ...] = ("default",)
-    """default, all or names (a wrong one lists them); one or several."""
+    """default, all or names (a wrong one lists them and what they are); one or several."""
 
     def arguments(self) -> dict[str, Any]:
         """They as the library takes them.

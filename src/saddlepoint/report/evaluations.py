@@ -71,7 +71,8 @@ def _pieces(path: Path, body: dict[str, object]) -> list[str]:
         for side, lines in (prepared.items() if isinstance(prepared, dict) else ())
         for line in _lines(lines)
     ]
-    said = markup.listing([f"Spaces: {'; '.join(spaces)}.", *done, *_lines(body.get("notes"))])
+    notes = [*_lines(body.get("notes")), *(note for row in rows for note in _notes(row))]
+    said = markup.listing([f"Spaces: {'; '.join(spaces)}.", *done, *dict.fromkeys(notes)])
     drawn = "".join(
         _picture(path.with_name(f"{path.stem}{ending}"), words)
         for ending, words in PICTURES.items()
@@ -81,6 +82,13 @@ def _pieces(path: Path, body: dict[str, object]) -> list[str]:
 
 def _lines(value: object) -> list[str]:
     return [str(line) for line in value] if isinstance(value, list) else []
+
+
+def _notes(row: dict[str, object]) -> list[str]:
+    """What a reader must know of a row's figures, and why it has no verdict."""
+    why = row.get("no_verdict_because")
+    said = [f"no verdict for {row.get('score')}: {why}"] if isinstance(why, str) else []
+    return [*_lines(row.get("notes")), *_lines(at(row, "control", "notes")), *said]
 
 
 def _row(row: dict[str, object]) -> tuple[str, ...]:

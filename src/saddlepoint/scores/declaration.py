@@ -164,7 +164,9 @@ def chosen(keys: Sequence[str] | None) -> list[Score]:
             names.add(key)
         else:
             known = ("default", "all", *SCORES)
+            named = [f"{name} ({each.title})" for name, each in SCORES.items()]
             raise BadInput(
-                f"'{key}' is no score (known: {', '.join(known)}).{did_you_mean(key, known)}"
+                f"'{key}' is no score.{did_you_mean(key, known)} Known are: default, all, "
+                f"{', '.join(named)}."
             )
     return [each for name, each in SCORES.items() if name in names]

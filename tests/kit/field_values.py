@@ -89,6 +89,7 @@ AROUND: dict[Field, dict[str, Any]] = {
     (Variational, "encoder"): _DIGITS,
     (Variational, "decoder"): _DIGITS,
     (Variational, "likelihood"): _DIGITS,
+    (Variational, "dequantise"): _DIGITS,
     (Validation, "score"): {**_SCORED, "score": "frechet"},
     (Validation, "features"): _SCORED,
     (Validation, "samples"): _SCORED,

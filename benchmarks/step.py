@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from saddlepoint import recipes
-from saddlepoint.training.averaging import Average
+from saddlepoint.training.averaging import Average, decay_of
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.freed_memory import keeping_freed_memory
 from saddlepoint.training.step import Batches, Stepper
@@ -68,7 +68,7 @@ class Ours:
         self.learner.train()
         loader = data.loader("train", BATCH, seed=1, device=policy.device)
         self.stepper = Stepper(self.learner, policy, Batches(loader, BATCH), seed=1)
-        self.average = Average(self.learner, run.training.averaging)
+        self.average = Average(self.learner, decay_of(run.training, BATCH))
         self.done = 0
 
     def step(self) -> None:

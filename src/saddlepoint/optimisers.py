@@ -11,7 +11,16 @@ from typing_extensions import override
 
 from saddlepoint.description import Part, one_of
 from saddlepoint.errors import BadInput
-from saddlepoint.schedules import NonNegative, Schedule, scaled, value_at
+from saddlepoint.schedules import (
+    START,
+    Coefficient,
+    Elapsed,
+    NonNegative,
+    Schedule,
+    Share,
+    scaled,
+    value_at,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -31,8 +40,8 @@ class Optimiser(Part):
         """A PyTorch optimiser over ``parameters`` at the first coefficients."""
 
     @abstractmethod
-    def settings(self, progress: float) -> dict[str, object]:
-        """What the optimiser's groups must hold at ``progress``."""
+    def settings(self, elapsed: Elapsed) -> dict[str, object]:
+        """What the optimiser's groups must hold in a step before which so much has passed."""
 
     def slowed(self, share: float) -> Self:
         """The optimiser for a player that also makes updates for its penalties alone.
@@ -58,7 +67,7 @@ class Adam(Optimiser):
     kind: Literal["adam"] = "adam"
     learning_rate: NonNegative = Field(2e-4, description="Step size.")
     beta1: float = Field(0.5, ge=0, lt=1, description="Decay of the mean of the gradients.")
-    beta2: float = Field(0.999, ge=0, lt=1, description="Decay of the mean of their squares.")
+    beta2: Share = Field(0.999, description="Decay of the mean of their squares.")
     eps: float = Field(1e-8, gt=0)
     weight_decay: float = Field(0.0, ge=0, description="Decoupled (AdamW) when positive.")
 
@@ -68,23 +77,26 @@ class Adam(Optimiser):
 
         return torch.optim.AdamW(
             parameters,
-            lr=value_at(self.learning_rate, 0.0),
-            betas=(self.beta1, self.beta2),
+            lr=value_at(self.learning_rate, START),
+            betas=(self.beta1, value_at(self.beta2, START)),
             eps=self.eps,
             weight_decay=self.weight_decay,
             fused=True,
         )
 
     @override
-    def settings(self, progress: float) -> dict[str, object]:
-        return {"lr": value_at(self.learning_rate, progress)}
+    def settings(self, elapsed: Elapsed) -> dict[str, object]:
+        return {
+            "lr": value_at(self.learning_rate, elapsed),
+            "betas": (self.beta1, value_at(self.beta2, elapsed)),
+        }
 
     @override
     def slowed(self, share: float) -> Self:
         return self.replace(
             learning_rate=scaled(self.learning_rate, share),
             beta1=self.beta1**share,
-            beta2=self.beta2**share,
+            beta2=_power("beta2", self.beta2, share),
         )
 
 
@@ -101,25 +113,23 @@ class Sgd(Optimiser):
 
         # Not the fused update: told to skip its first step, it leaves the momentum uninitialised.
         return torch.optim.SGD(
-            parameters, lr=value_at(self.learning_rate, 0.0), momentum=value_at(self.momentum, 0.0)
+            parameters,
+            lr=value_at(self.learning_rate, START),
+            momentum=value_at(self.momentum, START),
         )
 
     @override
-    def settings(self, progress: float) -> dict[str, object]:
+    def settings(self, elapsed: Elapsed) -> dict[str, object]:
         return {
-            "lr": value_at(self.learning_rate, progress),
-            "momentum": value_at(self.momentum, progress),
+            "lr": value_at(self.learning_rate, elapsed),
+            "momentum": value_at(self.momentum, elapsed),
         }
 
     @override
     def slowed(self, share: float) -> Self:
-        if isinstance(self.momentum, Schedule):
-            raise BadInput(
-                "penalties in updates of their own raise the momentum to a power, which a schedule "
-                "has not: give the momentum as a number, or let the penalties join the loss."
-            )
         return self.replace(
-            learning_rate=scaled(self.learning_rate, share), momentum=self.momentum**share
+            learning_rate=scaled(self.learning_rate, share),
+            momentum=_power("momentum", self.momentum, share),
         )
 
 
@@ -140,7 +150,7 @@ class RmsProp(Optimiser):
         kept = list(parameters)
         return torch.optim.RMSprop(
             kept,
-            lr=value_at(self.learning_rate, 0.0),
+            lr=value_at(self.learning_rate, START),
             alpha=self.decay,
             eps=self.eps,
             # keeps the step count on the device, so that no update waits for the host
@@ -148,14 +158,29 @@ class RmsProp(Optimiser):
         )
 
     @override
-    def settings(self, progress: float) -> dict[str, object]:
-        return {"lr": value_at(self.learning_rate, progress)}
+    def settings(self, elapsed: Elapsed) -> dict[str, object]:
+        return {"lr": value_at(self.learning_rate, elapsed)}
 
     @override
     def slowed(self, share: float) -> Self:
         return self.replace(
             learning_rate=scaled(self.learning_rate, share), decay=self.decay**share
         )
+
+
+def _power(name: str, coefficient: Coefficient, share: float) -> float:
+    """The decay raised to ``share``.
+
+    Raises:
+        BadInput: It is a schedule.
+    """
+    if isinstance(coefficient, Schedule):
+        raise BadInput(
+            f"penalties in updates of their own raise the {name} to a power, which a schedule has "
+            f"not: give the {name} as a number, or let the penalties join the loss."
+        )
+    power: float = coefficient**share
+    return power
 
 
 OPTIMISERS: list[type[Optimiser]] = [Adam, Sgd, RmsProp]

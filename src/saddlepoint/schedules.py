@@ -1,7 +1,9 @@
 """A coefficient is a number or a function of progress in [0, 1] (torch-free).
 
-Progress is the share of the run's horizon that has passed. The horizon is fixed when a run
-first starts; training further keeps progress at 1 unless the schedule is stretched on request.
+Progress is the share of the run's horizon that has passed, or, of a schedule that counts
+``images``, the share of so many of them. The horizon is fixed when a run first starts; training
+further keeps progress at 1 unless the schedule is stretched on request. A schedule of images knows
+no horizon: it is the same function of images whatever the steps or the size of a batch.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
@@ -18,8 +21,31 @@ from tyro.constructors import PrimitiveConstructorSpec
 from saddlepoint.description import Part, one_of
 
 
+@dataclass(frozen=True)
+class Elapsed:
+    """How far a run is before a step, on the two axes that schedules know.
+
+    Attributes:
+        progress: Share of the run's horizon that has passed, in [0, 1].
+        images: Steps before this one times the examples of a batch, of all processes and of one
+            member. A step counts one batch, as published programs count, also where it draws
+            several: for more critic steps, or for a generator that sees real examples.
+    """
+
+    progress: float = 0.0
+    images: int = 0
+
+
+START = Elapsed()
+#: The last token of a schedule of images, and what it means.
+IMAGES = "images="
+
+
 class Schedule(Part):
     """A function of progress, written as one word: ``cosine:2e-4:0``.
+
+    Any schedule runs over so many images instead with ``:images=N`` behind it:
+    ``cosine:2e-4:5e-5:images=2e7`` is there after 20 million, and stays.
 
     Attributes:
         form: How it is written.
@@ -27,13 +53,28 @@ class Schedule(Part):
 
     form: ClassVar[str]
 
+    images: int | None = Field(
+        None,
+        gt=0,
+        description="Run over so many images (steps × batch size) instead of the run's horizon.",
+    )
+
     @abstractmethod
     def at(self, progress: float) -> float:
-        """Value at ``progress`` in [0, 1]."""
+        """Value at ``progress`` in [0, 1]: of the horizon, or of ``images``."""
+
+    def when(self, elapsed: Elapsed) -> float:
+        """Value in a step before which so much has passed."""
+        share = elapsed.progress if self.images is None else elapsed.images / self.images
+        return self.at(min(max(share, 0.0), 1.0))
 
     @abstractmethod
     def least(self) -> float:
         """A lower bound of the values, attained."""
+
+    @abstractmethod
+    def most(self) -> float:
+        """An upper bound of the values, attained."""
 
     @abstractmethod
     def scaled(self, factor: float) -> Self:
@@ -62,6 +103,10 @@ class FromTo(Schedule):
     @override
     def least(self) -> float:
         return min(self.start, self.end)
+
+    @override
+    def most(self) -> float:
+        return max(self.start, self.end)
 
     @override
     def scaled(self, factor: float) -> Self:
@@ -174,6 +219,10 @@ class Piecewise(Schedule):
         return min(value for _, value in self.points)
 
     @override
+    def most(self) -> float:
+        return max(value for _, value in self.points)
+
+    @override
     def scaled(self, factor: float) -> Self:
         return self.replace(points=tuple((place, v * factor) for place, v in self.points))
 
@@ -198,7 +247,7 @@ AnySchedule = Annotated[Schedule, one_of(SCHEDULES)]
 def forms() -> str:
     """How a coefficient may be written, in words."""
     *most, last = ["a number", *(schedule.form for schedule in SCHEDULES)]
-    return f"{', '.join(most)}, {last}"
+    return f"{', '.join(most)}, {last}; a schedule with :{IMAGES}N behind it"
 
 
 def coefficient_from(text: str) -> float | Schedule:
@@ -211,16 +260,19 @@ def coefficient_from(text: str) -> float | Schedule:
         >>> from saddlepoint.schedules import coefficient_from, value_at
         >>> coefficient_from("2e-4")
         0.0002
-        >>> value_at(coefficient_from("cosine:1:0"), progress=0.5)
+        >>> value_at(coefficient_from("cosine:1:0"), 0.5)
         0.5
     """
     word, *numbers = text.split(":")
+    axis: dict[str, float] = {}
     try:
+        if numbers and numbers[-1].startswith(IMAGES):
+            axis["images"] = float(numbers.pop().removeprefix(IMAGES))
         for schedule in SCHEDULES:
             read = schedule.read(word, numbers)
             if read is not None:
-                return read
-        if not numbers and math.isfinite(float(word)):
+                return read.replace(**axis)
+        if not (numbers or axis) and math.isfinite(float(word)):
             return float(word)
     except (ValueError, ValidationError):
         pass
@@ -229,7 +281,10 @@ def coefficient_from(text: str) -> float | Schedule:
 
 def coefficient_text(coefficient: float | Schedule) -> str:
     """The inverse of ``coefficient_from``."""
-    return coefficient.text() if isinstance(coefficient, Schedule) else str(coefficient)
+    if not isinstance(coefficient, Schedule):
+        return str(coefficient)
+    axis = "" if coefficient.images is None else f":{IMAGES}{coefficient.images}"
+    return coefficient.text() + axis
 
 
 Coefficient = Annotated[
@@ -257,11 +312,41 @@ def _nowhere_negative(coefficient: Coefficient) -> Coefficient:
 NonNegative = Annotated[Coefficient, AfterValidator(_nowhere_negative)]
 
 
-def value_at(coefficient: float | Schedule, progress: float) -> float:
-    """The coefficient's value at ``progress``, which is clamped to [0, 1]."""
+def _share(coefficient: Coefficient) -> Coefficient:
+    least, most = (
+        (coefficient.least(), coefficient.most())
+        if isinstance(coefficient, Schedule)
+        else (coefficient, coefficient)
+    )
+    if not 0 <= least <= most < 1:
+        raise ValueError(
+            f"{coefficient_text(coefficient)} leaves [0, 1) somewhere: at least 0 and below 1 is "
+            "meant."
+        )
+    return coefficient
+
+
+#: A coefficient in [0, 1).
+Share = Annotated[Coefficient, AfterValidator(_share)]
+
+
+def value_at(coefficient: float | Schedule, elapsed: Elapsed | float) -> float:
+    """The coefficient's value in a step before which so much has passed.
+
+    Args:
+        coefficient: A number, or a schedule.
+        elapsed: How far the run is. A bare number is its progress, which is clamped to [0, 1].
+
+    Raises:
+        TypeError: The schedule counts images, and only the progress is known.
+    """
     if isinstance(coefficient, int | float):
         return float(coefficient)
-    return coefficient.at(min(max(progress, 0.0), 1.0))
+    if isinstance(elapsed, int | float):
+        if coefficient.images is not None:
+            raise TypeError(f"{coefficient_text(coefficient)} counts images: pass an Elapsed")
+        elapsed = Elapsed(progress=elapsed)
+    return coefficient.when(elapsed)
 
 
 def scaled(coefficient: Coefficient, factor: float) -> Coefficient:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from saddlepoint.errors import BadInput, did_you_mean
 from saddlepoint.games.dynamics import Dynamics
 from saddlepoint.games.objectives import OBJECTIVES
+from saddlepoint.schedules import Elapsed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -112,14 +113,15 @@ def play(
 ) -> dict[str, Tensor]:
     """Carry out ``steps`` steps; return every tensor's way (steps + 1, ...), start included.
 
-    Progress runs from 0 at the first step to 1 at the last. ``memory`` is used and changed.
+    Progress runs from 0 at the first step to 1 at the last; of a schedule over images, a step is
+    one. ``memory`` is used and changed.
     """
     import torch
 
     memory = {} if memory is None else memory
     way = {name: [value.detach()] for name, value in game.values.items()}
     for number in range(steps):
-        dynamics.step(game, memory, number / max(steps - 1, 1))
+        dynamics.step(game, memory, Elapsed(number / max(steps - 1, 1), images=number))
         for name, value in game.values.items():
             way[name].append(value.detach())
     return {name: torch.stack(values) for name, values in way.items()}
@@ -149,7 +151,7 @@ def linearised(
 
     game = make_game(point)
     memory: dict[str, Tensor] = {}
-    dynamics.step(game, memory, progress)
+    dynamics.step(game, memory, Elapsed(progress))
     moved = max((game.values[name] - point[name]).abs().max().item() for name in game.values)
     if not moved < 1e-9:
         raise BadInput(f"the point is no equilibrium: one step moves it by {moved:.3g}.")
@@ -169,7 +171,7 @@ def linearised(
                 moving[index] = forward_ad.make_dual(tensor, unit.reshape(tensor.shape))
                 game = make_game(dict(zip(names[:players], moving[:players], strict=True)))
                 memory = dict(zip(names[players:], moving[players:], strict=True))
-                dynamics.step(game, memory, progress)
+                dynamics.step(game, memory, Elapsed(progress))
                 after = {**game.values, **memory}
                 columns.append(torch.cat([tangent(after[name]).flatten() for name in names]))
     return torch.stack(columns, dim=1)

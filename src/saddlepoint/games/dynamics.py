@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from saddlepoint.description import Part, one_of
 from saddlepoint.errors import BadInput
-from saddlepoint.schedules import NonNegative, value_at
+from saddlepoint.schedules import Elapsed, NonNegative, value_at
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,7 +108,7 @@ class Dynamics(Part):
     alternates: ClassVar[bool] = False
 
     @abstractmethod
-    def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
+    def step(self, game: Game, memory: dict[str, Tensor], elapsed: Elapsed) -> None:
         """Carry out one step of ``game``; ``memory`` is kept between steps, in checkpoints too."""
 
 
@@ -128,7 +128,7 @@ class Alternating(Dynamics):
     paper = "Goodfellow et al., Generative Adversarial Nets, 2014"
 
     @override
-    def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
+    def step(self, game: Game, memory: dict[str, Tensor], elapsed: Elapsed) -> None:
         for turn in game.turns:
             game.update(turn, game.gradients(turn))
 
@@ -147,7 +147,7 @@ class Simultaneous(Dynamics):
     paper = "Nagarajan and Kolter, Gradient descent GAN optimization is locally stable, 2017"
 
     @override
-    def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
+    def step(self, game: Game, memory: dict[str, Tensor], elapsed: Elapsed) -> None:
         for turn, gradients in _together(game).items():
             game.update(turn, gradients)
 
@@ -171,7 +171,7 @@ class Extragradient(Dynamics):
     )
 
     @override
-    def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
+    def step(self, game: Game, memory: dict[str, Tensor], elapsed: Elapsed) -> None:
         import torch
 
         ahead: dict[str, Tensor] = {}
@@ -202,7 +202,7 @@ class Optimistic(Dynamics):
     paper = "Daskalakis et al., Training GANs with optimism, 2018"
 
     @override
-    def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
+    def step(self, game: Game, memory: dict[str, Tensor], elapsed: Elapsed) -> None:
         """One step; ``memory`` keeps a gradient for each turn and name."""
         for turn, gradients in _together(game).items():
             directions = {}
@@ -296,7 +296,7 @@ class Consensus(Dynamics):
     paper = "Mescheder, Nowozin and Geiger, The numerics of GANs, 2017"
 
     @override
-    def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
+    def step(self, game: Game, memory: dict[str, Tensor], elapsed: Elapsed) -> None:
         import torch
 
         gradients = _together(game, create_graph=True)
@@ -311,7 +311,7 @@ class Consensus(Dynamics):
             size, list(movers.values()), allow_unused=True, materialize_grads=True
         )
         pull = dict(zip(movers, pulls, strict=True))
-        strength = value_at(self.strength, progress)
+        strength = value_at(self.strength, elapsed)
         for turn, gradients_of_turn in gradients.items():
             with torch.no_grad():
                 directions = {

@@ -19,7 +19,7 @@ from typing_extensions import override
 from saddlepoint.description import one_of
 from saddlepoint.errors import BadInput
 from saddlepoint.games.turn import Remembering, Turn
-from saddlepoint.schedules import Coefficient, NonNegative, scaled, value_at
+from saddlepoint.schedules import Coefficient, Elapsed, NonNegative, scaled, value_at
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,9 +72,9 @@ class Regulariser(Remembering):
         """Whether the penalty counts in the player's update ``update`` of the run (from 0)."""
         return update % self.every == 0
 
-    def effective_weight(self, progress: float) -> float:
-        """The weight in an update in which the penalty is due: weight(progress) · every."""
-        return value_at(self.weight, progress) * self.every
+    def effective_weight(self, elapsed: Elapsed | float) -> float:
+        """The weight in an update in which the penalty is due: its value there · every."""
+        return value_at(self.weight, elapsed) * self.every
 
 
 class GradientPenalty(Regulariser):
@@ -291,7 +291,7 @@ def r1(gamma: Coefficient, every: int = 1) -> GradientPenalty:
     Example:
         >>> from saddlepoint.games.regularisers import r1
         >>> penalty = r1(10.0, every=4)
-        >>> penalty.place, penalty.weight, penalty.effective_weight(progress=0.0)
+        >>> penalty.place, penalty.weight, penalty.effective_weight(0.0)
         ('real', 5.0, 20.0)
     """
     return _preset("r1", weight=scaled(gamma, 0.5), every=every)

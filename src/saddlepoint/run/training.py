@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from saddlepoint.description import Description, OneOf
 from saddlepoint.errors import did_you_mean
 from saddlepoint.games.dynamics import Alternating, AnyDynamics
+from saddlepoint.schedules import NonNegative
 from saddlepoint.scores.declaration import VALIDATING
 
 
@@ -98,6 +99,17 @@ class Training(Description):
         lt=1,
         description="Decay per step of the averaged weights that samples use; 0 uses the last.",
     )
+    averaging_half_life: NonNegative | None = Field(
+        None,
+        description="Average over images instead, whatever the batch size: the half-life in "
+        "images (steps × batch size); 0 uses the last weights.",
+    )
+    averaging_ramp: float | None = Field(
+        None,
+        gt=0,
+        description="Let the half-life be at most this share of the images so far (StyleGAN2: "
+        "0.05).",
+    )
     log_every: int = Field(50, ge=1, description="Steps between lines of the record.")
     sample_every: int = Field(500, ge=1, description="Steps between sample grids.")
     samples: int = Field(64, ge=1, le=1024, description="Samples in each grid.")
@@ -105,3 +117,19 @@ class Training(Description):
     keep: int = Field(3, ge=1, description="Newest checkpoints that are kept, besides the best.")
     validation: Validation = Validation()
     best: Best = Best()
+
+    @model_validator(mode="after")
+    def _one_way_to_average(self) -> Training:
+        if self.averaging_half_life is None:
+            if self.averaging_ramp is not None:
+                raise ValueError(
+                    "averaging_ramp limits a half-life in images, and averaging is a decay per "
+                    "step, which warms up by itself: give averaging_half_life too, or leave the "
+                    "ramp out."
+                )
+        elif self.changed("averaging"):
+            raise ValueError(
+                "averaging is a decay per step and averaging_half_life one per image: give one of "
+                "them."
+            )
+        return self

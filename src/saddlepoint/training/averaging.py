@@ -1,23 +1,58 @@
-"""Averaged weights: an exponential mean that warms up with the step."""
+"""Averaged weights: an exponential mean, by steps with a warm-up or by images with a half-life."""
 
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from saddlepoint.learners.learner import Learner
+from saddlepoint.run.training import Training
+from saddlepoint.schedules import START, Coefficient, Elapsed, value_at
+
+
+@dataclass(frozen=True)
+class HalfLife:
+    """The decay of an average that forgets half of what it holds every so many images.
+
+    β = ½^(b / h) with the b images of a step and the half-life h, so that runs with batches of
+    another size average over the same images. With a ramp r, h is at most r times the images
+    before the step, as in StyleGAN2 and EDM (Karras et al. 2020, 2022): the average then forgets
+    the beginning. β is 0 where h is: a copy of the weights.
+
+    Attributes:
+        images: h, a number of images or a schedule.
+        ramp: r; None without one.
+        step_images: b.
+    """
+
+    images: Coefficient
+    ramp: float | None
+    step_images: int
+
+    def decay(self, elapsed: Elapsed) -> float:
+        """β of the update in a step before which so much has passed."""
+        half_life = value_at(self.images, elapsed)
+        if self.ramp is not None:
+            half_life = min(half_life, self.ramp * elapsed.images)
+        return 0.5 ** (self.step_images / half_life) if half_life > 0 else 0.0
 
 
 class Average:
     """A second learner whose ``averaged`` players hold the mean of the first one's weights.
 
     θ̄ ← β_t θ̄ + (1 − β_t) θ with β_t = min(β, (1 + t) / (10 + t)), so that a short run is not
-    left with its initial weights. Players that are not averaged are shared, not copied.
+    left with its initial weights; or with the decay of a ``HalfLife``, without this warm-up.
+    Players that are not averaged are shared, not copied.
+
+    Args:
+        learner: Whose weights.
+        decay: β, or what gives it.
     """
 
-    def __init__(self, learner: Learner, decay: float) -> None:
+    def __init__(self, learner: Learner, decay: float | HalfLife) -> None:
         self.decay = decay
         shared = {
             id(module): module
@@ -33,9 +68,17 @@ class Average:
             self._current += [p.detach() for p in _weights(learner, name)]
 
     @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Take in the weights after update number ``step`` (from 1)."""
-        decay = min(self.decay, (1 + step) / (10 + step)) if self.decay else 0.0
+    def update(self, step: int, elapsed: Elapsed = START) -> None:
+        """Take in the weights after update number ``step`` (from 1).
+
+        Args:
+            step: Its number.
+            elapsed: How far the run was before it; a half-life counts its images.
+        """
+        if isinstance(self.decay, HalfLife):
+            decay = self.decay.decay(elapsed)
+        else:
+            decay = min(self.decay, (1 + step) / (10 + step)) if self.decay else 0.0
         torch._foreach_lerp_(self._averaged, self._current, 1 - decay)
 
     def settle(self, seed: int) -> None:
@@ -53,6 +96,13 @@ class Average:
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take back what ``state_dict`` gave."""
         load_averaged(self.learner, state)
+
+
+def decay_of(training: Training, step_images: int) -> float | HalfLife:
+    """How the average of a run forgets, where a step counts so many images."""
+    if training.averaging_half_life is None:
+        return training.averaging
+    return HalfLife(training.averaging_half_life, training.averaging_ramp, step_images)
 
 
 def load_averaged(learner: Learner, state: dict[str, Tensor]) -> None:

@@ -20,7 +20,7 @@ from saddlepoint.randomness import derive
 from saddlepoint.run.description import Run, seeds_of
 from saddlepoint.run.training import Best
 from saddlepoint.training import checkpoint, notices, state
-from saddlepoint.training.averaging import Average
+from saddlepoint.training.averaging import Average, decay_of
 from saddlepoint.training.device import Policy
 from saddlepoint.training.pace import Laps, Pace
 from saddlepoint.training.progress import Display, Forecast
@@ -74,7 +74,7 @@ class Job:
         self.stepper = Stepper(
             learner, self.policy, Batches(loader, size), seeds, self.run.training.dynamics
         )
-        self.average = Average(learner, self.run.training.averaging)
+        self.average = Average(learner, decay_of(self.run.training, self.stepper.step_images))
         validation = self.run.training.validation
         self.validator = None if validation.score == "none" else Validator(validation, self.data)
         self.held_out = HeldOut(learner, self.data, size, device)
@@ -152,9 +152,10 @@ class Job:
         while self.done < target:
             progress = min(self.done / self.horizon, 1.0)
             self._enter_stages(progress)
+            elapsed = self.stepper.elapsed(self.done, progress)
             self.stepper.step(self.done, progress)
             self.done += 1
-            self.average.update(self.done)
+            self.average.update(self.done, elapsed)
             self.pace.step(self.done, self._examples)
             display.advance(self.done, lambda: self._forecast(target))
             judged = judged or self._say_if_long(target, record, display)

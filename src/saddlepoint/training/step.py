@@ -18,6 +18,7 @@ from saddlepoint.learners.learner import Learner, Phase
 from saddlepoint.learners.losses import Losses
 from saddlepoint.optimisers import Optimiser
 from saddlepoint.randomness import Streams
+from saddlepoint.schedules import Elapsed
 from saddlepoint.training.device import Policy
 from saddlepoint.training.learner_game import LearnerGame, check_dynamics
 from saddlepoint.training.meters import Meters, Trouble
@@ -91,13 +92,14 @@ class Stepper:
 
     def step(self, number: int, progress: float) -> None:
         """Carry out step ``number`` (from 0) of the run."""
+        elapsed = self.elapsed(number, progress)
         for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
-                group.update(self.descriptions[name].settings(progress))
+                group.update(self.descriptions[name].settings(elapsed))
         phases = [phase for phase in self.learner.phases if phase.plays(number, progress)]
         if not self.dynamics.alternates:
             game = LearnerGame(self, phases, number, progress)
-            self.dynamics.step(game, self.dynamics_memory, progress)
+            self.dynamics.step(game, self.dynamics_memory, elapsed)
             return
         for phase in phases:
             for repeat in range(phase.repeats):
@@ -108,12 +110,22 @@ class Stepper:
                 losses.total().backward(inputs=movers)
                 self.move(phase, losses, number)
 
+    @property
+    def step_images(self) -> int:
+        """What a step counts in images: the examples of one batch, of all processes."""
+        return self.batches.size * self.world
+
+    def elapsed(self, number: int, progress: float) -> Elapsed:
+        """How far the run is before step ``number`` (from 0)."""
+        return Elapsed(progress, number * self.step_images)
+
     def draw(
         self, phase: Phase, repeat: int, number: int, progress: float
     ) -> tuple[Batch | None, Streams, Moment]:
         """The batch, the random streams and the moment of one update."""
         moment = Moment(
             progress=progress,
+            images=number * self.step_images,
             stage_progress=self.stages.progress(progress),
             number=number,
             update=number // phase.every * phase.repeats + repeat,

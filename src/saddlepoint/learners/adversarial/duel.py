@@ -335,7 +335,7 @@ class Duel(nn.Module):
             kind = type(due[names[0]][0])
             values |= zip(names, kind.together([due[name] for name in names]), strict=True)
         for name, (penalty, turn) in due.items():
-            weight = penalty.effective_weight(turn.moment.progress)
+            weight = penalty.effective_weight(turn.moment)
             terms[name] = Term(values[name], weight=weight)
             watched[f"{player}/{name}"] = terms[name].each.detach()
 
@@ -350,7 +350,7 @@ class Duel(nn.Module):
             self.auxiliary_memories.saw(name, seen)
             if player in part.joins:
                 values = part.values(seen, self.auxiliaries[name])
-                terms[name] = Term(values, weight=value_at(part.weight, turn.moment.progress))
+                terms[name] = Term(values, weight=value_at(part.weight, turn.moment))
                 watched[f"{player}/{name}"] = terms[name].each.detach()
 
     def _look_back(self, turn: Turn) -> None:

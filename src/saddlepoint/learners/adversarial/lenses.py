@@ -82,7 +82,7 @@ class InstanceNoise(Lens):
 
     @override
     def see(self, x: Tensor, look: Look) -> Tensor:
-        std = value_at(self.std, look.moment.progress)
+        std = value_at(self.std, look.moment)
         if not std:
             return x
         shape = tuple(x.shape[0 if look.members is None else 1 :])

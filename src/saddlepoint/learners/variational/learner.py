@@ -150,7 +150,7 @@ class VariationalLearner(LatentLearner):
 
     def elbo_loss(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The two terms of the negative bound."""
-        beta = value_at(self.description.beta, moment.progress)
+        beta = value_at(self.description.beta, moment)
         errors, informations = self.bound(batch.x, streams)
         reconstruction, kl = Term(errors), Term(informations, weight=beta)
         watched = self._diagnostics(reconstruction.reduced.detach(), kl.reduced.detach())

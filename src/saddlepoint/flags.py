@@ -12,7 +12,15 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from saddlepoint.description import Description, FilledIn, OneOf
-from saddlepoint.kind_words import ELSEWHERE, NONE, Slot, addresses, is_coefficient, slot_of
+from saddlepoint.kind_words import (
+    ELSEWHERE,
+    NONE,
+    Slot,
+    addresses,
+    is_coefficient,
+    is_optional,
+    slot_of,
+)
 from saddlepoint.schedules import coefficient_text
 
 _WORDS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH", type(None): "None"}
@@ -128,7 +136,9 @@ def _part_flag(name: str, path: str, field: FieldInfo, slot: Slot, value: Any) -
 def _flag(name: str, path: str, field: FieldInfo, value: Any) -> Flag:
     name, path, text = f"--{name}", f"--{path}", field.description or ""
     if is_coefficient(field):
-        return Flag(name, path, "NUMBER|SCHEDULE", (coefficient_text(value),), text)
+        words = "NUMBER|SCHEDULE" + "|None" * is_optional(field)
+        usual = "None" if value is None else coefficient_text(value)
+        return Flag(name, path, words, (usual,), text)
     if field.annotation is bool:
         return Flag(name, path, "", ("on" if value else "off",), text, switch=True)
     one_of = [each for each in field.metadata if isinstance(each, OneOf)]

@@ -46,7 +46,10 @@ def train_help(start: Start, words: Sequence[str], prog: str, every: bool) -> st
     lines.append("")
     if every:
         lines += [*_all(run, width), ""]
-        schedule = f"NUMBER|SCHEDULE: {forms()}; progress runs from 0 to 1 over the training."
+        schedule = (
+            f"NUMBER|SCHEDULE: {forms()} (steps × batch size), "
+            "else progress goes from 0 to 1 over the training."
+        )
         return "\n".join([*lines, *textwrap.wrap(schedule, width)])
     groups = flags.groups(run)
     lines += ["parts, each chosen by a word, the members of a list by several:"]

@@ -94,8 +94,17 @@ def slot_of(info: FieldInfo) -> Slot | None:
 
 
 def is_coefficient(info: FieldInfo) -> bool:
-    """Whether a field's number or schedule is one word."""
-    return any(isinstance(each, PrimitiveConstructorSpec) for each in info.metadata)
+    """Whether a field's number or schedule is one word; None may be another."""
+    marks = list(info.metadata)
+    if is_optional(info):
+        for each in typing.get_args(info.annotation):
+            marks += getattr(each, "__metadata__", ())
+    return any(isinstance(each, PrimitiveConstructorSpec) for each in marks)
+
+
+def is_optional(info: FieldInfo) -> bool:
+    """Whether a field takes None."""
+    return type(None) in typing.get_args(info.annotation)
 
 
 def addresses(members: Sequence[object]) -> tuple[str, ...]:

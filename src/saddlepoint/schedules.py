@@ -247,7 +247,7 @@ AnySchedule = Annotated[Schedule, one_of(SCHEDULES)]
 def forms() -> str:
     """How a coefficient may be written, in words."""
     *most, last = ["a number", *(schedule.form for schedule in SCHEDULES)]
-    return f"{', '.join(most)}, {last}; a schedule with :{IMAGES}N behind it"
+    return f"{', '.join(most)}, {last}; :{IMAGES}N behind a schedule runs it over N images"
 
 
 def coefficient_from(text: str) -> float | Schedule:

@@ -99,6 +99,7 @@ AROUND: dict[Field, dict[str, Any]] = {
         ".training.steps": 3,
         ".learner.generator_optimiser": Sgd(learning_rate=0.0),
     },
+    (Training, "averaging_ramp"): {"averaging_half_life": 1000},
     (Best, "mode"): {"scalar": "critic/loss"},
     # Every class needs a labelled example in training.
     (Digits, "labelled"): {"limit": 200},

@@ -173,6 +173,22 @@ def test_extending_equals_having_asked_for_more_without_schedules(tmp_path: Path
     assert same_bits(tensors(tmp_path / "long", 12), tensors(tmp_path / "short", 12))
 
 
+def test_extending_equals_having_asked_for_more_with_schedules_of_images(tmp_path: Path) -> None:
+    """They know no horizon: neither the steps nor stretching the schedules changes a bit."""
+    training = {"averaging_half_life": 100, "averaging_ramp": 0.5}
+    rate = {"kind": "cosine", "start": 1e-3, "end": 1e-4, "images": 160}
+
+    def run(steps: int) -> sp.Run:
+        run = tiny("gan", steps=steps, critic_steps=2, training=training)
+        adam = run.learner.critic_optimiser.replace(learning_rate=rate, beta2=rate)
+        return run.replace(learner=run.learner.replace(critic_optimiser=adam))
+
+    sp.train(run(12), tmp_path / "long", quiet=True)
+    sp.train(run(8), tmp_path / "short", quiet=True)
+    sp.resume(tmp_path / "short", steps=12, reschedule=True, quiet=True)
+    assert same_bits(tensors(tmp_path / "long", 12), tensors(tmp_path / "short", 12))
+
+
 def test_resuming_a_finished_run_changes_nothing(tmp_path: Path) -> None:
     sp.train(tiny("gan"), tmp_path / "run", quiet=True)
     before = tensors(tmp_path / "run", 12)

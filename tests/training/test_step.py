@@ -17,6 +17,7 @@ from saddlepoint.learners.learner import DatalessPhase, DataPhase, Learner, Phas
 from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.optimisers import Adam, RmsProp, Sgd
 from saddlepoint.randomness import Streams
+from saddlepoint.schedules import Cosine
 from saddlepoint.training.device import Policy, choose
 from saddlepoint.training.meters import Meters, Trouble
 from saddlepoint.training.step import Batches, Stepper, guarded_step
@@ -167,8 +168,23 @@ def test_a_moment_counts_steps_updates_and_examples() -> None:
     assert [m.number for m in moments] == [0, 0, 3, 3, 6, 6]
     assert [m.update for m in moments] == [0, 1, 2, 3, 4, 5]
     assert [m.examples for m in moments] == [16 * n for n in range(6)]
+    assert [m.images for m in moments] == [16 * m.number for m in moments], "one batch a step"
     assert [m.progress for m in moments] == [m.number / 7 for m in moments]
     assert not any(m.whole_graph for m in moments)
+
+
+def test_images_are_those_of_all_processes() -> None:
+    """A schedule over 120 images ends after 10 steps of three processes with 4 images each."""
+    rate = Cosine(start=0.2, end=0.1, images=120)
+    learner, _ = duel(Sgd(learning_rate=rate))
+    (phase,) = learner.phases
+    stepper = Stepper(learner, FLOAT32, Batches(Counting(), 4), seed=0, rank=1, world=3)
+    assert stepper.draw(phase, 0, 5, 0.9)[2].images == 60
+    rates = []
+    for number in (0, 5, 10, 11):
+        stepper.step(number, 0.9)
+        rates.append(stepper.optimisers["left"].param_groups[0]["lr"])
+    assert rates == pytest.approx([0.2, 0.15, 0.1, 0.1])
 
 
 def test_projection_comes_after_the_update() -> None:

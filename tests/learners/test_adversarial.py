@@ -2,20 +2,27 @@
 
 import copy
 from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar, Literal
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+import saddlepoint as sp
 from kit.drawn import BATCH, IMAGES, POINTS, Drawn, spy
+from kit.tiny import tiny
 from saddlepoint.data.batch import Batch
+from saddlepoint.data.describing import describe_data
 from saddlepoint.data.info import DataInfo
-from saddlepoint.games.regularisers import REGULARISERS, Regulariser
+from saddlepoint.errors import BadInput
+from saddlepoint.games.regularisers import REGULARISERS, Regulariser, r1
 from saddlepoint.games.turn import Turn
 from saddlepoint.learners.adversarial.auxiliaries import LatentRegression
+from saddlepoint.learners.adversarial.costs import Unrolled
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.learner import AdversarialLearner
 from saddlepoint.learners.adversarial.priors import Normal, Uniform
@@ -334,3 +341,89 @@ def test_two_terms_of_one_name_are_refused() -> None:
     Adversarial(critic_regularisers=(Twin(),), auxiliaries=(helper,))  # of different losses
     with pytest.raises(ValueError, match=r"the critic's loss has a term 'adversarial' already"):
         Adversarial(critic_regularisers=(Game(),))
+
+
+# ---- The critic's weight and the output's start ------------------------------------------------
+
+
+def gradients_of(learner: AdversarialLearner, player: str) -> list[Tensor]:
+    phase = next(phase for phase in learner.phases if phase.name == player)
+    batch = Drawn(POINTS.shape).batch(0)
+    total = learner(phase, batch if phase.needs_data else None, streams(0, player)).total()
+    return list(torch.autograd.grad(total, list(learner.players[player].parameters())))
+
+
+@pytest.mark.parametrize("objective", ["non_saturating", "relativistic", "hinge"])
+def test_the_critics_weight_multiplies_its_cost_alone(objective: str) -> None:
+    plain, halved = (build(objective=objective, critic_weight=weight) for weight in (1.0, 0.5))
+    for full, half in zip(*(gradients_of(each, "critic") for each in (plain, halved)), strict=True):
+        torch.testing.assert_close(half, full / 2)
+    assert same(gradients_of(plain, "generator"), gradients_of(halved, "generator"))
+
+
+def test_the_critics_weight_leaves_penalties_as_they_are() -> None:
+    penalised = [
+        build(critic_weight=weight, critic_regularisers=(r1(3.0),)) for weight in (1.0, 1e-9)
+    ]
+    (whole, alone), game = (gradients_of(each, "critic") for each in penalised), build()
+    penalty = [w - g for w, g in zip(whole, gradients_of(game, "critic"), strict=True)]
+    for one, other in zip(alone, penalty, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_an_unrolled_critic_looks_ahead_with_its_weight() -> None:
+    """Half the cost is half the step: the same as half the lookahead's rate."""
+    halved = build(critic_weight=0.5, cost=Unrolled(steps=3, rate=0.2))
+    slower = build(cost=Unrolled(steps=3, rate=0.1))
+    for one, other in zip(*(gradients_of(e, "generator") for e in (halved, slower)), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("standardise", [False, True])
+def test_vectors_start_around_their_mean(standardise: bool) -> None:
+    data = describe_data("two-lines").open()
+    described = {"latent": 3, "output_bias": "data_mean", "standardise": standardise, **MLPS}
+    learner = Adversarial(**described).learner(data.info, batch_size=8, seed=0)
+    bias = learner.generator.layers[-1].bias
+    expected = torch.zeros(2) if standardise else torch.tensor(data.info.centre)
+    torch.testing.assert_close(bias.detach(), expected.float(), rtol=0, atol=1e-6)
+
+
+def test_every_seed_starts_around_the_mean_and_nothing_else_changes() -> None:
+    info = (data := describe_data("digits").open()).info
+    plain, started = (
+        Adversarial(output_bias=bias, latent=3, **MLPS).learner(info, batch_size=8, seed=(4, 5))
+        for bias in ("network", "data_mean")
+    )
+    changed = [
+        name
+        for name, value in started.state_dict().items()
+        if not torch.equal(value, plain.state_dict()[name])
+    ]
+    assert changed == ["duel.generator.layers.2.bias"]
+    bias = started.generator.layers[2].bias.detach().double()
+    assert bias.shape == (2, 64)
+    mean = data.info.mean.reshape(1, 64)
+    np.testing.assert_allclose(bias.tanh().numpy(), np.repeat(mean, 2, 0), atol=1e-6)
+
+
+def test_a_network_without_such_a_bias_says_so() -> None:
+    data = describe_data("digits").open()
+    description = Adversarial(output_bias="data_mean", latent=3, **DCGANS)
+    with pytest.raises(BadInput, match="'dcgan' has no bias for each number of an example"):
+        description.learner(data.info, batch_size=8, seed=0)
+
+
+def test_a_mean_that_nobody_knows_is_not_passed_over() -> None:
+    with pytest.raises(LookupError, match="the mean of points is not known"):
+        build(output_bias="data_mean")
+
+
+def test_a_run_that_started_at_the_mean_is_opened_without_its_data(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).random((60, 8, 8), dtype=np.float32)
+    np.save(tmp_path / "data.npy", array)
+    run = tiny("gan-2014", data=tmp_path / "data.npy")
+    sp.train(run, tmp_path / "run", quiet=True)
+    before = sp.load(tmp_path / "run").sample(5, seed=1)
+    (tmp_path / "data.npy").unlink()
+    assert torch.equal(sp.load(tmp_path / "run").sample(5, seed=1), before)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from saddlepoint.description import Description
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 class DataInfo(Description):
-    """What a learner, a checkpoint and a report need to know of the data without holding them."""
+    """What a learner, a checkpoint and a report need to know of the data without holding them.
+
+    Two are equal if their fields are. The mean is no field: it is computed when a learner asks for
+    it, which few do, and a run that is opened again does without.
+    """
 
     name: str
     shape: tuple[int, ...] = Field(
@@ -39,6 +49,33 @@ class DataInfo(Description):
     notes: tuple[str, ...] = Field(
         (), description="What was decided or skipped, one sentence each."
     )
+
+    _mean: Callable[[], NDArray[np.float64]] | None = PrivateAttr(None)
+
+    def with_mean(self, compute: Callable[[], NDArray[np.float64]]) -> Self:
+        """The same, knowing how the mean is computed: once, when it is first asked for."""
+        fresh = self.model_copy()
+        fresh._mean = cache(compute)
+        return fresh
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """The mean of the training examples as a network receives them, of their shape.
+
+        Of a folder that is streamed, that of its first 10,000 in the split's fixed order.
+
+        Raises:
+            LookupError: It is not known without the data.
+        """
+        if self._mean is None:
+            raise LookupError(f"the mean of {self.name} is not known without the data")
+        return self._mean()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DataInfo) and dict(self) == dict(other)
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
 
     @property
     def images(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple, final
 
 import numpy as np
@@ -19,6 +20,7 @@ from saddlepoint.data.file_digests import FileDigests
 from saddlepoint.data.info import DataInfo
 from saddlepoint.data.labelling import class_counts, composition_of, used_labels
 from saddlepoint.data.limiting import chosen_apart, limit_note
+from saddlepoint.data.mean_example import mean_at
 from saddlepoint.data.mixture import Mixture
 from saddlepoint.data.network_input import as_batch, mirrored, upload
 from saddlepoint.data.order import Visits, visits_of
@@ -176,7 +178,7 @@ class ResidentDataset(Dataset):
             official_test=examples.official_test > 0,
             scale=1.0 if train is None else _scale(train),
             notes=examples.notes,
-        )
+        ).with_mean(partial(mean_at, values, members, flip))
 
     @property
     def mixture(self) -> Mixture | None:

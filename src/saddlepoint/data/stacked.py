@@ -7,7 +7,7 @@ PacGAN, 2018) take MNIST; this is the same construction on Fashion-MNIST.
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
+from functools import cached_property, partial
 from typing import final
 
 import numpy as np
@@ -21,6 +21,7 @@ from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.info import DataInfo
 from saddlepoint.data.labelling import class_counts
 from saddlepoint.data.limiting import shares
+from saddlepoint.data.mean_example import BLOCK, mean_of
 from saddlepoint.data.network_input import as_batch, mirrored, upload
 from saddlepoint.data.order import Order
 from saddlepoint.data.published import StackedFashionMnist
@@ -83,6 +84,11 @@ class _Held:
         return planes.permute(0, 2, 3, 1).contiguous(), (self.labels[triples] * places).sum(1)
 
 
+def _mean(held: _Held, triples: NDArray[np.int64], flip: bool) -> NDArray[np.float64]:
+    parts = torch.from_numpy(triples).split(BLOCK)
+    return mean_of((held.stacked(part)[0].numpy() for part in parts), flip)
+
+
 @final
 class StackedDataset(Dataset):
     """The grey images once, and for each stacked one the three indices of its channels."""
@@ -135,7 +141,7 @@ class StackedDataset(Dataset):
             counts=counts,
             fingerprint=digest.hexdigest(),
             notes=base.notes + notes,
-        )
+        ).with_mean(partial(_mean, held, self._triples["train"], description.flip))
 
     @cached_property
     @override

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -21,10 +22,12 @@ from saddlepoint.data.folder import Folder
 from saddlepoint.data.info import DataInfo
 from saddlepoint.data.labelling import class_counts, composition_of, used_labels
 from saddlepoint.data.manifest import Manifest
+from saddlepoint.data.mean_example import BLOCK, MOST_DECODED, mean_of
 from saddlepoint.data.network_input import as_batch, mirrored, upload
 from saddlepoint.data.order import Composition, Visits, visits_of
 from saddlepoint.data.splitting import divide, members_of
 from saddlepoint.data.tree import Tree
+from saddlepoint.data.working import Bar
 from saddlepoint.errors import BadInput
 
 # Batches decoded ahead of the one asked for; memory holds this many and one more.
@@ -62,6 +65,11 @@ class _Decoder:
         self._known = None if composition is None else composition.known
         self.failed: set[str] = set()
         self._warned: set[str] = set()
+
+    @property
+    def members(self) -> int:
+        """How many images the split has."""
+        return len(self._members)
 
     def empty(self, n: int) -> NDArray[np.uint8]:
         """Room for ``n`` images, (n, H, W, C)."""
@@ -138,7 +146,12 @@ class StreamingDataset(Dataset):
             # Not the manifest's labels: some of these may be hidden.
             fingerprint=files.fingerprint(self._labels, self._members),
             notes=manifest.notes + said,
-        )
+        ).with_mean(partial(_mean, self._decoder(train), self._workers, self._flip))
+
+    def _decoder(
+        self, members: NDArray[np.int64], composition: Composition | None = None
+    ) -> _Decoder:
+        return _Decoder(self._tree, self._names, self._rendering, members, composition)
 
     def loader(
         self,
@@ -159,7 +172,7 @@ class StreamingDataset(Dataset):
             split, len(members), batch_size, composition, seed=seed, rank=rank, world=world
         )
         check_batch(self.info.shape, batch_size)
-        decoder = _Decoder(self._tree, self._names, self._rendering, members, composition)
+        decoder = self._decoder(members, composition)
         flip = self._flip and training
         return StreamingLoader(decoder, self._labels, visits, flip, self._workers, device)
 
@@ -168,7 +181,7 @@ class StreamingDataset(Dataset):
         if n < 0:
             raise BadInput(f"n = {n}: the number of examples to take should not be negative.")
         members = members_of(self._members, split, self.info.name)
-        decoder = _Decoder(self._tree, self._names, self._rendering, members)
+        decoder = self._decoder(members)
         with ThreadPoolExecutor(self._workers) as pool:
             work = _Work(decoder, np.arange(min(n, len(members))), pool, self._workers)
             return work.batch(self._labels, None, device)
@@ -199,6 +212,13 @@ class _Work:
         for part in self._parts:
             part.cancel()
 
+    def pixels(self) -> NDArray[np.uint8]:
+        """Wait for the pixels, (n, H, W, C)."""
+        for part in self._parts:
+            part.result()
+        self._decoder.warn()
+        return self._pixels
+
     def batch(
         self, labels: NDArray[np.int64] | None, flips: torch.Tensor | None, device: torch.device
     ) -> Batch:
@@ -215,6 +235,20 @@ class _Work:
         label = None if labels is None else upload(labels[used], device)
         partly = labels is not None and bool((labels < 0).any())
         return as_batch(stored, label, partly)
+
+
+def _mean(decoder: _Decoder, workers: int, flip: bool) -> NDArray[np.float64]:
+    """Of the first images of a split: each is decoded once."""
+    n = min(MOST_DECODED, decoder.members)
+
+    def blocks() -> Iterator[NDArray[np.uint8]]:
+        for start in range(0, n, BLOCK):
+            positions = np.arange(start, min(start + BLOCK, n))
+            yield _Work(decoder, positions, pool, workers).pixels()
+            bar.advance(len(positions))
+
+    with ThreadPoolExecutor(workers) as pool, Bar("averaging images", n) as bar:
+        return mean_of(blocks(), flip)
 
 
 @final

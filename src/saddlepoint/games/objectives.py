@@ -252,6 +252,24 @@ _SMOOTHED: dict[str, tuple[str, Callable[[Tensor, Tensor, float], Tensor]]] = {
 }
 
 
+def weighted(objective: Objective, weight: float) -> Objective:
+    """The game whose critic's cost is multiplied by ``weight``; the generator's is unchanged.
+
+    Its optimum stays where it is. With Adam a factor of the whole loss changes next to nothing; it
+    matters with plain gradient steps, and beside penalties. Goodfellow et al.'s program has ½.
+    """
+    critic, critic_cost = objective.critic, objective.critic_cost
+    cost, generator = objective.equation.split(";  generator: ")
+    cost = cost.removeprefix("critic: ")
+    return replace(
+        objective,
+        name=f"{objective.name}, critic's cost × {weight:g}",
+        equation=f"critic: {weight:g} × ({cost});  generator: {generator}",
+        critic=lambda real, fake: weight * critic(real, fake),
+        critic_cost=None if critic_cost is None else lambda p, q: weight * critic_cost(p, q),
+    )
+
+
 def smoothed(objective: Objective, target: float) -> Objective:
     """One-sided label smoothing: the critic is taught D = α on real examples instead of 1.
 

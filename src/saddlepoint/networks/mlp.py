@@ -21,6 +21,7 @@ class Mlp(Network):
 
     takes = frozenset({"vectors", "images"})
     stacks_members = True
+    biases_each_number = True
     of_backbones = frozenset({"minibatch", "dropout_input", "dropout", "waves"})
 
     kind: Literal["mlp"] = "mlp"
@@ -38,7 +39,10 @@ class Mlp(Network):
         0.0, ge=0, lt=1, description="Share of each hidden layer that a backbone drops in training."
     )
     initial_range: float | None = Field(
-        None, gt=0, description="Weights start in U(−r, r), biases at 0; by default PyTorch's way."
+        None,
+        gt=0,
+        description="Weights start in U(−r, r), those of a critic's head too, and biases at 0; by "
+        "default PyTorch's way.",
     )
     norm: Norm = Field("none", description=NORM)
     minibatch: Minibatch = Field("none", description=MINIBATCH)
@@ -70,12 +74,13 @@ class Mlp(Network):
     @override
     def generator(self, site: Site) -> nn.Module:
         from saddlepoint.networks.member_linear import linear
-        from saddlepoint.networks.shells import FlatGenerator, finished
+        from saddlepoint.networks.shells import FlatGenerator, finished, start_at_mean
 
-        layers, last = self._hidden(site.inputs, site.members)
-        layers.append(linear(last, math.prod(site.shape), site.members))
-        network = FlatGenerator(finished(layers, site.output), site.shape)
+        layers, width = self._hidden(site.inputs, site.members)
+        last = linear(width, math.prod(site.shape), site.members)
+        network = FlatGenerator(finished([*layers, last], site.output), site.shape)
         self._initialise(network)
+        start_at_mean(last, site)
         return network
 
     @override
@@ -107,7 +112,7 @@ class Mlp(Network):
         discrimination = None
         if self.minibatch == "discrimination":
             discrimination = MinibatchDiscrimination(features, members=site.members)
-        return Backbone(network, features, discrimination)
+        return Backbone(network, features, discrimination, self._initialise)
 
     @override
     def stacks(self) -> bool:

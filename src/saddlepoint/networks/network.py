@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, NoReturn
 
 from saddlepoint.description import Part
 from saddlepoint.errors import BadInput
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import nn
 
 Output = Literal["tanh", "linear"]
@@ -27,6 +29,8 @@ class Site:
         members: Hold the weights of so many independent networks; None for one.
         batch: Examples per batch.
         output: ``tanh`` keeps a generator's result in (−1, 1); ``linear`` leaves it as it is.
+        mean: What a generator's output starts around, of the shape of an example; None: nothing
+            in particular.
         place: Its place in the description of a run, for messages: ``learner.critic``.
     """
 
@@ -37,6 +41,7 @@ class Site:
     members: int | None = None
     batch: int = 64
     output: Output = "linear"
+    mean: NDArray[np.float64] | None = field(default=None, compare=False)
     place: str = "network"
 
     @property
@@ -69,6 +74,8 @@ class Network(Part):
         takes: What it can work on: ``vectors``, ``images``, ``labels``, ``given``.
         stacks_members: Whether it can hold the weights of several independent networks.
         least_side: Smallest height and width of images.
+        biases_each_number: Whether a generator's last layer has a bias for each number of an
+            example, which can start at their mean.
         of_backbones: Fields that only a backbone reads; a generator refuses them, unless they are
             at their defaults.
     """
@@ -76,6 +83,7 @@ class Network(Part):
     takes: ClassVar[frozenset[str]] = frozenset({"images"})
     stacks_members: ClassVar[bool] = False
     least_side: ClassVar[int] = 1
+    biases_each_number: ClassVar[bool] = False
     of_backbones: ClassVar[frozenset[str]] = frozenset()
 
     def generator(self, site: Site) -> nn.Module:
@@ -98,6 +106,12 @@ class Network(Part):
             raise BadInput(
                 f"--{site.place}.{name.replace('_', '-')} is for networks that look at examples, "
                 f"critics and encoders, and this one makes each by itself: set it to {usual}."
+            )
+        if site.mean is not None and not self.biases_each_number:
+            raise BadInput(
+                f"the network '{self.kind}' has no bias for each number of an example, so that "
+                "its output cannot start at the mean of the data: choose 'mlp' for the generator, "
+                "or set --learner.output-bias to network."
             )
         return self.generator(site)
 

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from saddlepoint.errors import BadInput
+from saddlepoint.networks.network import Site
 from saddlepoint.networks.precision import widened
+
+_LARGEST_MEAN = 1 - 2e-7
 
 
 def finished(layers: list[nn.Module], output: str) -> nn.Sequential:
     """The layers in order, with the non-linearity that the output asks for behind them."""
     return nn.Sequential(*layers, *([nn.Tanh()] if output == "tanh" else []))
+
+
+def start_at_mean(layer: nn.Module, site: Site) -> None:
+    """Let a generator's last, linear layer start with the bias that alone gives ``site.mean``.
+
+    Behind a tanh the bias of a number with the mean m is atanh(m). As tanh u = 2σ(2u) − 1, that is
+    half of log(p / (1 − p)) for p = (1 + m) / 2 in [0, 1], by which Goodfellow et al. 2014 start a
+    sigmoid. Like theirs, p is kept 10⁻⁷ from 0 and 1: |bias| ≤ 8.06.
+    """
+    if site.mean is None:
+        return
+    start = torch.from_numpy(np.array(site.mean, dtype=np.float64)).flatten()
+    if site.output == "tanh":
+        start = start.clamp(-_LARGEST_MEAN, _LARGEST_MEAN).atanh()
+    bias = layer.get_parameter("bias")
+    with torch.no_grad():
+        bias.copy_(start.expand_as(bias))
 
 
 def refuse_label(label: Tensor | None) -> None:

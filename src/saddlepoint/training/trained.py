@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -232,7 +233,8 @@ def load(
     else:
         state, complaints = checkpoint.load_newest(where)
     learner = stored.run.learner.learner(
-        stored.data,
+        # what the weights started from does not matter: they come from the checkpoint
+        stored.data.with_mean(lambda: np.zeros(stored.data.shape)),
         batch_size=stored.resolved["batch_size"],
         seed=seeds_of(stored.run),
     )

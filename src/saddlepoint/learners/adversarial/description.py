@@ -44,6 +44,12 @@ class Adversarial(Family):
     real_target: float = Field(
         1.0, description="One-sided label smoothing: the target of real examples, 0.9 for example."
     )
+    critic_weight: float = Field(
+        1.0,
+        gt=0,
+        description="Factor of the game's cost for the critic, 0.5 in the first GAN's program; "
+        "penalties and the generator's cost are not multiplied.",
+    )
     cost: AnyCost = Field(GameCost(), description="What the generator minimises.")
     critic_steps: int = Field(1, gt=0, description="Critic updates before each generator update.")
     critic_regularisers: tuple[AnyRegulariser, ...] = Field(
@@ -60,6 +66,11 @@ class Adversarial(Family):
     )
     auxiliaries: tuple[AnyAuxiliary, ...] = Field((), description="Further terms of the losses.")
     generator: AnyNetwork = Dcgan()
+    output_bias: Literal["network", "data_mean"] = Field(
+        "network",
+        description="How the bias of the generator's last layer starts: as its network has it, or "
+        "so that alone it gives the mean of the training data.",
+    )
     critic: AnyNetwork = Dcgan()
     generator_optimiser: AnyOptimiser = Adam()
     critic_optimiser: AnyOptimiser = Adam()

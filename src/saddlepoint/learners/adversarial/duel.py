@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
-from saddlepoint.games.objectives import OBJECTIVES, smoothed
+from saddlepoint.games.objectives import OBJECTIVES, smoothed, weighted
 from saddlepoint.games.regularisers import Regulariser
 from saddlepoint.games.turn import Judge, Turn
 from saddlepoint.learners.adversarial.auxiliaries import Player
@@ -60,6 +60,8 @@ class Duel(nn.Module):
         self.objective = OBJECTIVES[description.objective]
         if description.real_target != 1.0:
             self.objective = smoothed(self.objective, description.real_target)
+        if description.critic_weight != 1.0:
+            self.objective = weighted(self.objective, description.critic_weight)
         self.pack = description.pack
         if site.batch % self.pack:
             raise BadInput(

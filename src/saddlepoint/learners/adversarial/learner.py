@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
@@ -40,11 +42,14 @@ class AdversarialLearner(LatentLearner):
         super().__init__()
         self.description, self.members = description, members
         output: Output = "tanh" if data.images else "linear"
+        standardise = description.standardise and not data.images
         site = Site(data.shape, members=members, batch=batch_size, output=output)
+        if description.output_bias == "data_mean":
+            # what is standardised has the mean 0
+            site = replace(site, mean=np.zeros(data.shape) if standardise else data.mean)
         self.duel = Duel(description, site)
         self.mixing = tuple(self.duel.critic.mixing)
         self.bounded = output == "tanh"
-        standardise = description.standardise and not data.images
         self._optimisers = {
             "critic": description.optimiser_of("critic"),
             "generator": description.optimiser_of("generator"),

@@ -22,7 +22,13 @@ def dcgan(data: object = "digits", *, width: int = 64, **common: Unpack[Common])
     """Convolutional GAN for images of any size from 8×8 up, grey or colour.
 
     The paper's numbers: latent 100, batch 128, Adam 2e-4 with β1 = 0.5 for both players, weights
-    from N(0, 0.02), batch norm except at the generator's output and the critic's input.
+    from N(0, 0.02), batch norm except at the generator's output and the critic's input, ReLU, and
+    LeakyReLU 0.2 in the critic.
+
+    What differs: the authors' program for faces is for 64×64 with 128 channels next to the image,
+    kernels of 5, latents from U(−1, 1) and a weight decay of 1e-5; here it is any size, 64
+    channels, kernels of 4 or 3, normal latents (``--learner.prior uniform``) and no decay, and
+    samples are drawn from averaged weights.
 
     Args:
         data: A built-in name, an image folder, an array or its file.

@@ -17,8 +17,10 @@ def lsgan(data: object = "digits", *, pearson: bool = False, **common: Unpack[Co
     """Least-squares GAN, fully connected.
 
     Targets (a, b, c) = (0, 1, 1), or (−1, 1, 0), with which the generator's cost at the optimal
-    critic is half a Pearson χ² divergence (its gradient there is not). Two
-    hidden layers of 256 units a player, Adam 2e-4 with β1 = 0.5.
+    critic is half a Pearson χ² divergence (its gradient there is not).
+
+    The costs are the paper's. Its networks are convolutional; ours have two hidden layers of 256
+    units a player, 64 normal latents and Adam 2e-4 with β1 = 0.5 (DCGAN's).
 
     Args:
         data: A built-in name, an image folder, an array or its file.

@@ -20,8 +20,13 @@ NETWORKS = {"generator": Mlp(hidden=(512,) * 3), "critic": Mlp(hidden=(512,) * 3
 def wgan(data: object = "digits", **common: Unpack[Common]) -> Run:
     """Wasserstein GAN with weight clipping, fully connected.
 
-    Arjovsky, Chintala and Bottou 2017: RMSProp 5e-5, weights clipped at 0.01 after each update,
-    five critic steps, batch 64.
+    Arjovsky, Chintala and Bottou 2017, algorithm 1: RMSProp 5e-5, weights clipped at 0.01 after
+    each update, five critic steps, batch 64.
+
+    What differs: the authors' images are 64×64 and most of their networks DCGANs; here both
+    players have three layers of 512 ReLU, and 64 latents instead of 100. Their program makes 100
+    critic steps in the first 25 turns and in every 500th, this one always five. Samples are drawn
+    from averaged weights.
     """
     rate = RmsProp(learning_rate=5e-5)
     learner = Adversarial(
@@ -40,8 +45,12 @@ def wgan(data: object = "digits", **common: Unpack[Common]) -> Run:
 def wgan_gp(data: object = "digits", *, penalty: float = 10.0, **common: Unpack[Common]) -> Run:
     """Wasserstein GAN with gradient penalty, fully connected.
 
-    Gulrajani et al. 2017: λ = 10, five critic steps, Adam 1e-4 with β1 = 0, β2 = 0.9, three layers
-    of 512 ReLU, batch 256. (The released program for toys uses λ = 0.1 and β1 = 0.5.)
+    Gulrajani et al. 2017, algorithm 1: λ = 10, five critic steps, Adam 1e-4 with β1 = 0, β2 = 0.9.
+    Networks and batch are those of their program for toys: three layers of 512 ReLU, batch 256.
+
+    What differs: that program uses λ = 0.1, β1 = 0.5, two latents (here 64), He's initial weights
+    and 100,000 steps; those for MNIST and for DCGANs on CIFAR-10 use β1 = 0.5 too. Samples are
+    drawn from averaged weights.
 
     Args:
         data: A built-in name, an image folder, an array or its file.

@@ -84,6 +84,7 @@ AROUND: dict[Field, dict[str, Any]] = {
     (Mlp, "wave_frequency"): {"waves": 2},
     (Mlp, "wave_amplitude"): {"waves": 2},
     (GradientPenalty, "spread"): {"place": "around"},
+    (Adversarial, "output"): _DIGITS,
     (Adversarial, "generator"): _DIGITS,
     (Adversarial, "critic"): _DIGITS,
     (Variational, "encoder"): _DIGITS,

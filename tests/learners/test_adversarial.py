@@ -19,17 +19,20 @@ from saddlepoint.data.batch import Batch
 from saddlepoint.data.describing import describe_data
 from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
-from saddlepoint.games.regularisers import REGULARISERS, Regulariser, r1
+from saddlepoint.games.moment import Moment
+from saddlepoint.games.regularisers import REGULARISERS, GradientPenalty, Regulariser, r1
 from saddlepoint.games.turn import Turn
 from saddlepoint.learners.adversarial.auxiliaries import LatentRegression
 from saddlepoint.learners.adversarial.costs import Unrolled
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.learner import AdversarialLearner
+from saddlepoint.learners.adversarial.lenses import UnitRange
 from saddlepoint.learners.adversarial.priors import Normal, Uniform
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam, Sgd
 from saddlepoint.randomness import Streams
+from saddlepoint.schedules import Piecewise
 from saddlepoint.training.device import Policy
 from saddlepoint.training.step import Batches, Stepper
 
@@ -427,3 +430,44 @@ def test_a_run_that_started_at_the_mean_is_opened_without_its_data(tmp_path: Pat
     before = sp.load(tmp_path / "run").sample(5, seed=1)
     (tmp_path / "data.npy").unlink()
     assert torch.equal(sp.load(tmp_path / "run").sample(5, seed=1), before)
+
+
+@pytest.mark.parametrize(("output", "steepness"), [("tanh", 1.0), ("sigmoid", 0.5)])
+def test_the_output_is_a_tanh_or_a_sigmoid_moved_to_its_range(
+    output: str, steepness: float
+) -> None:
+    info = describe_data("digits").open().info
+    described = {"latent": 3, "output": output, "output_bias": "data_mean", **MLPS}
+    learner = Adversarial(**described).learner(info, batch_size=8, seed=0)
+    assert learner.bounded
+    z = torch.randn(5, 3)
+    values = learner.generator.layers[:-1](z)
+    expected = values.tanh() if output == "tanh" else 2 * values.sigmoid() - 1
+    torch.testing.assert_close(learner.generator(z).flatten(1), expected, rtol=0, atol=1e-6)
+    bias = learner.generator.layers[-2].bias.detach().double()
+    mean = torch.from_numpy(info.mean).flatten()
+    torch.testing.assert_close((steepness * bias).tanh(), mean, rtol=0, atol=1e-6)
+
+
+def test_the_unit_range_moves_what_the_critic_sees_of_both() -> None:
+    learner = build(lenses=(UnitRange(),))
+    seen = spy(learner.critic)
+    batch = Drawn(POINTS.shape).batch(0)
+    learner(learner.phases[0], batch, streams(0, "critic"))
+    real, fake = torch.cat(seen).split(BATCH)
+    torch.testing.assert_close(real, (batch.x + 1) / 2)
+    plain = learner.generator(learner.duel.latents(streams(0, "critic")))
+    torch.testing.assert_close(fake, (plain + 1) / 2)
+
+
+def test_an_unrolled_critic_pays_penalties_that_follow_a_schedule_of_images() -> None:
+    """At 100 of 200 images half of the weight: as the number that it then is."""
+    schedule = Piecewise(points=((0.0, 4.0), (1.0, 0.0)), images=200)
+    grads = []
+    for weight in (schedule, 2.0):
+        penalty = GradientPenalty(place="real", weight=weight)
+        learner = build(cost=Unrolled(steps=2, rate=0.2), critic_regularisers=(penalty,))
+        batch, moment = Drawn(POINTS.shape).batch(0), Moment(images=100)
+        total = learner(learner.phases[1], batch, streams(0, "g"), moment).total()
+        grads.append(list(torch.autograd.grad(total, list(learner.generator.parameters()))))
+    assert same(*grads)

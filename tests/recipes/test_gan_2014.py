@@ -13,6 +13,7 @@ from torch.nn.functional import softplus
 
 import saddlepoint as sp
 from kit.tiny import tiny
+from saddlepoint.errors import BadInput
 from saddlepoint.learners.adversarial.learner import AdversarialLearner
 from saddlepoint.learners.adversarial.priors import Normal
 from saddlepoint.networks.activations import Maxout
@@ -54,14 +55,14 @@ def test_networks_latents_and_initial_weights_are_the_authors() -> None:
 
 
 def test_the_output_bias_is_that_of_the_marginals() -> None:
-    """The inverse sigmoid of each pixel's mean in [0, 1], kept 1e-7 from both ends, halved."""
+    """The inverse sigmoid of each pixel's mean in [0, 1], kept 1e-7 from both ends."""
     run = sp.recipes.gan_2014("digits")
     learner, _ = stepper_of(run, 100)
     data = run.data.open()
     x = data.take("train", 10**6, torch.device("cpu")).x.double().numpy()
     p = np.clip(((x + 1) / 2).mean(0), 1e-7, 1 - 1e-7)
     assert (p == 1e-7).any(), "some pixels are black in every digit"
-    expected = np.log(p / (1 - p)) / 2
+    expected = np.log(p / (1 - p))
     bias = learner.generator.layers[-2].bias.detach().numpy()
     np.testing.assert_allclose(bias, expected.ravel(), rtol=1e-4, atol=1e-5)
     with torch.no_grad():
@@ -96,11 +97,14 @@ def test_a_step_is_the_authors() -> None:
         stepper.step(number, 0.0)
         batch, for_critic, _ = drawing.draw(critic_phase, 0, number, 0.0)
         _, for_generator, _ = drawing.draw(generator_phase, 0, number, 0.0)
+        layers = mine.generator.layers[:-1]  # up to the sigmoid
         fakes = [
-            mine.generator(streams.normal((16, 100), "latents"))
+            layers(streams.normal((16, 100), "latents")).sigmoid()
             for streams in (for_critic, for_generator)
         ]
-        real, first, second = (mine.critic(x).score for x in (batch.x, fakes[0].detach(), fakes[1]))
+        pixels = batch.x.flatten(1) / 2 + 0.5
+        first, second = (mine.critic(x.unflatten(1, (1, 8, 8))).score for x in fakes)
+        real = mine.critic(pixels.unflatten(1, (1, 8, 8))).score
         critic_cost = 0.5 * (softplus(-real).mean() + softplus(first).mean())
         generator_cost = softplus(-second).mean()
         rate = 0.1 / 1.000004 ** (number * 16 / 100)
@@ -122,3 +126,9 @@ def test_a_step_is_the_authors() -> None:
         )
         for theirs, own in pairs:
             torch.testing.assert_close(theirs, own, rtol=1e-4, atol=1e-6)
+
+
+def test_points_are_refused() -> None:
+    run = sp.recipes.gan_2014("ring")
+    with pytest.raises(BadInput, match="the output 'sigmoid' is for images, and ring are vectors"):
+        stepper_of(run, 100)

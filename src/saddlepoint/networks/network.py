@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-Output = Literal["tanh", "linear"]
+Output = Literal["tanh", "sigmoid", "linear"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Site:
         given: Shape of an image that it is conditioned on; None without one.
         members: Hold the weights of so many independent networks; None for one.
         batch: Examples per batch.
-        output: ``tanh`` keeps a generator's result in (−1, 1); ``linear`` leaves it as it is.
+        output: ``tanh`` and ``sigmoid`` (2σ(v) − 1) keep a generator's result in (−1, 1);
+            ``linear`` leaves it as it is.
         mean: What a generator's output starts around, of the shape of an example; None: nothing
             in particular.
         place: Its place in the description of a run, for messages: ``learner.critic``.

@@ -7,29 +7,44 @@ import torch
 from torch import Tensor, nn
 
 from saddlepoint.errors import BadInput
-from saddlepoint.networks.network import Site
+from saddlepoint.networks.network import Output, Site
 from saddlepoint.networks.precision import widened
 
 _LARGEST_MEAN = 1 - 2e-7
 
 
-def finished(layers: list[nn.Module], output: str) -> nn.Sequential:
+def finished(layers: list[nn.Module], output: Output) -> nn.Sequential:
     """The layers in order, with the non-linearity that the output asks for behind them."""
-    return nn.Sequential(*layers, *([nn.Tanh()] if output == "tanh" else []))
+    ends: dict[str, list[nn.Module]] = {
+        "tanh": [nn.Tanh()],
+        "sigmoid": [RescaledSigmoid()],
+        "linear": [],
+    }
+    return nn.Sequential(*layers, *ends[output])
+
+
+class RescaledSigmoid(nn.Module):
+    """A sigmoid whose values are moved to (−1, 1): 2σ(v) − 1 = tanh(v / 2)."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Rescaled values of the same shape."""
+        return (values / 2).tanh()
 
 
 def start_at_mean(layer: nn.Module, site: Site) -> None:
     """Let a generator's last, linear layer start with the bias that alone gives ``site.mean``.
 
-    Behind a tanh the bias of a number with the mean m is atanh(m). As tanh u = 2σ(2u) − 1, that is
-    half of log(p / (1 − p)) for p = (1 + m) / 2 in [0, 1], by which Goodfellow et al. 2014 start a
-    sigmoid. Like theirs, p is kept 10⁻⁷ from 0 and 1: |bias| ≤ 8.06.
+    Behind a tanh the bias of a number with the mean m is atanh(m), behind a sigmoid twice that:
+    log(p / (1 − p)) for p = (1 + m) / 2 in [0, 1], as Goodfellow et al. 2014 have it. Like theirs,
+    p is kept 10⁻⁷ from 0 and 1.
     """
     if site.mean is None:
         return
     start = torch.from_numpy(np.array(site.mean, dtype=np.float64)).flatten()
-    if site.output == "tanh":
+    if site.output != "linear":
         start = start.clamp(-_LARGEST_MEAN, _LARGEST_MEAN).atanh()
+    if site.output == "sigmoid":
+        start *= 2
     bias = layer.get_parameter("bias")
     with torch.no_grad():
         bias.copy_(start.expand_as(bias))

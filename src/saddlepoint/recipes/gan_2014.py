@@ -7,6 +7,7 @@ from typing import Unpack
 
 from saddlepoint.games.dynamics import Simultaneous
 from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.learners.adversarial.lenses import UnitRange
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Sgd
 from saddlepoint.recipes.registry import Common, assemble, recipe
@@ -18,7 +19,12 @@ BATCH, EPOCH, EPOCHS = 100, 50_000, 250  # an epoch in images
 DECAY, LEAST_RATE = 1.000004, 1e-6
 
 
-@recipe("gan-2014", year=2014, paper="Goodfellow et al., Generative Adversarial Nets")
+@recipe(
+    "gan-2014",
+    year=2014,
+    paper="Goodfellow et al., Generative Adversarial Nets",
+    data="images",
+)
 def gan_2014(data: object = "digits", **common: Unpack[Common]) -> Run:
     """The first GAN with its own networks: maxout critic with dropout, momentum schedule.
 
@@ -29,12 +35,13 @@ def gan_2014(data: object = "digits", **common: Unpack[Common]) -> Run:
     1.000004 each update down to 1e-6, momentum from 0.5 to 0.7 over 249 epochs of 50,000 images,
     batch 100, k = 1. The schedules run over images, so they do not depend on the steps.
 
-    What differs: their output is a sigmoid on [0, 1], ours tanh on [−1, 1], so that the last
-    layer's inputs count twice and what dropout leaves out of the input is grey instead of black;
-    the generator's turn draws latents of its own, and they take those of the critic's turn; samples
-    are drawn from averaged weights (``averaging = 0``: from the last ones, as theirs). Some
-    revisions of their file draw uniform latents, of the same variance. When they stopped is
-    unknown; here it is after 250 epochs.
+    Images lie in [−1, 1] here: the output is a sigmoid moved there, and the critic sees values
+    moved back to [0, 1], so that all gradients are theirs.
+
+    What differs: the generator's turn draws latents of its own, where they take those of the
+    critic's turn; samples are drawn from averaged weights (``averaging = 0``: from the last ones,
+    as theirs). Some revisions of their file draw uniform latents, of the same variance. When they
+    stopped is unknown; here it is after 250 epochs.
 
     Args:
         data: A built-in name, an image folder, an array or its file.
@@ -49,6 +56,8 @@ def gan_2014(data: object = "digits", **common: Unpack[Common]) -> Run:
         latent=100,
         objective="non_saturating",
         critic_weight=0.5,
+        lenses=(UnitRange(),),
+        output="sigmoid",
         output_bias="data_mean",
         generator=Mlp(hidden=(1200, 1200), initial_range=0.05),
         critic=Mlp(

@@ -66,6 +66,11 @@ class Adversarial(Family):
     )
     auxiliaries: tuple[AnyAuxiliary, ...] = Field((), description="Further terms of the losses.")
     generator: AnyNetwork = Dcgan()
+    output: Literal["tanh", "sigmoid"] = Field(
+        "tanh",
+        description="How images leave the generator, in (−1, 1): tanh v, or 2σ(v) − 1, which is "
+        "half as steep. Vectors leave it as they are.",
+    )
     output_bias: Literal["network", "data_mean"] = Field(
         "network",
         description="How the bias of the generator's last layer starts: as its network has it, or "

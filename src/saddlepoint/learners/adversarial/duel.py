@@ -279,15 +279,14 @@ class Duel(nn.Module):
         judge = Elsewhere(turn.judge, at)
         scored = cache(lambda: self.scores(judge, turn.real, turn.fake))
         turn = replace(turn, parameters=at, judge=judge, scored=scored)
-        progress = turn.moment.progress
         terms = [Term(self.objective.critic(*scored()))]
         for _, penalty, memory in self.critic_memories:
             values = penalty.values(replace(turn, memory=memory))
-            terms.append(Term(values, weight=value_at(penalty.weight, progress)))
+            terms.append(Term(values, weight=value_at(penalty.weight, turn.moment)))
         for name, part, memory in self.auxiliary_memories:
             if "critic" in part.joins:
                 values = part.values(replace(turn, memory=memory), self.auxiliaries[name])
-                terms.append(Term(values, weight=value_at(part.weight, progress)))
+                terms.append(Term(values, weight=value_at(part.weight, turn.moment)))
         return torch.stack([term.weight * term.reduced for term in terms]).sum()
 
     def _held(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:

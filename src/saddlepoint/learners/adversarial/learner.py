@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.info import DataInfo
+from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.duel import Duel
@@ -41,7 +42,12 @@ class AdversarialLearner(LatentLearner):
     ) -> None:
         super().__init__()
         self.description, self.members = description, members
-        output: Output = "tanh" if data.images else "linear"
+        output: Output = description.output if data.images else "linear"
+        if output == "linear" and description.output != "tanh":
+            raise BadInput(
+                f"the output '{description.output}' is for images, and {data.name} are vectors, "
+                "which have no bounds: leave --learner.output at tanh."
+            )
         standardise = description.standardise and not data.images
         site = Site(data.shape, members=members, batch=batch_size, output=output)
         if description.output_bias == "data_mean":
@@ -49,7 +55,7 @@ class AdversarialLearner(LatentLearner):
             site = replace(site, mean=np.zeros(data.shape) if standardise else data.mean)
         self.duel = Duel(description, site)
         self.mixing = tuple(self.duel.critic.mixing)
-        self.bounded = output == "tanh"
+        self.bounded = output != "linear"
         self._optimisers = {
             "critic": description.optimiser_of("critic"),
             "generator": description.optimiser_of("generator"),

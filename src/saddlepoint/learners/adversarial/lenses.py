@@ -89,6 +89,23 @@ class InstanceNoise(Lens):
         return x + std * look.streams.normal(shape, "instance noise", look.which).to(x.dtype)
 
 
+class UnitRange(Lens):
+    """The values of images, which lie in [−1, 1], moved to [0, 1]: black is 0.
+
+    What dropout leaves out of the critic's input is then black instead of grey.
+    """
+
+    equation = "(x + 1) / 2"
+    cures = "nothing: published critics that see pixels so"
+    paper = "Goodfellow et al., Generative Adversarial Nets, 2014 (program)"
+
+    kind: Literal["unit_range"] = "unit_range"
+
+    @override
+    def see(self, x: Tensor, look: Look) -> Tensor:
+        return (x + 1) / 2
+
+
 class Pack(Lens):
     """Several consecutive examples side by side in the channels, judged as one."""
 
@@ -111,5 +128,5 @@ class Pack(Lens):
         return pack(x, self.size, look.members) if self.size > 1 else x
 
 
-LENSES: list[type[Lens]] = [InstanceNoise, Pack]
+LENSES: list[type[Lens]] = [InstanceNoise, UnitRange, Pack]
 AnyLens = Annotated[Lens, one_of(LENSES)]

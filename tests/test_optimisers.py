@@ -6,8 +6,9 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
+from saddlepoint.errors import BadInput
 from saddlepoint.optimisers import Adam, AnyOptimiser, RmsProp, Sgd
-from saddlepoint.schedules import Exponential, Piecewise, coefficient_from
+from saddlepoint.schedules import Cosine, Elapsed, Exponential, Piecewise, coefficient_from
 
 ADAPTER = TypeAdapter(AnyOptimiser)
 FALLING = Exponential(start=1e-2, end=1e-4)
@@ -181,3 +182,23 @@ def test_a_negative_rate_is_refused_in_a_sentence(kind, rate) -> None:
     value = coefficient_from(rate) if isinstance(rate, str) else rate
     with pytest.raises(ValidationError, match="is negative somewhere"):
         kind(learning_rate=value)
+
+
+def test_decays_that_follow_a_schedule_cannot_be_slowed():
+    for described in (
+        Adam(beta2=Cosine(start=0.9, end=0.99)),
+        Sgd(momentum=Piecewise(points=((0.0, 0.5), (0.5, 0.7)))),
+    ):
+        with pytest.raises(BadInput, match="to a power, which a schedule has not"):
+            described.slowed(0.5)
+    assert Adam(beta2=0.81).slowed(0.5).beta2 == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("images", [None, 100])
+def test_beta2_follows_its_schedule(images):
+    described = Adam(beta2=Cosine(start=0.9, end=0.99, images=images))
+    (group,) = described.build([parameter(1.0)]).param_groups
+    assert group["betas"] == pytest.approx((0.5, 0.9))
+    for progress, seen, expected in ((0.0, 0, 0.9), (0.5, 50, 0.945), (1.0, 200, 0.99)):
+        elapsed = Elapsed(progress, seen)
+        assert described.settings(elapsed)["betas"] == pytest.approx((0.5, expected))

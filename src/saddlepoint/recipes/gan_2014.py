@@ -38,10 +38,11 @@ def gan_2014(data: object = "digits", **common: Unpack[Common]) -> Run:
     Images lie in [−1, 1] here: the output is a sigmoid moved there, and the critic sees values
     moved back to [0, 1], so that all gradients are theirs.
 
-    What differs: the generator's turn draws latents of its own, where they take those of the
-    critic's turn; samples are drawn from averaged weights (``averaging = 0``: from the last ones,
-    as theirs). Some revisions of their file draw uniform latents, of the same variance. When they
-    stopped is unknown; here it is after 250 epochs.
+    What differs: the generator's turn draws latents and dropout of its own, where they take those
+    of the critic's turn; the momentum grows each update, theirs each epoch; samples are drawn from
+    averaged weights (``averaging = 0``: from the last ones, as theirs). Some revisions of their
+    file draw uniform latents, of the same variance. When they stopped is unknown; here it is after
+    250 epochs.
 
     Args:
         data: A built-in name, an image folder, an array or its file.

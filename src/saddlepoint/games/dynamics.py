@@ -233,7 +233,7 @@ class ExtraAdam(Dynamics):
     )
 
     @override
-    def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
+    def step(self, game: Game, memory: dict[str, Tensor], elapsed: Elapsed) -> None:
         import torch
 
         ahead: dict[str, Tensor] = {}
@@ -267,7 +267,7 @@ class OptimisticAdam(Dynamics):
     paper = "Daskalakis et al., Training GANs with optimism, 2018, algorithm 1 (Optimistic Adam)"
 
     @override
-    def step(self, game: Game, memory: dict[str, Tensor], progress: float) -> None:
+    def step(self, game: Game, memory: dict[str, Tensor], elapsed: Elapsed) -> None:
         """One step; ``memory`` keeps a displacement for each turn and name."""
         for turn, gradients in _together(game).items():
             twice = {}

@@ -22,8 +22,10 @@ from saddlepoint.games.dynamics import (
     DYNAMICS,
     Alternating,
     Consensus,
+    ExtraAdam,
     Extragradient,
     Optimistic,
+    OptimisticAdam,
     Simultaneous,
 )
 from saddlepoint.games.objectives import OBJECTIVES as OBJECTIVES
@@ -95,6 +97,8 @@ _INSTANCES: dict[str, list[Part]] = {
         Simultaneous(),
         Extragradient(),
         Optimistic(),
+        ExtraAdam(),
+        OptimisticAdam(),
         Consensus(strength=1e-3),
     ],
     "priors": [Normal(), Uniform()],

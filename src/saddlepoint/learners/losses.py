@@ -41,7 +41,8 @@ class Term:
     @cached_property
     def reduced(self) -> Tensor:
         """The sum of ``each`` over members: every member gets the gradient it would get alone."""
-        return self.each.sum()
+        each = self.each
+        return each if each.dim() == 0 else each.sum()
 
 
 @dataclass(frozen=True)
@@ -53,4 +54,7 @@ class Losses:
 
     def total(self) -> Tensor:
         """The one scalar that is differentiated."""
-        return torch.stack([t.weight * t.reduced for t in self.terms.values()]).sum()
+        weighted = [
+            t.reduced if t.weight == 1.0 else t.weight * t.reduced for t in self.terms.values()
+        ]
+        return weighted[0] if len(weighted) == 1 else torch.stack(weighted).sum()

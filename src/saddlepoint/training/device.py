@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,10 @@ class Policy:
 
     def autocast(self) -> AbstractContextManager[None]:
         """The context of a phase's forward pass."""
-        enabled = self.precision == "bfloat16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+        device, enabled = self.device.type, self.precision == "bfloat16"
+        if not enabled and not torch.is_autocast_enabled(device):
+            return nullcontext()
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=enabled)
 
     def place(self, module: nn.Module) -> None:
         """Move ``module`` to the device, its convolutions' weights channels-last.

@@ -22,6 +22,7 @@ from saddlepoint.learners.adversarial.judgement import Elsewhere, Judgement
 from saddlepoint.learners.adversarial.lenses import Look
 from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.learners.part_memories import PartMemories
+from saddlepoint.learners.present_parameters import PresentParameters
 from saddlepoint.networks.critic import Critic
 from saddlepoint.networks.network import Site
 from saddlepoint.networks.virtual_batch_norm import WithReference, with_reference
@@ -262,7 +263,7 @@ class Duel(nn.Module):
     ) -> Turn:
         return Turn(
             streams=streams,
-            parameters=dict(mover.named_parameters()),
+            parameters=PresentParameters(mover),
             mixes_examples=self.critic.mixes_examples,
             judge=judge,
             objective=self.objective,

@@ -24,6 +24,7 @@ ORDER = [
     "outputs",
     "schedules",
     "randomness",
+    "adam",
     "optimisers",
     "pictures",
     "data",

@@ -73,15 +73,14 @@ class Adam(Optimiser):
 
     @override
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        import torch
+        from saddlepoint.adam import FusedAdamW
 
-        return torch.optim.AdamW(
+        return FusedAdamW(
             parameters,
             lr=value_at(self.learning_rate, START),
             betas=(self.beta1, value_at(self.beta2, START)),
             eps=self.eps,
             weight_decay=self.weight_decay,
-            fused=True,
         )
 
     @override

@@ -19,7 +19,7 @@ from saddlepoint.optimisers import Adam, RmsProp, Sgd
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import Cosine
 from saddlepoint.training.device import Policy, choose
-from saddlepoint.training.meters import Meters, Trouble
+from saddlepoint.training.meters import BLOCK, Meters, Trouble, as_row
 from saddlepoint.training.step import Batches, Stepper, guarded_step
 
 FLOAT32 = Policy(torch.device("cpu"), "float32")
@@ -98,11 +98,12 @@ def weights(module: nn.Module) -> Tensor:
 
 def test_one_optimiser_step_per_phase_and_batch_whatever_the_number_of_terms() -> None:
     learner, stepper = duel(repeats=5)
-    calls = []
-    for name, optimiser in stepper.optimisers.items():
-        optimiser.register_step_post_hook(lambda *_, name=name: calls.append(name))
     stepper.step(0, 0.0)
-    assert calls == ["left"] * 5
+    updates = {
+        name: {int(state["step"]) for state in optimiser.state.values()}
+        for name, optimiser in stepper.optimisers.items()
+    }
+    assert updates == {"left": {5}, "right": set()}
     assert learner.seen == [0.0, 1.0, 2.0, 3.0, 4.0], "each update has a fresh batch"
     stepper.step(1, 0.0)
     assert learner.seen[5:] == [5.0, 6.0, 7.0, 8.0, 9.0]
@@ -241,13 +242,13 @@ def test_a_bad_first_update_is_not_applied(optimiser: Any) -> None:
     parameter = nn.Parameter(torch.ones(3))
     made = optimiser.build([parameter])
     parameter.grad = torch.ones(3)
-    guarded_step(made, torch.tensor(False))
+    guarded_step(made, torch.tensor(1.0))
     assert torch.equal(parameter, torch.ones(3))
     fresh = nn.Parameter(torch.ones(3))
     other = optimiser.build([fresh])
     for each, which in ((parameter, made), (fresh, other)):
         each.grad = torch.full((3,), 0.5)
-        guarded_step(which, torch.tensor(True))
+        guarded_step(which, torch.tensor(0.0))
     assert torch.equal(parameter, fresh)
 
 
@@ -300,19 +301,67 @@ def test_real_learners_never_read_from_the_device() -> None:
 def test_meters_average_and_start_again() -> None:
     meters = Meters()
     for value in (1.0, 2.0, 6.0):
-        meters.add({"a": torch.tensor(value), "b": torch.tensor(value, dtype=torch.bfloat16)})
+        row = as_row([torch.tensor(value), torch.tensor(value, dtype=torch.bfloat16)])
+        meters.add(("a", "b"), row)
     assert meters.read() == {"a": 3.0, "b": 3.0}
     assert meters.read() == {}
+
+
+@pytest.mark.parametrize("members", [(), (3,)])
+def test_meters_that_were_saved_anywhere_read_the_same(members: tuple[int, ...]) -> None:
+    """Saved and taken back between any two updates, to the last bit; also across whole blocks."""
+    count = 2 * BLOCK + 3
+    sizes = torch.logspace(-3, 3, count).view(-1, *[1] * (1 + len(members)))
+    rows = torch.randn(count, 2, *members) * sizes
+    names = ("a", "b")
+
+    def read(pause: int | None) -> dict[str, Any]:
+        meters = Meters()
+        for number, row in enumerate(rows):
+            if number == pause:
+                tensors, counts = meters.state()
+                meters = Meters()
+                meters.restore({k: v.clone() for k, v in sorted(tensors.items())}, counts)
+            meters.add(names, row)
+            meters.add(("other",), row[:1])
+        return meters.read()
+
+    whole = read(None)
+    assert list(whole) == ["a", "b", "other"]
+    torch.testing.assert_close(torch.tensor([whole["a"], whole["b"]]), rows.mean(0))
+    for pause in (1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, count - 1):
+        assert read(pause) == whole, pause
+
+
+def test_meters_take_sums_without_rows() -> None:
+    """As checkpoints had them before rows were kept."""
+    meters = Meters()
+    meters.restore({"a|b": torch.tensor([6.0, 9.0])}, {"a|b": 3})
+    assert meters.read() == {"a": 2.0, "b": 3.0}
 
 
 def test_trouble_remembers_the_first_step() -> None:
     trouble = Trouble()
     good, bad = torch.tensor(1.0), torch.tensor(float("inf"))
-    assert trouble.watch(1, {"a": good, "b": good})
+    names = ("a", "b")
+    assert trouble.watch(1, names, as_row([good, good])) == 0.0
     assert trouble.read() is None
-    assert not trouble.watch(2, {"a": good, "b": bad})
-    assert not trouble.watch(3, {"a": bad, "b": bad})
+    assert trouble.watch(2, names, as_row([good, bad])) == 1.0
+    assert trouble.watch(3, names, as_row([bad, -bad])) == 1.0
     assert trouble.read() == (2, ["b"])
+    for step in range(4, 4 + 2 * BLOCK):
+        assert trouble.watch(step, names, as_row([good, bad * 0])) == 1.0
+    assert trouble.read() == (2, ["b"])
+
+
+def test_trouble_finds_the_step_within_a_block_and_of_any_member() -> None:
+    trouble = Trouble()
+    for step in range(1, 3 * BLOCK):
+        row = torch.ones(2, 3)
+        if step == BLOCK + 7:
+            row[1, 2] = float("nan")
+        assert trouble.watch(step, ("a", "b"), row) == float(step == BLOCK + 7)
+    assert trouble.read() == (BLOCK + 7, ["b"])
 
 
 def test_bfloat16_reaches_the_network_and_leaves_weights_and_losses_in_float32() -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.func import functional_call
-from torch.nn.utils import get_total_norm
 
+from saddlepoint.adam import FusedAdamW
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Loader
 from saddlepoint.games.dynamics import Alternating, Dynamics
@@ -21,7 +21,7 @@ from saddlepoint.randomness import Streams
 from saddlepoint.schedules import Elapsed
 from saddlepoint.training.device import Policy
 from saddlepoint.training.learner_game import LearnerGame, check_dynamics
-from saddlepoint.training.meters import Meters, Trouble
+from saddlepoint.training.meters import Meters, Trouble, as_row
 from saddlepoint.training.stages import Stages
 
 
@@ -89,6 +89,8 @@ class Stepper:
         }
         self.meters = Meters()
         self.trouble = Trouble()
+        self._movers: dict[tuple[str, ...], list[torch.nn.Parameter]] = {}
+        self._named_checks: dict[tuple[object, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     def step(self, number: int, progress: float) -> None:
         """Carry out step ``number`` (from 0) of the run."""
@@ -104,7 +106,7 @@ class Stepper:
         for phase in phases:
             for repeat in range(phase.repeats):
                 losses = self.evaluate(phase, *self.draw(phase, repeat, number, progress))
-                movers = list(self.movers(phase).values())
+                movers = self._moved_by(phase.moves)
                 for parameter in movers:
                     parameter.grad = None
                 losses.total().backward(inputs=movers)
@@ -157,12 +159,18 @@ class Stepper:
         """The parameters that the phase updates, by their names in the learner."""
         return {n: p for player in phase.moves for n, p in self.named[player].items()}
 
+    def _moved_by(self, players: tuple[str, ...]) -> list[torch.nn.Parameter]:
+        """The parameters of the players, collected once."""
+        if players not in self._movers:
+            self._movers[players] = [p for name in players for p in self.parameters[name]]
+        return self._movers[players]
+
     def move(self, phase: Phase, losses: Losses, number: int) -> None:
         """One optimiser step of the phase's players with the gradients that they hold now."""
         phase.prepare()
         norms = self.step_optimisers(phase, losses, number)
         phase.project()
-        self.meters.add({**losses.diagnostics, **norms})
+        self._show({**losses.diagnostics, **norms})
 
     def displace(self, phase: Phase, losses: Losses, displacements: Mapping[str, Tensor]) -> None:
         """Move the phase's parameters so far, by name: an update that no optimiser makes."""
@@ -171,7 +179,7 @@ class Stepper:
             for name, parameter in self.movers(phase).items():
                 parameter.add_(displacements[name])
         phase.project()
-        self.meters.add(losses.diagnostics)
+        self._show(losses.diagnostics)
 
     def step_optimisers(self, phase: Phase, losses: Losses, number: int) -> dict[str, Tensor]:
         """Check the phase's terms and gradients, and step its optimisers if they are finite.
@@ -179,26 +187,37 @@ class Stepper:
         Returns:
             The norms of the gradients, by their names among diagnostics.
         """
-        checks = {
-            f"term '{name}' of the phase '{phase.name}'": term.each
-            for name, term in losses.terms.items()
-        }
-        norms = {}
+        norms = [
+            self._norm([p.grad for p in self.parameters[name] if p.grad is not None])
+            for name in phase.moves
+        ]
+        terms = [term.each for term in losses.terms.values()]
+        checked, shown = self._names(phase, losses)
+        skip = self.trouble.watch(number + 1, checked, as_row([*terms, *norms]))
         for name in phase.moves:
-            gradients = [p.grad for p in self.parameters[name] if p.grad is not None]
-            norms[f"gradient_norm/{name}"] = norm = self._norm(gradients)
-            checks[f"the gradient of the player '{name}'"] = norm
-        finite = self.trouble.watch(number + 1, checks)
-        for name in phase.moves:
-            guarded_step(self.optimisers[name], finite)
-        return norms
+            guarded_step(self.optimisers[name], skip)
+        return dict(zip(shown, norms, strict=True))
+
+    def _show(self, diagnostics: Mapping[str, Tensor]) -> None:
+        if diagnostics:
+            self.meters.add(tuple(diagnostics), as_row(list(diagnostics.values())))
+
+    def _names(self, phase: Phase, losses: Losses) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is checked of a phase's update, and its norms on record, in words made once."""
+        key = (phase.name, tuple(losses.terms))
+        if key not in self._named_checks:
+            terms = [f"term '{term}' of the phase '{phase.name}'" for term in losses.terms]
+            gradients = [f"the gradient of the player '{player}'" for player in phase.moves]
+            norms = tuple(f"gradient_norm/{player}" for player in phase.moves)
+            self._named_checks[key] = ((*terms, *gradients), norms)
+        return self._named_checks[key]
 
     def _norm(self, gradients: list[Tensor]) -> Tensor:
         """The gradient's Euclidean norm; of each member where there are members."""
-        if not self.members:
-            return get_total_norm(gradients)
-        each = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients]
-        return torch.linalg.vector_norm(torch.stack(each), dim=0)
+        if self.members:
+            each = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients]
+            return torch.linalg.vector_norm(torch.stack(each), dim=0)
+        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
 
     def _seed_global(self, seed: int) -> None:
         """For layers that draw by themselves; `torch.manual_seed` would cost as much as a layer."""
@@ -209,14 +228,17 @@ class Stepper:
             torch.mps.manual_seed(seed)
 
 
-def guarded_step(optimiser: torch.optim.Optimizer, finite: Tensor) -> None:
-    """Make the optimiser's step if ``finite`` (a boolean scalar on the device), else none.
+def guarded_step(optimiser: torch.optim.Optimizer, skip: Tensor) -> None:
+    """Make the optimiser's step if ``skip`` (a scalar on the device) is 0.0, none if it is 1.0.
 
     The host never waits for the answer. Fused optimisers skip on the device, through the
     attributes by which gradient scalers ask them to; the others step and are put back.
     """
+    if isinstance(optimiser, FusedAdamW):
+        optimiser.update(skip)
+        return
     if optimiser.defaults.get("fused"):
-        vars(optimiser).update(grad_scale=None, found_inf=(~finite).float())
+        vars(optimiser).update(grad_scale=None, found_inf=skip)
         optimiser.step()
         return
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
@@ -226,7 +248,7 @@ def guarded_step(optimiser: torch.optim.Optimizer, finite: Tensor) -> None:
         for tensor in _touched(optimiser, parameters):
             # state that this very step created starts from zero
             old = before.get(id(tensor), torch.zeros_like(tensor))
-            tensor.copy_(torch.where(finite, tensor, old))
+            tensor.copy_(torch.where(skip == 0.0, tensor, old))
 
 
 def _touched(

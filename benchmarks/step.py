@@ -64,6 +64,7 @@ class Ours:
         run = recipes.RECIPES[case.recipe](images, seed=1)
         data = run.data.open()
         self.learner = run.learner.learner(data.info, batch_size=BATCH, seed=1)
+        self.policy = policy = policy.suited(self.learner, BATCH)
         policy.place(self.learner)
         self.learner.train()
         loader = data.loader("train", BATCH, seed=1, device=policy.device)
@@ -239,6 +240,7 @@ def race(case: Case, policy: Policy, rounds: int, least: float) -> dict[str, obj
     step_time = statistics.median(mine)
     found: dict[str, object] = {
         "case": case.name,
+        "precision": ours.policy.precision,
         "ours_images_per_second": BATCH / step_time,
         "tutorial_images_per_second": BATCH / statistics.median(theirs),
         "ratio": statistics.median(ratios),
@@ -247,7 +249,7 @@ def race(case: Case, policy: Policy, rounds: int, least: float) -> dict[str, obj
         "rounds": rounds,
     }
     if case.recipe == "dcgan":
-        alone = convolutions_alone(ours, policy)
+        alone = convolutions_alone(ours, ours.policy)
         found["convolutions_alone_seconds"] = alone
         found["share_of_convolution_rate"] = alone / step_time
     return found
@@ -319,18 +321,18 @@ def main() -> None:
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        "precision": policy.precision,
         "batch": BATCH,
     }
     print(" · ".join(f"{key} {value}" for key, value in head.items()))
-    print(f"\n{'':34}{'tutorial':>10}{'ours':>10}{'ratio (min–max)':>20}{'of conv. rate':>15}")
+    columns = f"{'precision':>9}{'tutorial':>10}{'ours':>10}{'ratio (min–max)':>20}"
+    print(f"\n{'':34}{columns}{'of conv. rate':>15}")
     rows = []
     for case in (case for case in CASES if asked.only in case.name):
         row = race(case, policy, asked.rounds, asked.seconds)
         rows.append(row)
         share = row.get("share_of_convolution_rate")
         print(
-            f"{case.name:34}{row['tutorial_images_per_second']:>6.0f}/s  "
+            f"{case.name:34}{row['precision']:>9}{row['tutorial_images_per_second']:>6.0f}/s  "
             f"{row['ours_images_per_second']:>6.0f}/s  "
             f"{row['ratio']:>7.2f} ({row['ratio_min']:.2f}–{row['ratio_max']:.2f})"
             + (f"{share:>14.0%}" if share is not None else ""),

@@ -48,7 +48,7 @@ class Ours:
         family = family.replace(latent=LATENT, encoder=network, decoder=network)
         data = run.data.open()
         self.learner: Any = family.learner(data.info, batch_size=BATCH, seed=1)
-        self.policy = policy
+        self.policy = policy.suited(self.learner, BATCH)
         self.policy.place(self.learner)
         self.learner.train()
         loader = data.loader("train", BATCH, seed=1, device=policy.device)

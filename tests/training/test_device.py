@@ -16,8 +16,9 @@ import torch
 
 import saddlepoint as sp
 from kit.tiny import VARIANTS, tensors, tiny
-from saddlepoint.training import device, freed_memory, stepwise, trainer
-from saddlepoint.training.device import choose
+from saddlepoint.networks.mlp import Mlp
+from saddlepoint.training import device, folder, freed_memory, stepwise, trainer
+from saddlepoint.training.device import choose, widest_product
 from saddlepoint.training.freed_memory import keeping_freed_memory
 from saddlepoint.training.step import Stepper
 
@@ -48,6 +49,63 @@ def test_auto_precision_follows_the_processor(
     assert choose("cpu", "float32").precision == "float32"
     monkeypatch.setattr(device.platform, "machine", lambda: "arm64")
     assert choose("cpu", "auto").precision == "float32"
+
+
+@pytest.mark.parametrize(
+    ("flags", "hidden", "expected"),
+    [
+        ({"avx512_bf16"}, 128, "float32"),  # 128 · 128 · 128 = 2^21
+        ({"avx512_bf16"}, 256, "bfloat16"),  # 2^23
+        ({"avx512_bf16", "amx_bf16"}, 256, "float32"),
+        ({"avx512_bf16", "amx_bf16"}, 384, "bfloat16"),  # 1.1 · 2^24
+        ({"avx2"}, 1024, "float32"),
+    ],
+)
+def test_auto_precision_is_float32_where_bfloat16_does_not_pay(
+    monkeypatch: pytest.MonkeyPatch, flags: set[str], hidden: int, expected: str
+) -> None:
+    """By the widest product of the description; a request is kept, and so are convolutions."""
+    monkeypatch.setattr(device, "_flags", lambda: flags)
+    monkeypatch.setattr(device.platform, "machine", lambda: "x86_64")
+    run = sp.recipes.gan("ring")
+    plain = Mlp(hidden=(hidden, hidden))
+    family = run.learner.replace(generator=plain, critic=plain)
+    info = run.data.open().info
+    learner = family.learner(info, batch_size=128, seed=0)
+    assert widest_product(learner, 128) == 128 * hidden**2
+    assert choose("cpu", "auto").suited(learner, 128).precision == expected
+    for asked in ("float32", "bfloat16"):
+        assert choose("cpu", asked).suited(learner, 128).precision == asked
+    several = family.learner(info, batch_size=128, seed=(0, 1, 2))
+    assert widest_product(several, 128) == 128 * hidden**2
+    assert choose("cpu", "auto").suited(several, 128).precision == expected
+
+
+def test_auto_precision_of_convolutions_is_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "_flags", lambda: {"amx_bf16"})
+    monkeypatch.setattr(device.platform, "machine", lambda: "x86_64")
+    run = tiny("dcgan")
+    learner = run.learner.learner(run.data.open().info, batch_size=16, seed=0)
+    policy = choose("cpu", "auto")
+    assert widest_product(learner, 16) < policy.pays_from
+    assert policy.suited(learner, 16).precision == "bfloat16"
+
+
+def test_the_precision_is_resolved_once_and_on_record(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A run goes on in its precision, also where a new one would take another."""
+    monkeypatch.setattr(device.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(device, "_flags", lambda: {"avx512_bf16"})
+    run = tiny("gan")
+    run = run.replace(training=run.training.replace(precision="auto"))
+    sp.train(run, tmp_path / "run", quiet=True)
+    assert folder.read(tmp_path / "run").resolved["precision"] == "float32"
+    monkeypatch.setattr(device, "PAYS_FROM", 0)
+    sp.resume(tmp_path / "run", steps=run.training.steps + 1, quiet=True)
+    assert folder.read(tmp_path / "run").resolved["precision"] == "float32"
+    sp.train(run, tmp_path / "other", quiet=True)
+    assert folder.read(tmp_path / "other").resolved["precision"] == "bfloat16"
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,9 @@ class Training(Description):
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ... or mps.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto: bfloat16 where the processor computes with it, else float32."
+        "auto",
+        description="auto: bfloat16 where the processor computes with it and the networks are wide "
+        "enough to gain (or convolve), else float32.",
     )
     threads: int | None = Field(None, ge=1, description="CPU threads; by default PyTorch's choice.")
     dynamics: AnyDynamics = Alternating()

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import platform
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from saddlepoint.errors import BadInput
+from saddlepoint.learners.learner import Learner
+
+# Multiply-adds of a fully connected learner's widest product from where bfloat16 pays; below, its
+# conversions take longer than it saves. Measured by `benchmarks/precision.py` on a processor with
+# AVX512-BF16 alone. With AMX, where products of either precision are faster, a widest product of
+# 2^23 did not pay (4.2 ms a step against 3.2); a GPU waits for the host as much as AMX does.
+PAYS_FROM, PAYS_FROM_ELSEWHERE = 2**22, 2**24
+
+CONVOLUTIONS = (
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+)
 
 
 @dataclass(frozen=True)
@@ -20,10 +36,25 @@ class Policy:
     Attributes:
         device: The device.
         precision: ``float32``, or ``bfloat16`` for autocast with float32 weights and reductions.
+        pays_from: Multiply-adds of the widest product from where bfloat16 pays, if it was chosen
+            automatically; 0 if somebody asked for it.
     """
 
     device: torch.device
     precision: str
+    pays_from: int = 0
+
+    def suited(self, learner: Learner, batch_size: int) -> Policy:
+        """The policy for one learner: an automatic bfloat16 gives way where it does not pay.
+
+        It pays for convolutions, and for fully connected networks whose widest product has as
+        many multiply-adds as ``pays_from``: the answer depends on the description, no timing. Of
+        several members one is looked at, so that each computes as it would alone.
+        """
+        convolves = any(isinstance(module, CONVOLUTIONS) for module in learner.modules())
+        if convolves or widest_product(learner, batch_size) >= self.pays_from:
+            return self
+        return replace(self, precision="float32", pays_from=0)
 
     def autocast(self) -> AbstractContextManager[None]:
         """The context of a phase's forward pass."""
@@ -51,11 +82,22 @@ def choose(device: str, precision: str) -> Policy:
         BadInput: An unknown or missing device, or bfloat16 where autocast does not offer it.
     """
     where = _device(device)
+    pays_from = 0
     if precision == "auto":
-        precision = "bfloat16" if _computes_bfloat16(where) else "float32"
+        precision = "float32"
+        if _computes_bfloat16(where):
+            precision = "bfloat16"
+            narrow = where.type == "cpu" and "amx_bf16" not in _flags()
+            pays_from = PAYS_FROM if narrow else PAYS_FROM_ELSEWHERE
     elif precision == "bfloat16" and where.type == "mps":
         raise BadInput("bfloat16 is not supported on mps here: use --precision float32.")
-    return Policy(where, precision)
+    return Policy(where, precision, pays_from)
+
+
+def widest_product(learner: Learner, batch_size: int) -> int:
+    """Multiply-adds of a batch with the largest weight of one member: batch · inputs · outputs."""
+    sizes = [p.numel() for p in learner.parameters() if p.dim() >= 2]
+    return batch_size * max(sizes, default=0) // (learner.members or 1)
 
 
 def processor(device: torch.device) -> str:

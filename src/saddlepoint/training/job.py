@@ -61,6 +61,7 @@ class Job:
     def __post_init__(self) -> None:
         seeds, size = seeds_of(self.run), self.batch_size
         learner = self.run.learner.learner(self.data.info, batch_size=size, seed=seeds)
+        self.policy = self.policy.suited(learner, size)
         device = self.policy.device
         if device.type == "cpu":
             self._check_memory(learner)

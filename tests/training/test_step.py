@@ -119,6 +119,20 @@ def test_only_movers_change_or_receive_gradient() -> None:
     assert all(p.grad is None for p in learner.right.parameters())
 
 
+def test_a_player_without_gradients_stays_where_it_is() -> None:
+    """Its phase depends on other parameters alone; the norm on record is 0."""
+    learner, stepper = duel(data=False)
+    before = weights(learner.left)
+
+    def loss(streams: object, moment: object) -> Losses:
+        return Losses({"only": Term(learner.right(torch.ones(4, 2)).squeeze(1))})
+
+    learner.phases[0] = DatalessPhase("only", ("left",), loss)
+    stepper.step(0, 0.0)
+    assert torch.equal(weights(learner.left), before)
+    assert stepper.meters.read() == {"gradient_norm/left": 0.0}
+
+
 def test_every_and_needs_data() -> None:
     learner, stepper = duel(every=3, data=False)
     for number in range(7):

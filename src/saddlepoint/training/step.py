@@ -217,6 +217,8 @@ class Stepper:
         if self.members:
             each = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients]
             return torch.linalg.vector_norm(torch.stack(each), dim=0)
+        if not gradients:  # of a player that the phase's loss does not depend on
+            return torch.zeros((), device=self.policy.device)
         return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
 
     def _seed_global(self, seed: int) -> None:

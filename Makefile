@@ -56,6 +56,7 @@ docs: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/step.py --json benchmarks/results/step.json
 	$(BIN)/python benchmarks/members.py --json benchmarks/results/members.json
+	$(BIN)/python benchmarks/precision.py --json benchmarks/results/precision.json
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

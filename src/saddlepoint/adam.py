@@ -32,7 +32,8 @@ class FusedAdamW(torch.optim.AdamW):
 
     PyTorch's own step collects the tensors of all parameters and sorts them by device and type
     each time, which takes longer than the update of a small network. Here they are collected
-    once, and anew when a state was loaded.
+    once, and anew when a state was loaded. As with PyTorch's own, an attribute ``found_inf`` of 1.0
+    (a scalar on the device) makes a step leave everything as it is.
 
     Whoever puts other tensors into ``state`` does so before the first step, or between
     ``load_state_dict`` and the step after it.
@@ -74,16 +75,11 @@ class FusedAdamW(torch.optim.AdamW):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        self.update()
+        with torch.no_grad():
+            self._update(getattr(self, "found_inf", None))
         return loss
 
-    @torch.no_grad()
-    def update(self, skip: Tensor | None = None) -> None:
-        """What ``step`` does, without its hooks.
-
-        Args:
-            skip: A scalar on the device; 1.0 leaves everything as it is, 0.0 does not.
-        """
+    def _update(self, skip: Tensor | None) -> None:
         for index, group in enumerate(self.param_groups):
             gradients = [p.grad for p in group["params"] if p.grad is not None]
             held = self._held.get(index)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from saddlepoint.adam import FusedAdamW
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Loader
 from saddlepoint.games.dynamics import Alternating, Dynamics
@@ -236,9 +235,6 @@ def guarded_step(optimiser: torch.optim.Optimizer, skip: Tensor) -> None:
     The host never waits for the answer. Fused optimisers skip on the device, through the
     attributes by which gradient scalers ask them to; the others step and are put back.
     """
-    if isinstance(optimiser, FusedAdamW):
-        optimiser.update(skip)
-        return
     if optimiser.defaults.get("fused"):
         vars(optimiser).update(grad_scale=None, found_inf=skip)
         optimiser.step()

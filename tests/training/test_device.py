@@ -17,7 +17,8 @@ import torch
 import saddlepoint as sp
 from kit.tiny import VARIANTS, tensors, tiny
 from saddlepoint.networks.mlp import Mlp
-from saddlepoint.training import device, folder, freed_memory, stepwise, trainer
+from saddlepoint.run import run_directory
+from saddlepoint.training import device, freed_memory, stepwise, trainer
 from saddlepoint.training.device import choose, widest_product
 from saddlepoint.training.freed_memory import keeping_freed_memory
 from saddlepoint.training.step import Stepper
@@ -100,12 +101,12 @@ def test_the_precision_is_resolved_once_and_on_record(
     run = tiny("gan")
     run = run.replace(training=run.training.replace(precision="auto"))
     sp.train(run, tmp_path / "run", quiet=True)
-    assert folder.read(tmp_path / "run").resolved["precision"] == "float32"
+    assert run_directory.read(tmp_path / "run").resolved["precision"] == "float32"
     monkeypatch.setattr(device, "PAYS_FROM", 0)
     sp.resume(tmp_path / "run", steps=run.training.steps + 1, quiet=True)
-    assert folder.read(tmp_path / "run").resolved["precision"] == "float32"
+    assert run_directory.read(tmp_path / "run").resolved["precision"] == "float32"
     sp.train(run, tmp_path / "other", quiet=True)
-    assert folder.read(tmp_path / "other").resolved["precision"] == "bfloat16"
+    assert run_directory.read(tmp_path / "other").resolved["precision"] == "bfloat16"
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,7 @@ import torch
 import saddlepoint as sp
 from kit.tiny import VARIANTS, tensors, tiny
 from saddlepoint.networks.mlp import Mlp
-from saddlepoint.run import run_directory
-from saddlepoint.training import device, freed_memory, stepwise, trainer
+from saddlepoint.training import device, freed_memory, run_directory, stepwise, trainer
 from saddlepoint.training.device import choose, widest_product
 from saddlepoint.training.freed_memory import keeping_freed_memory
 from saddlepoint.training.step import Stepper

@@ -119,7 +119,7 @@ REFUSALS = [
         "adversarial",
         "only alternating dynamics can do",
         technique="repeats",
-        dynamics="simultaneous extragradient optimistic consensus",
+        dynamics=_words("dynamics", lambda dynamics: not dynamics.alternates),
     ),
     _refused("variational", _CONVOLUTIONS, data=_VECTORS, encoder=_OF_IMAGES),
     _refused("variational", _CONVOLUTIONS, data=_VECTORS, decoder=_OF_IMAGES),

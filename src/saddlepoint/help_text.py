@@ -53,7 +53,9 @@ def train_help(start: Start, words: Sequence[str], prog: str, every: bool) -> st
         return "\n".join([*lines, *textwrap.wrap(schedule, width)])
     groups = flags.groups(run)
     lines += ["parts, each chosen by a word, the members of a list by several:"]
-    lines += _part_rows([flag for group in groups for flag in group.flags if flag.part], width)
+    above = {f"--training.{option.name}" for option in common_options()}
+    parts = [flag for group in groups for flag in group.flags if flag.part]
+    lines += _part_rows([part for part in parts if part.name not in above], width)
     more = sum(len(group.flags) for group in groups)
     closing = (
         f"{more} options go by their place in the description, such as --training.log-every: "

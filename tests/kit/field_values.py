@@ -55,6 +55,8 @@ OTHERS: dict[Field, Any] = {
     (Adversarial, "real_target"): 0.9,
     (Pack, "size"): 4,
     (Dcgan, "norm"): "none",
+    (Dcgan, "widest"): 1,
+    (Dcgan, "activation"): "tanh",
     (DataSource, "limit"): 20,
     (Labelled, "labelled"): 10,
     (Labelled, "labelled_in_batch"): 2,

@@ -7,12 +7,21 @@ cropping or output padding.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 from typing_extensions import override
 
-from saddlepoint.networks.fields import MINIBATCH, NORM, Minibatch, Norm
+from saddlepoint.networks.fields import (
+    ACTIVATION,
+    MAP_NORM,
+    MINIBATCH,
+    Initialisation,
+    MapActivation,
+    MapNorm,
+    Minibatch,
+)
 from saddlepoint.networks.network import Backbone, Network, Site
 
 if TYPE_CHECKING:
@@ -27,8 +36,10 @@ class Dcgan(Network):
     """Strided convolutions without pooling (Radford et al. 2016), for images of any size ≥ 8.
 
     A side is halved (odd sides: rounded up) at least twice and until the shorter one is at most
-    5; the generator walks the same sizes backwards. Generators use ReLU, backbones LeakyReLU with
-    slope 0.2.
+    5; the generator walks the same sizes backwards.
+
+    Gulrajani et al. 2017 train variants: constant width without norms, no norms in either network,
+    tanh and gated non-linearities.
     """
 
     takes = frozenset({"images"})
@@ -36,76 +47,97 @@ class Dcgan(Network):
     of_backbones = frozenset({"minibatch"})
 
     kind: Literal["dcgan"] = "dcgan"
-    width: int = Field(
-        64, gt=0, description="Channels next to the image; doubled at each halving, at most ×8."
+    width: int = Field(64, gt=0, description="Channels next to the image, doubled at each halving.")
+    widest: int = Field(
+        8, gt=0, description="At most to so many times the width; 1: the same at every size."
     )
-    norm: Norm = Field("batch", description=NORM)
+    norm: MapNorm = Field("batch", description=MAP_NORM)
+    activation: MapActivation | None = Field(
+        None,
+        description=f"{ACTIVATION}. By default relu in a generator and leaky_relu in a backbone.",
+    )
+    initialisation: Initialisation = Field(
+        "normal",
+        description="How weights start. normal: from N(0, 0.02²), and the gains of norms from "
+        "N(1, 0.02²); he: uniform, with the variances 4/(fan in + fan out) of "
+        "convolutions and 2/(fan in + fan out) of linear maps (Gulrajani et al. 2017), which a "
+        "generator without norms needs.",
+    )
     minibatch: Minibatch = Field("none", description=MINIBATCH)
 
     @override
     def generator(self, site: Site) -> nn.Module:
         from torch import nn
 
+        from saddlepoint.networks.activations import activation, features_per_unit
+        from saddlepoint.networks.norms import map_norm
         from saddlepoint.networks.shells import MapGenerator, finished
 
         colours, height, width = site.shape
         path = sizes(height, width)
         levels = len(path) - 1
         bare = self.norm == "none"  # a norm takes a bias away again
-        inner, arriving = path[-1], channels_at(self.width, levels - 1)
-        project = nn.Linear(site.inputs, arriving * inner[0] * inner[1], bias=bare)
-        layers: list[nn.Module] = [*self._norm(arriving), nn.ReLU(inplace=True)]
+        name = self.activation or "relu"
+        per_unit = features_per_unit(name)
+
+        def hidden(units: int) -> list[nn.Module]:
+            """What stands behind a layer of so many units."""
+            return [*map_norm(self.norm, units * per_unit), activation(name, axis=1)]
+
+        inner, arriving = path[-1], channels_at(self.width, levels - 1, self.widest)
+        project = nn.Linear(site.inputs, arriving * per_unit * inner[0] * inner[1], bias=bare)
+        layers = hidden(arriving)
         for level in range(levels - 1, -1, -1):
             last = level == 0
-            leaving = colours if last else channels_at(self.width, level - 1)
+            units = channels_at(self.width, level - 1, self.widest)
+            leaving = colours if last else units * per_unit
             layers.append(
                 nn.ConvTranspose2d(arriving, leaving, kernel(path[level]), 2, 1, bias=last or bare)
             )
             if not last:
-                layers += [*self._norm(leaving), nn.ReLU(inplace=True)]
-            arriving = leaving
+                layers += hidden(units)
+            arriving = units
         network = MapGenerator(project, inner, finished(layers, site.output))
-        return network.apply(initialise)
+        return network.apply(self._start())
 
     @override
     def backbone(self, site: Site) -> Backbone:
         from torch import nn
 
+        from saddlepoint.networks.activations import activation, features_per_unit
         from saddlepoint.networks.minibatch import MinibatchDiscrimination, MinibatchStd
+        from saddlepoint.networks.norms import map_norm
         from saddlepoint.networks.shells import FlattenRows
 
         arriving, height, width = site.shape
         path = sizes(height, width)
+        name = self.activation or "leaky_relu"
+        per_unit = features_per_unit(name)
         layers: list[nn.Module] = []
         for level, size in enumerate(path[:-1]):
-            leaving = channels_at(self.width, level)
-            norm = self._norm(leaving) if level > 0 else []
+            units = channels_at(self.width, level, self.widest)
+            norm = map_norm(self.norm, units * per_unit) if level > 0 else []
             if self.minibatch == "std" and level == len(path) - 2:
                 layers.append(MinibatchStd())
                 arriving += 1
-            layers.append(nn.Conv2d(arriving, leaving, kernel(size), 2, 1, bias=not norm))
-            layers += [*norm, nn.LeakyReLU(0.2, inplace=True)]
-            arriving = leaving
+            layers.append(nn.Conv2d(arriving, units * per_unit, kernel(size), 2, 1, bias=not norm))
+            layers += [*norm, activation(name, axis=1)]
+            arriving = units
         layers.append(FlattenRows())
-        network = nn.Sequential(*layers).apply(initialise)
+        network = nn.Sequential(*layers).apply(self._start())
         features = arriving * path[-1][0] * path[-1][1]
         discriminates = self.minibatch == "discrimination"
         discrimination = MinibatchDiscrimination(features) if discriminates else None
-        return Backbone(network, features, discrimination, initialise)
+        return Backbone(network, features, discrimination, self._start())
 
     @override
     def narrower(self) -> dict[str, str]:
         return {"width": str(self.width // 2)} if self.width > 1 else {}
 
-    def _norm(self, channels: int) -> list[nn.Module]:
-        from torch import nn
+    def _start(self) -> Callable[[nn.Module], None]:
+        from saddlepoint.networks.initialisation import normal, wgan_gp
 
-        from saddlepoint.networks.virtual_batch_norm import VirtualBatchNorm
-
-        if self.norm == "none":
-            return []
-        virtual = self.norm == "virtual"
-        return [VirtualBatchNorm(channels) if virtual else nn.BatchNorm2d(channels)]
+        return wgan_gp if self.initialisation == "he" else normal
 
 
 def sizes(height: int, width: int) -> list[Size]:
@@ -123,22 +155,6 @@ def kernel(size: Size) -> Size:
     return 4 - h % 2, 4 - w % 2
 
 
-def channels_at(width: int, level: int) -> int:
-    """Channels after ``level`` + 1 halvings."""
-    return width * min(2**level, 8)
-
-
-def initialise(module: nn.Module) -> None:
-    """Weights from N(0, 0.02), the scales of norms from N(1, 0.02), biases zero."""
-    from torch import nn
-
-    from saddlepoint.networks.virtual_batch_norm import VirtualBatchNorm
-
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-        nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, nn.BatchNorm2d | VirtualBatchNorm):
-        nn.init.normal_(module.weight, 1.0, 0.02)
-    else:
-        return
-    if module.bias is not None:
-        nn.init.zeros_(module.bias)
+def channels_at(width: int, level: int, widest: int) -> int:
+    """Channels after ``level`` + 1 halvings, at most ``widest`` times the ``width``."""
+    return width * min(2 ** max(level, 0), widest)

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import Literal
 
-Activation = Literal["relu", "leaky_relu", "tanh", "softplus", "maxout"]
-Norm = Literal["batch", "virtual", "none"]
+MapActivation = Literal["relu", "leaky_relu", "tanh", "softplus", "shifted_softplus", "gated"]
+Activation = Literal[MapActivation, "maxout"]
+Norm = Literal["batch", "layer", "virtual", "none"]
+MapNorm = Literal["batch", "layer", "instance", "virtual", "none"]
+Initialisation = Literal["normal", "he"]
 Minibatch = Literal["none", "discrimination", "std"]
 
-NORM = (
-    "batch: with the statistics of each batch; virtual: with those of a reference batch, chosen "
-    "once, and of the example itself (Salimans et al. 2016), at up to twice the cost; not at a "
-    "generator's output nor in a critic's first layer."
+_NORM = (
+    "batch: with the statistics of each batch; layer: with those of each example, which leaves "
+    "gradient penalties possible (Gulrajani et al. 2017); {instance}virtual: with those of a "
+    "reference batch, chosen once, and of the example itself (Salimans et al. 2016), at up to "
+    "twice the cost; not at a generator's output nor in a critic's first layer."
+)
+NORM = _NORM.format(instance="")
+MAP_NORM = _NORM.format(instance="instance: with those of each channel of each example; ")
+ACTIVATION = (
+    "leaky_relu: with slope 0.2; shifted_softplus: softplus(2x + 2)/2 − 1; gated: σ(a)·tanh(b) of "
+    "two halves of the features"
 )
 MINIBATCH = (
     "What a critic is told of the other examples of a batch. discrimination: how close each of "

@@ -9,7 +9,14 @@ from pydantic import Field, model_validator
 from typing_extensions import override
 
 from saddlepoint.errors import BadInput
-from saddlepoint.networks.fields import MINIBATCH, NORM, Activation, Minibatch, Norm
+from saddlepoint.networks.fields import (
+    ACTIVATION,
+    MINIBATCH,
+    NORM,
+    Activation,
+    Minibatch,
+    Norm,
+)
 from saddlepoint.networks.network import Backbone, Network, Site
 
 if TYPE_CHECKING:
@@ -28,7 +35,9 @@ class Mlp(Network):
     hidden: tuple[Annotated[int, Field(gt=0)], ...] = Field(
         (256, 256), description="Units of each hidden layer."
     )
-    activation: Activation = "relu"
+    activation: Activation = Field(
+        "relu", description=f"{ACTIVATION}; maxout: the largest of several (pieces)."
+    )
     pieces: int = Field(
         5, ge=2, description="Linear maps of which a maxout unit takes the largest."
     )
@@ -148,9 +157,10 @@ class Mlp(Network):
         """
         from torch import nn
 
-        from saddlepoint.networks.activations import activation
+        from saddlepoint.networks.activations import activation, features_per_unit
         from saddlepoint.networks.member_linear import linear
         from saddlepoint.networks.minibatch import MinibatchStd
+        from saddlepoint.networks.norms import vector_norm
 
         first = 1 if of_backbone else 0
         if self.norm != "none" and len(self.hidden) <= first:
@@ -161,14 +171,14 @@ class Mlp(Network):
             )
         with_std = of_backbone and self.minibatch == "std"
         layers: list[nn.Module] = []
-        pieces = self.pieces if self.activation == "maxout" else 1
+        pieces = features_per_unit(self.activation, self.pieces)
         for level, units in enumerate(self.hidden):
             if with_std and level == len(self.hidden) - 1:
                 layers.append(MinibatchStd(members=members))
                 inputs += 1
             layers.append(linear(inputs, units * pieces, members))
             if level >= first:
-                layers += self._norm(units * pieces, members)
+                layers += vector_norm(self.norm, units * pieces, members)
             layers.append(activation(self.activation, self.pieces))
             if of_backbone and self.dropout:
                 layers.append(nn.Dropout(self.dropout))
@@ -177,19 +187,3 @@ class Mlp(Network):
             layers.append(MinibatchStd(members=members))
             inputs += 1
         return layers, inputs
-
-    def _norm(self, units: int, members: int | None) -> list[nn.Module]:
-        from torch import nn
-
-        from saddlepoint.networks.virtual_batch_norm import VirtualBatchNorm
-
-        if self.norm == "none":
-            return []
-        if self.norm == "virtual":
-            return [VirtualBatchNorm(units, members)]
-        if members is not None:
-            raise BadInput(
-                "batch norm in a fully connected network serves one seed only: leave --seeds at "
-                "1, or set its norm to virtual or none."
-            )
-        return [nn.BatchNorm1d(units)]

@@ -37,6 +37,7 @@ from kit.parts import (
     Validation,
     Variational,
 )
+from saddlepoint.networks.resnet import Residuals, ResNet
 
 Field = tuple[type, str]
 
@@ -57,6 +58,10 @@ OTHERS: dict[Field, Any] = {
     (Dcgan, "norm"): "none",
     (Dcgan, "widest"): 1,
     (Dcgan, "activation"): "tanh",
+    (ResNet, "norm"): "layer",
+    (Residuals, "widest"): 1,
+    (Residuals, "blocks"): (0, 1, 0),
+    (Residuals, "activation"): "tanh",
     (DataSource, "limit"): 20,
     (Labelled, "labelled"): 10,
     (Labelled, "labelled_in_batch"): 2,
@@ -132,6 +137,11 @@ REFUSED: dict[str, str] = {
     "networks dcgan encoder minibatch": _NO_CRITIC,
     "networks mlp decoder minibatch": _OF_VIEWERS,
     "networks dcgan decoder minibatch": _OF_VIEWERS,
+    **{
+        f"networks resnet {place} {name}": _OF_VIEWERS
+        for place in ("generator", "decoder")
+        for name in ("first", "pool")
+    },
     **{
         f"networks mlp {place} {name}": _OF_VIEWERS
         for place in ("generator", "decoder")

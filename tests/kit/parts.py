@@ -45,6 +45,7 @@ from saddlepoint.learners.variational.description import Variational
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.kinds import NETWORKS
 from saddlepoint.networks.mlp import Mlp
+from saddlepoint.networks.resnet import BottleneckResNet, ResNet
 from saddlepoint.optimisers import OPTIMISERS, Adam, RmsProp, Sgd
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Best, Training, Validation
@@ -79,7 +80,12 @@ _SGD = Sgd(learning_rate=1e-3)
 
 # The files of sources are those of ``small_files``, where the tests run.
 _INSTANCES: dict[str, list[Part]] = {
-    "networks": [_MLP, Dcgan(width=2)],
+    "networks": [
+        _MLP,
+        Dcgan(width=2),
+        ResNet(width=2, activation="leaky_relu"),
+        BottleneckResNet(width=2, blocks=(0, 1), norm="layer", activation="leaky_relu"),
+    ],
     "optimisers": [_ADAM, _SGD, RmsProp(learning_rate=1e-3)],
     "schedules": [
         Cosine(start=1e-3, end=1e-4),

@@ -8,6 +8,7 @@ from saddlepoint.description import one_of
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.networks.network import Network
+from saddlepoint.networks.resnet import BottleneckResNet, ResNet
 
-NETWORKS: list[type[Network]] = [Mlp, Dcgan]
+NETWORKS: list[type[Network]] = [Mlp, Dcgan, ResNet, BottleneckResNet]
 AnyNetwork = Annotated[Network, one_of(NETWORKS)]

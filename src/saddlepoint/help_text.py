@@ -120,7 +120,7 @@ def _all(run: Run, width: int) -> Iterator[str]:
             name = f"{flag.name} | {flag.opposite}" if flag.switch else f"{flag.name} {flag.values}"
             yield from _hanging(name, width)
             said = f"{flag.help} " if flag.help else ""
-            yield from _indented(f"{said}(default: {' '.join(flag.words)})", width)
+            yield from _indented(f"{said}(default: {' '.join(flag.words) or 'empty'})", width)
 
 
 def _hanging(text: str, width: int) -> list[str]:

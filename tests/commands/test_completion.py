@@ -20,6 +20,7 @@ from saddlepoint.commands.sweep import names_of_options
 from saddlepoint.completion import script
 from saddlepoint.errors import BadInput
 from saddlepoint.games.regularisers import REGULARISERS
+from saddlepoint.networks.kinds import NETWORKS
 from saddlepoint.options import IMPORT, common_options, described, recipe_options, start_of
 from saddlepoint.recipes import RECIPES
 
@@ -119,7 +120,8 @@ def complete(folder: Path, *words: str) -> set[str]:
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 def test_bash_completes_words_of_parts_and_their_options(tmp_path: Path) -> None:
     assert set(RECIPES) <= complete(tmp_path, "train", "")
-    assert complete(tmp_path, "train", "gan", "--learner.critic", "") == {"mlp", "dcgan"}
+    offered = complete(tmp_path, "train", "gan", "--learner.critic", "")
+    assert offered == {each.word() for each in NETWORKS}
     offered = complete(tmp_path, "train", "gan", "--learner.critic-regularisers", "r1", "")
     assert {"none", "r2", "wgan_gp"} | {each.word() for each in REGULARISERS} <= offered
     offered = complete(tmp_path, "train", "toy-ring", "--learner.critic-regularisers.r1.w")

@@ -147,13 +147,13 @@ def test_gradient_penalties_are_permitted_and_are_those_of_single_examples() -> 
 
 
 SENTENCES = [
-    ({"norm": "batch"}, "batch norm mixes the", r"norm virtual \(or none\)\.$"),
+    ({"norm": "batch"}, "batch norm mixes the", r"norm layer \(or virtual, or none\)\.$"),
     ({"minibatch": "std"}, "minibatch standard deviation mixes", "minibatch none"),
     ({"minibatch": "discrimination"}, "minibatch discrimination mixes", "minibatch none"),
     (
         {"norm": "batch", "minibatch": "discrimination"},
         "batch norm and minibatch discrimination mix the",
-        r"norm virtual \(or none\) and --learner.critic.minibatch none",
+        r"norm layer \(or virtual, or none\) and --learner.critic.minibatch none",
     ),
 ]
 

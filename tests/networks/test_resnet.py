@@ -186,6 +186,28 @@ def test_the_bottleneck_network_has_101_layers() -> None:
         assert sum(isinstance(m, Residual) for m in network.modules()) == 33
 
 
+@pytest.mark.parametrize("description", [ResNet(width=32), BottleneckResNet(blocks=(1, 1, 1))])
+@pytest.mark.parametrize("first", ["block", "convolution"])
+def test_branches_start_by_he_and_all_else_by_glorot(description: Network, first: str) -> None:
+    """Of U(−a, a), the largest of many weights is close to a."""
+    of_critic = description.replace(first=first) if isinstance(description, ResNet) else description
+    for network in (
+        build_generator(description, Z, (3, 32, 32)),
+        build_critic(of_critic, (3, 32, 32)),
+    ):
+        for name, layer in network.named_modules():
+            if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+                continue
+            weight = layer.weight.detach()
+            coarse, fine = (size * weight[0, 0].numel() for size in weight.shape[:2])
+            if not isinstance(layer, nn.Linear):
+                coarse /= layer.stride[0] ** 2
+            factor = 4 if "branch" in name else 2
+            bound = (3 * factor / (coarse + fine)) ** 0.5
+            assert 0.8 < weight.abs().max() / bound <= 1.0001, name
+            assert layer.bias is None or not layer.bias.any()
+
+
 # ---- Shapes ------------------------------------------------------------------------------------
 
 BOTH = [ResNet(width=4), BottleneckResNet(width=4, blocks=(1, 0, 1))]

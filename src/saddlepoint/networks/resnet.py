@@ -42,8 +42,9 @@ class Residuals(Network):
     )
     blocks: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (),
-        description="Blocks that keep the size, at each size from the image inwards; their number "
-        "less one is that of halvings.",
+        description="How many blocks keep the size, for each size from the image inwards: one "
+        "number more than there are halvings. Empty: the usual ones, and halvings until the "
+        "shorter side is at most 5.",
     )
     norm: MapNorm = Field("none", description=MAP_NORM)
     activation: MapActivation = Field("relu", description=f"{ACTIVATION}.")

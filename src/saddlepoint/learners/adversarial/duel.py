@@ -31,7 +31,7 @@ from saddlepoint.schedules import value_at
 
 # how to get rid of what mixes a critic's examples
 REMEDIES = {
-    "batch norm": "--learner.critic.norm virtual (or none)",
+    "batch norm": "--learner.critic.norm layer (or virtual, or none)",
     "minibatch discrimination": "--learner.critic.minibatch none",
     "minibatch standard deviation": "--learner.critic.minibatch none",
 }

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from kit.parts import (
+    R3,
     TINY,
     Adversarial,
     Array,
@@ -62,6 +63,7 @@ OTHERS: dict[Field, Any] = {
     (Residuals, "widest"): 1,
     (Residuals, "blocks"): (0, 1, 0),
     (Residuals, "activation"): "tanh",
+    (R3, "group_width"): 1,
     (DataSource, "limit"): 20,
     (Labelled, "labelled"): 10,
     (Labelled, "labelled_in_batch"): 2,

@@ -115,6 +115,7 @@ REFUSALS = [
     ),
     _refused("adversarial", _EXAMPLES, regulariser="gradient_penalty", critic=_MIXING),
     _refused("adversarial", _EXAMPLES, regulariser="gradient_penalty", technique="minibatch"),
+    _refused("adversarial", "starts with zero weights", critic="r3", constraint="spectral_norm"),
     _refused(
         "adversarial",
         "only alternating dynamics can do",

@@ -45,6 +45,7 @@ from saddlepoint.learners.variational.description import Variational
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.kinds import NETWORKS
 from saddlepoint.networks.mlp import Mlp
+from saddlepoint.networks.r3 import R3
 from saddlepoint.networks.resnet import BottleneckResNet, ResNet
 from saddlepoint.optimisers import OPTIMISERS, Adam, RmsProp, Sgd
 from saddlepoint.run.description import Run
@@ -85,6 +86,7 @@ _INSTANCES: dict[str, list[Part]] = {
         Dcgan(width=2),
         ResNet(width=2, activation="leaky_relu"),
         BottleneckResNet(width=2, blocks=(0, 1), norm="layer", activation="leaky_relu"),
+        R3(widths=(2,), blocks=1, group_width=2),
     ],
     "optimisers": [_ADAM, _SGD, RmsProp(learning_rate=1e-3)],
     "schedules": [

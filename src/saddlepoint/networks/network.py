@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, NoReturn
 
 from saddlepoint.description import Part
@@ -77,6 +77,8 @@ class Network(Part):
         least_side: Smallest height and width of images.
         biases_each_number: Whether a generator's last layer has a bias for each number of an
             example, which can start at their mean.
+        output: How generators of this kind leave their results, whatever the site says; None: as
+            it says.
         of_backbones: Fields that only a backbone reads; a generator refuses them, unless they are
             at their defaults.
     """
@@ -85,6 +87,7 @@ class Network(Part):
     stacks_members: ClassVar[bool] = False
     least_side: ClassVar[int] = 1
     biases_each_number: ClassVar[bool] = False
+    output: ClassVar[Output | None] = None
     of_backbones: ClassVar[frozenset[str]] = frozenset()
 
     def generator(self, site: Site) -> nn.Module:
@@ -114,7 +117,7 @@ class Network(Part):
                 "its output cannot start at the mean of the data: choose 'mlp' for the generator, "
                 "or set --learner.output-bias to network."
             )
-        return self.generator(site)
+        return self.generator(replace(site, output=self.output or site.output))
 
     def as_backbone(self, site: Site) -> Backbone:
         """The backbone at ``site``, once it is known to fit there.

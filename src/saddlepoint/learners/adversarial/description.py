@@ -69,7 +69,8 @@ class Adversarial(Family):
     output: Literal["tanh", "sigmoid"] = Field(
         "tanh",
         description="How images leave the generator, in (−1, 1): tanh v, or 2σ(v) − 1, which is "
-        "half as steep. Vectors leave it as they are.",
+        "half as steep. Vectors leave it as they are, and images those networks that have an "
+        "output of their own (r3).",
     )
     output_bias: Literal["network", "data_mean"] = Field(
         "network",

@@ -42,12 +42,7 @@ class AdversarialLearner(LatentLearner):
     ) -> None:
         super().__init__()
         self.description, self.members = description, members
-        output: Output = description.output if data.images else "linear"
-        if output == "linear" and description.output != "tanh":
-            raise BadInput(
-                f"the output '{description.output}' is for images, and {data.name} are vectors, "
-                "which have no bounds: leave --learner.output at tanh."
-            )
+        output = _output(description, data)
         standardise = description.standardise and not data.images
         site = Site(data.shape, members=members, batch=batch_size, output=output)
         if description.output_bias == "data_mean":
@@ -151,3 +146,25 @@ class AdversarialLearner(LatentLearner):
         if self._centre is None:
             return samples
         return samples * self._scale + self._centre.to(samples)
+
+
+def _output(description: Adversarial, data: DataInfo) -> Output:
+    """How examples leave the generator.
+
+    Raises:
+        BadInput: A choice that would not count.
+    """
+    inherent = description.generator.output
+    output: Output = inherent or (description.output if data.images else "linear")
+    if output == description.output or description.output == "tanh":  # the default, not a choice
+        return output
+    if inherent is not None:
+        raise BadInput(
+            f"--learner.output {description.output} would not count: the network "
+            f"'{description.generator.kind}' has an output of its own ({inherent}). Leave it at "
+            "tanh, or choose another --learner.generator."
+        )
+    raise BadInput(
+        f"the output '{description.output}' is for images, and {data.name} are vectors, "
+        "which have no bounds: leave --learner.output at tanh."
+    )

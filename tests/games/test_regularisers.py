@@ -5,22 +5,23 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
+from kit.turns import turn_of as turn
 from saddlepoint.errors import BadInput
-from saddlepoint.games.objectives import OBJECTIVES
+from saddlepoint.games.regulariser import Regulariser
 from saddlepoint.games.regularisers import (
     REGULARISERS,
     AnyRegulariser,
+    Centring,
     Drift,
     GradientPenalty,
     HistoricalAveraging,
-    Regulariser,
     dragan,
     r1,
     r2,
@@ -28,7 +29,6 @@ from saddlepoint.games.regularisers import (
     wgan_lp,
 )
 from saddlepoint.games.turn import Turn
-from saddlepoint.networks.critic import CriticOutput
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import Cosine, Exponential, Piecewise, value_at
 
@@ -41,34 +41,6 @@ places = pytest.mark.parametrize("place", PLACES)
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
-
-
-@dataclass
-class Scored:
-    """A critic that is one function of its inputs: nothing but a score."""
-
-    score: Callable[[Tensor], Tensor]
-
-    def __call__(self, x: Tensor, at: object = None) -> CriticOutput:
-        return CriticOutput(self.score(x), x)
-
-    def parameters(self) -> dict[str, Tensor]:
-        return {}
-
-
-def turn(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, **changes) -> Turn:
-    scores = critic(real), critic(fake)
-    whole = Turn(
-        streams=Streams(3, "test"),
-        parameters={},
-        judge=Scored(critic),
-        objective=OBJECTIVES["non_saturating"],
-        latents=torch.empty(0),
-        fake=fake,
-        examples=real,
-        scored=lambda: scores,
-    )
-    return replace(whole, **changes)
 
 
 def batches(*shape: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
@@ -399,6 +371,18 @@ def test_drift_is_the_squared_score_of_real_examples() -> None:
     whole = turn(half_square, *batches(2, 3), scored=lambda: (real_score, real_score))
     assert torch.equal(Drift().values(whole), torch.tensor([1.0, 9.0]))
     assert Drift().effective_weight(0.0) == 1e-3
+
+
+def test_centring_pulls_both_scores_of_a_pair_and_leaves_their_difference() -> None:
+    real_score = torch.tensor([1.0, -3.0, 2.0], requires_grad=True)
+    fake_score = torch.tensor([0.5, -1.0, -2.0], requires_grad=True)
+    scores = real_score, fake_score
+    values = Centring().values(turn(half_square, *batches(3, 3), scored=lambda: scores))
+    assert values.tolist() == [2.25, 16.0, 0.0]
+    assert Centring().effective_weight(0.0) == 1e-2
+    of_real, of_fake = torch.autograd.grad(values.sum(), scores)
+    assert torch.equal(of_real, of_fake)
+    assert of_real.tolist() == [3.0, -8.0, 0.0]
 
 
 def history(**parameters: Tensor) -> Turn:

@@ -93,6 +93,12 @@ AROUND: dict[Field, dict[str, Any]] = {
     (Mlp, "wave_frequency"): {"waves": 2},
     (Mlp, "wave_amplitude"): {"waves": 2},
     (GradientPenalty, "spread"): {"place": "around"},
+    (GradientPenalty, "differences"): {"target": 0.0},
+    (GradientPenalty, "precision"): {
+        "target": 0.0,
+        "differences": 0.01,
+        ".training.precision": "bfloat16",
+    },
     (Adversarial, "output"): _DIGITS,
     (Adversarial, "generator"): _DIGITS,
     (Adversarial, "critic"): _DIGITS,

@@ -109,7 +109,7 @@ REFUSALS = [
         "adversarial",
         "has no optimum unless the critic's slope is bounded",
         objective="wasserstein",
-        regulariser="none drift historical_averaging",
+        regulariser="none drift centring historical_averaging",
         constraint="none",
         technique="none standardised repeats minibatch",  # smoothing is refused before
     ),

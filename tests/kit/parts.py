@@ -31,6 +31,7 @@ from saddlepoint.games.dynamics import (
 from saddlepoint.games.objectives import OBJECTIVES as OBJECTIVES
 from saddlepoint.games.regularisers import (
     REGULARISERS,
+    Centring,
     Drift,
     GradientPenalty,
     HistoricalAveraging,
@@ -97,6 +98,7 @@ _INSTANCES: dict[str, list[Part]] = {
     "regularisers": [
         GradientPenalty(place="between", target=1.0),
         Drift(weight=0.1),
+        Centring(weight=0.1),
         HistoricalAveraging(),
     ],
     "constraints": [WeightClipping(limit=0.1), SpectralNorm()],

@@ -20,7 +20,8 @@ from saddlepoint.data.describing import describe_data
 from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
-from saddlepoint.games.regularisers import REGULARISERS, GradientPenalty, Regulariser, r1
+from saddlepoint.games.regulariser import Regulariser
+from saddlepoint.games.regularisers import REGULARISERS, GradientPenalty, r1
 from saddlepoint.games.turn import Turn
 from saddlepoint.learners.adversarial.auxiliaries import LatentRegression
 from saddlepoint.learners.adversarial.costs import Unrolled

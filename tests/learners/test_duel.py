@@ -13,7 +13,7 @@ import saddlepoint as sp
 from kit.drawn import BATCH, IMAGES, POINTS, Drawn
 from saddlepoint.data.batch import Batch
 from saddlepoint.games.moment import Moment
-from saddlepoint.games.regularisers import HistoricalAveraging, r1, r2, wgan_gp
+from saddlepoint.games.regularisers import GradientPenalty, HistoricalAveraging, r1, r2, wgan_gp
 from saddlepoint.games.turn import Turn
 from saddlepoint.learners.adversarial.auxiliaries import AUXILIARIES, LatentRegression
 from saddlepoint.learners.adversarial.costs import COSTS, FeatureMatching, Unrolled
@@ -124,6 +124,15 @@ def test_a_lens_inside_is_part_of_the_critic_with_one_draw(shift: type[Shift], p
     (slope,) = torch.autograd.grad(plain(at + drawn).score.sum(), at)
     penalty = losses(learner, 0).terms["gradient_penalty_real"].values
     torch.testing.assert_close(penalty.detach(), slope.square().sum(1))
+    # differences too, whose step meets the draw that the scores of the turn met
+    rough = tuple(GradientPenalty(place=p, differences=0.01) for p in ("real", "fake"))
+    learner = build(lenses=lenses, critic_regularisers=rough)
+    shape = (BATCH // pack, 2 * pack)
+    direction = streams.normal(shape, "gradient_penalty", "real", "direction").double()
+    moved = learner.critic(x + 0.01 * direction + drawn).score
+    expected = ((moved - learner.critic(x + drawn).score) / 0.01).square()
+    penalty = losses(learner, 0).terms["gradient_penalty_real"].values
+    torch.testing.assert_close(penalty, expected)
 
 
 def test_a_lens_inside_comes_last(shift: type[Shift]) -> None:

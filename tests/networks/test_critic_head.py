@@ -8,7 +8,7 @@ from torch.nn.functional import softplus
 
 from kit.double import stepper_of
 from saddlepoint.games.objectives import OBJECTIVES
-from saddlepoint.games.regularisers import Drift, r1
+from saddlepoint.games.regularisers import Centring, Drift, r1
 from saddlepoint.networks.critic import Critic
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.mlp import Mlp
@@ -58,9 +58,27 @@ def test_a_head_has_a_bias_where_the_level_of_scores_counts(objective: str) -> N
     bound = (r1(1.0),)
     critic = stepper_of(objective=objective, critic_regularisers=bound).learner.critic
     assert (critic.head.bias is None) == shifts
-    drift = (*bound, Drift())
-    critic = stepper_of(objective=objective, critic_regularisers=drift).learner.critic
-    assert critic.head.bias is not None
+    for penalty in (Drift(), Centring()):
+        seeing = (*bound, penalty)
+        critic = stepper_of(objective=objective, critic_regularisers=seeing).learner.critic
+        assert critic.head.bias is not None
+
+
+def test_centring_brings_the_level_of_relativistic_scores_to_zero() -> None:
+    """By plain gradient steps on the bias alone: b − 8ηλ(b + m) each, m the rest's middle."""
+    penalties = (r1(1.0), Centring(weight=0.1))
+    stepper = stepper_of(objective="relativistic", critic_regularisers=penalties)
+    head = stepper.learner.critic.head
+    for parameter in stepper.learner.critic.parameters():
+        parameter.requires_grad_(parameter is head.bias)
+    with torch.no_grad():
+        head.bias.fill_(5.0)
+    drawn = stepper.draw(stepper.learner.phases[0], 0, 0, 0.0)
+    losses = stepper.learner(stepper.learner.phases[0], *drawn)
+    (slope,) = torch.autograd.grad(losses.total(), [head.bias])
+    levels = losses.diagnostics["critic/score_real"] + losses.diagnostics["critic/score_fake"]
+    torch.testing.assert_close(slope, 0.1 * 4 * levels.mean().expand(1))
+    assert slope > 1
 
 
 def test_a_bias_would_learn_nothing_where_only_differences_count() -> None:

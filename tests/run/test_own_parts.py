@@ -22,7 +22,7 @@ import numpy as np
 from pydantic import Field
 from saddlepoint.data.toys import Toy
 from saddlepoint.games.objectives import Objective
-from saddlepoint.games.regularisers import Regulariser
+from saddlepoint.games.regulariser import Regulariser
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.network import Backbone, Network
 from saddlepoint.recipes.registry import assemble, recipe
@@ -200,7 +200,8 @@ def test_own_words_stand_in_other_runs_help_and_completion(here: Path) -> None:
     assert given["learner"]["critic_regularisers"][0]["share"] == 0.25
     assert given["imports"] == ["my_losses"]
     said = command("train", "gan", "--help", "--import", "my_losses").stdout
-    assert "mlp, dcgan, slim, slimmer (default: mlp)" in " ".join(said.split())
+    networks = ", ".join([*(network.word() for network in LISTS["networks"]), "slim", "slimmer"])
+    assert f"{networks} (default: mlp)" in " ".join(said.split())
     assert "quadratic" in said
     assert (
         "Points on two lines that cross."

@@ -9,8 +9,7 @@ the player that moves.
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -18,63 +17,14 @@ from typing_extensions import override
 
 from saddlepoint.description import one_of
 from saddlepoint.errors import BadInput
-from saddlepoint.games.turn import Remembering, Turn
-from saddlepoint.schedules import Coefficient, Elapsed, NonNegative, scaled, value_at
+from saddlepoint.games.regulariser import Regulariser
+from saddlepoint.games.turn import Turn
+from saddlepoint.schedules import Coefficient, NonNegative, scaled
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Place = Literal["real", "fake", "between", "around"]
-
-
-class Regulariser(Remembering):
-    """A penalty on one turn.
-
-    Attributes:
-        equation: The penalty, as a reader would write it.
-        cures: The trouble it is a remedy for.
-        paper: Where it comes from.
-        sees: What of a turn its values depend on: ``parameters``, ``real``, ``fake``, ``scores``,
-            ``gradient`` (of each example's own score). A generator's turn has only its parameters.
-    """
-
-    equation: ClassVar[str]
-    cures: ClassVar[str]
-    paper: ClassVar[str]
-    sees: ClassVar[frozenset[str]]
-
-    weight: NonNegative = Field(1.0, description="Factor of the penalty in the player's loss.")
-    every: int = Field(
-        1,
-        ge=1,
-        description="Lazy regularisation (Karras et al. 2020): the penalty counts in every so "
-        "many-th update of its player, with its weight multiplied by the same number.",
-    )
-    apart: bool = Field(
-        False,
-        description="The penalty has an optimiser step of its own in these updates, as in "
-        "StyleGAN2, instead of joining the loss.",
-    )
-
-    @abstractmethod
-    def values(self, turn: Turn) -> Tensor:
-        """Unweighted values shaped like the batch, in float32 or finer; changes no memory.
-
-        What belongs to the batch as a whole has a last axis of 1: (1,) or (members, 1).
-        """
-
-    @classmethod
-    def together(cls, asked: Sequence[tuple[Self, Turn]]) -> list[Tensor]:
-        """The values of several penalties of this kind in one turn; a kind may share their work."""
-        return [penalty.values(turn) for penalty, turn in asked]
-
-    def due(self, update: int) -> bool:
-        """Whether the penalty counts in the player's update ``update`` of the run (from 0)."""
-        return update % self.every == 0
-
-    def effective_weight(self, elapsed: Elapsed | float) -> float:
-        """The weight in an update in which the penalty is due: its value there · every."""
-        return value_at(self.weight, elapsed) * self.every
 
 
 class GradientPenalty(Regulariser):
@@ -95,6 +45,14 @@ class GradientPenalty(Regulariser):
 
     The critic is run anew in float32 (finer inputs stay as they are), whatever the precision
     around it, and the result can be differentiated again.
+
+    With ``differences`` σ and target 0 the value is ((D(x̂ + σn) − D(x̂))/σ)², n ~ N(0, I) anew for
+    each number of each input: no second derivative is taken. As σ → 0 its mean is ‖∇ₓD(x̂)‖² and
+    its variance 2‖∇ₓD(x̂)‖⁴, both exact for a linear critic; so is the mean of its gradient in the
+    weights. Critics that mix examples are refused as ever: moving a whole batch at once would also
+    count how each score depends on the other examples. So are critics that drop units, two passes
+    of which differ without any step.
+    Paper: Lin et al., Diffusion Adversarial Post-Training, 2025 (approximated R1).
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {
@@ -119,6 +77,17 @@ class GradientPenalty(Regulariser):
     target: float = Field(0.0, ge=0, description="The norm that costs nothing.")
     one_sided: bool = Field(False, description="Norms below the target cost nothing either.")
     spread: float = Field(0.5, gt=0, description="Size of the noise of the place 'around'.")
+    differences: float | None = Field(
+        None,
+        gt=0,
+        description="Estimate the squared norm by the difference of two scores, a random step of "
+        "this size apart, instead of differentiating twice; 0.01 for images. None: exactly.",
+    )
+    precision: Literal["float32", "run"] = Field(
+        "float32",
+        description="In what these scores are computed: float32, or as the run computes; in "
+        "bfloat16 rounding then adds to them.",
+    )
 
     @model_validator(mode="after")
     def _nothing_is_idle(self) -> Self:
@@ -133,12 +102,28 @@ class GradientPenalty(Regulariser):
                 "one-sided lets norms below the target be, and none is below 0: set target above "
                 "0, or leave one-sided off."
             )
+        if self.differences is None and self.precision != "float32":
+            raise ValueError(
+                "precision is that of differences, and this penalty differentiates, in float32: "
+                "set differences (to 0.01, for example), or leave precision at float32."
+            )
+        if self.differences is not None and self.target != 0:
+            raise ValueError(
+                "differences of scores estimate the squared norm of a gradient, of which the "
+                f"distance of the norm from a target ({self.target:g}) is no mean: set target to "
+                "0, or leave differences out."
+            )
         return self
 
     @property
     @override
     def name(self) -> str:
         return f"{self.word()}_{self.place}"
+
+    @property
+    @override
+    def compares_passes(self) -> bool:
+        return self.differences is not None
 
     @override
     def values(self, turn: Turn) -> Tensor:
@@ -161,19 +146,55 @@ class GradientPenalty(Regulariser):
         Raises:
             BadInput: As for ``values``.
         """
-        import torch
+        ways: dict[str | None, list[int]] = {}
+        for number, (penalty, _) in enumerate(asked):
+            way = None if penalty.differences is None else penalty.precision
+            ways.setdefault(way, []).append(number)
+        values: dict[int, Tensor] = {}
+        for each, numbers in ways.items():
+            estimate = cls._by_gradients if each is None else cls._by_differences
+            values |= zip(numbers, estimate([asked[n] for n in numbers]), strict=True)
+        return [values[number] for number in range(len(asked))]
+
+    @classmethod
+    def _by_gradients(cls, asked: Sequence[tuple[Self, Turn]]) -> list[Tensor]:
+        from saddlepoint.games.slopes import gradients
 
         points = [penalty.points(turn) for penalty, turn in asked]
         first = asked[0][1]
-        axis = first.real_score.dim() - 1
-        whole = points[0] if len(points) == 1 else torch.cat(points, axis)
-        gradient = _gradient(first.critic, whole)
-        if len(points) == 1:
-            return [asked[0][0].cost(gradient)]
-        # a pack of examples has one score: the gradient may have fewer rows than the points
-        per_score = whole.shape[axis] // gradient.shape[axis]
-        parts = gradient.split([p.shape[axis] // per_score for p in points], axis)
-        return [penalty.cost(part) for (penalty, _), part in zip(asked, parts, strict=True)]
+        slopes = gradients(first.critic, points, first.real_score.dim() - 1)
+        return [penalty.cost(slope) for (penalty, _), slope in zip(asked, slopes, strict=True)]
+
+    @classmethod
+    def _by_differences(cls, asked: Sequence[tuple[Self, Turn]]) -> list[Tensor]:
+        """The estimates in one precision; scores that the turn has anyway are not computed again.
+
+        They are of use if they are as precise as asked, and if another pass of the critic is the
+        same function. Else both scores come from one pass.
+        """
+        import torch
+
+        from saddlepoint.games.slopes import squared_differences
+
+        first, in_float32 = asked[0][1], asked[0][0].precision == "float32"
+        places = [(penalty, turn, penalty.points(turn)) for penalty, turn in asked]
+        device = places[0][2].device.type
+        autocast = torch.is_autocast_enabled(device)
+        known: list[Tensor | None] = [None] * len(asked)
+        if first.repeatable and not (autocast and in_float32):
+            known = [
+                {"real": turn.real_score, "fake": turn.fake_score}.get(penalty.place)
+                for penalty, turn in asked
+            ]
+        with torch.autocast(device, enabled=autocast and not in_float32):
+            return squared_differences(
+                first.critic,
+                [x for _, _, x in places],
+                [penalty.direction(x, turn) for penalty, turn, x in places],
+                [penalty.differences or 0.0 for penalty, _, _ in places],
+                known,
+                first.real_score.dim() - 1,
+            )
 
     def cost(self, gradient: Tensor) -> Tensor:
         """The penalty of gradients (*batch shape, numbers per critic input)."""
@@ -181,6 +202,11 @@ class GradientPenalty(Regulariser):
             return gradient.square().sum(-1)
         excess = gradient.norm(dim=-1) - self.target  # PyTorch's norm has derivative 0 at zero
         return (excess.clamp(min=0) if self.one_sided else excess).square()
+
+    def direction(self, x: Tensor, turn: Turn) -> Tensor:
+        """The n ~ N(0, I), one number for each of ``points``."""
+        shape = tuple(x.shape[0 if turn.members is None else 1 :])
+        return turn.streams.normal(shape, self.kind, self.place, "direction").to(x)
 
     def points(self, turn: Turn) -> Tensor:
         """Where the gradient is taken: x̂, critic inputs without gradient.
@@ -194,16 +220,18 @@ class GradientPenalty(Regulariser):
                 "examples of a batch (batch normalisation, minibatch discrimination or minibatch "
                 "standard deviation): choose a critic without them, or no gradient penalty."
             )
+        from saddlepoint.games.slopes import fine, per_example
+
         if self.place == "fake":
-            return _fine(turn.fake)
-        real, batch_shape = _fine(turn.real), tuple(turn.real_score.shape)
+            return fine(turn.fake)
+        real, batch_shape = fine(turn.real), tuple(turn.real_score.shape)
         if self.place == "real":
             return real
         members = 0 if turn.members is None else 1  # streams add the members' axis themselves
         draw = turn.streams.uniform(batch_shape[members:], self.kind, self.place, "share")
-        share = _per_example(draw.to(real), real, turn.pack)
+        share = per_example(draw.to(real), real, turn.pack)
         if self.place == "between":
-            fake = _fine(turn.fake)
+            fake = fine(turn.fake)
             if fake.shape != real.shape:
                 raise BadInput(
                     "a gradient penalty between real and generated examples pairs them, and here "
@@ -230,7 +258,31 @@ class Drift(Regulariser):
 
     @override
     def values(self, turn: Turn) -> Tensor:
-        return _fine(turn.real_score).square()
+        from saddlepoint.games.slopes import fine
+
+        return fine(turn.real_score).square()
+
+
+class Centring(Regulariser):
+    """(D(x) + D(G(z)))² for each pair: the scores of a relativistic game have their middle at 0.
+
+    It pulls both scores of a pair alike, so that their difference, all that such a game sees, is
+    left to the game.
+    """
+
+    equation = "(D(x) + D(G(z)))²"
+    cures = "the level of scores, which drifts where only their differences count (relativistic)"
+    paper = "Adversarial Flow Models, 2025 (program; weight 0.01)"
+    sees = frozenset({"real", "fake", "scores"})
+
+    kind: Literal["centring"] = "centring"
+    weight: NonNegative = Field(1e-2, description="Factor of the penalty in the player's loss.")
+
+    @override
+    def values(self, turn: Turn) -> Tensor:
+        from saddlepoint.games.slopes import fine
+
+        return (fine(turn.real_score) + fine(turn.fake_score)).square()
 
 
 class HistoricalAveraging(Regulariser):
@@ -262,10 +314,12 @@ class HistoricalAveraging(Regulariser):
     def values(self, turn: Turn) -> Tensor:
         import torch
 
+        from saddlepoint.games.slopes import fine
+
         shape = (1,) if turn.members is None else (turn.members, 1)
         memory = turn.memory or self.initial_memory(turn.parameters)
         squares = [
-            _fine(p - memory[f"mean/{name}"]).square().reshape(*shape[:-1], -1).sum(-1, True)
+            fine(p - memory[f"mean/{name}"]).square().reshape(*shape[:-1], -1).sum(-1, True)
             for name, p in turn.parameters.items()
         ]
         total = torch.stack(squares).sum(0)
@@ -281,7 +335,7 @@ class HistoricalAveraging(Regulariser):
             mean.add_((parameter.detach() - mean) / turn.memory["count"])
 
 
-REGULARISERS: list[type[Regulariser]] = [GradientPenalty, Drift, HistoricalAveraging]
+REGULARISERS: list[type[Regulariser]] = [GradientPenalty, Drift, Centring, HistoricalAveraging]
 AnyRegulariser = Annotated[Regulariser, one_of(REGULARISERS)]
 
 
@@ -329,41 +383,3 @@ def dragan(weight: Coefficient = 10.0, spread: float = 0.5) -> GradientPenalty:
 
 def _preset(word: str, **settings: object) -> GradientPenalty:
     return GradientPenalty.model_validate({**GradientPenalty.presets[word], **settings})
-
-
-def _fine(x: Tensor) -> Tensor:
-    """``x`` in float32, or as it is if finer."""
-    import torch
-
-    return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
-def _per_example(values: Tensor, x: Tensor, pack: int) -> Tensor:
-    """``values``, one per critic input, spread over the examples ``x`` and ready to multiply.
-
-    Raises:
-        ValueError: ``x`` has neither one nor ``pack`` examples per critic input.
-    """
-    axis = values.dim() - 1
-    if x.shape[: axis + 1] == (*values.shape[:-1], pack * values.shape[-1]):
-        values = values.repeat_interleave(pack, -1)
-    elif x.shape[: axis + 1] != values.shape:
-        raise ValueError(
-            f"examples {tuple(x.shape)} do not fit scores {tuple(values.shape)} with pack={pack}"
-        )
-    return values.reshape(*values.shape, *(1 for _ in x.shape[axis + 1 :]))
-
-
-def _gradient(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """∇ₓD, flattened to (*batch shape, numbers per critic input).
-
-    Consecutive examples of a pack end up in one row, because there is one score for them all.
-    """
-    import torch
-
-    if not x.requires_grad:  # else the graph goes on to who made it: an unrolled generator
-        x = x.detach().requires_grad_()
-    with torch.autocast(x.device.type, enabled=False):
-        score = critic(x)
-        (gradient,) = torch.autograd.grad(score.sum(), x, create_graph=True, materialize_grads=True)
-    return gradient.reshape(*score.shape, -1)

@@ -48,6 +48,8 @@ class Turn:
         scored: Gives the scores of ``examples`` and ``fake``, each in the batch shape; they are
             computed when they are first asked for. None without examples.
         mixes_examples: True if an example's score depends on the others in its batch.
+        repeatable: True if another pass of the critic gives an example the score that it has, up to
+            rounding: nothing is dropped at random, and no weight is computed anew in each pass.
         label: The labels of the fakes.
         critic_loss: In a generator's turn with examples: the critic's whole loss of this turn at
             other parameters of its, a scalar: its cost in the game, the penalties by their weight
@@ -68,6 +70,7 @@ class Turn:
     examples: Tensor | None = None
     scored: Callable[[], tuple[Tensor, Tensor]] | None = None
     mixes_examples: bool = False
+    repeatable: bool = False
     label: Tensor | None = None
     critic_loss: Callable[[Mapping[str, Tensor]], Tensor] | None = None
     held: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = dict

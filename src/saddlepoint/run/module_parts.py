@@ -21,7 +21,8 @@ from saddlepoint.errors import BadInput
 from saddlepoint.games.constraints import CONSTRAINTS, Constraint
 from saddlepoint.games.dynamics import DYNAMICS, Dynamics
 from saddlepoint.games.objectives import OBJECTIVES, Objective
-from saddlepoint.games.regularisers import REGULARISERS, Regulariser
+from saddlepoint.games.regulariser import Regulariser
+from saddlepoint.games.regularisers import REGULARISERS
 from saddlepoint.learners.adversarial.auxiliaries import AUXILIARIES, Auxiliary
 from saddlepoint.learners.adversarial.costs import COSTS, Cost
 from saddlepoint.learners.adversarial.lenses import LENSES, Lens

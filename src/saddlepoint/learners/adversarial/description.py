@@ -12,7 +12,8 @@ from saddlepoint.errors import BadInput
 from saddlepoint.games.constraints import AnyConstraint
 from saddlepoint.games.objective_name import ObjectiveName
 from saddlepoint.games.objectives import OBJECTIVES, smoothed
-from saddlepoint.games.regularisers import AnyRegulariser, Regulariser
+from saddlepoint.games.regulariser import Regulariser
+from saddlepoint.games.regularisers import AnyRegulariser
 from saddlepoint.learners.adversarial.auxiliaries import AnyAuxiliary, Player
 from saddlepoint.learners.adversarial.costs import AnyCost, GameCost
 from saddlepoint.learners.adversarial.lenses import AnyLens

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
 from saddlepoint.games.objectives import OBJECTIVES, smoothed, weighted
-from saddlepoint.games.regularisers import Regulariser
+from saddlepoint.games.regulariser import Regulariser
 from saddlepoint.games.turn import Judge, Turn
 from saddlepoint.learners.adversarial.auxiliaries import Player
 from saddlepoint.learners.adversarial.description import Adversarial
@@ -25,6 +25,7 @@ from saddlepoint.learners.part_memories import PartMemories
 from saddlepoint.learners.present_parameters import PresentParameters
 from saddlepoint.networks.critic import Critic
 from saddlepoint.networks.network import Site
+from saddlepoint.networks.repeating import drops_units, repeats
 from saddlepoint.networks.virtual_batch_norm import WithReference, with_reference
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import value_at
@@ -96,6 +97,13 @@ class Duel(nn.Module):
                 f"a gradient penalty needs each example's own gradient, and this critic's {what} "
                 f"{'mix' if ' and ' in what else 'mixes'} the examples of a batch: set {remedies}."
             )
+        if drops_units(self.critic.modules()) and any(p.compares_passes for p in penalties):
+            raise BadInput(
+                "a penalty by differences compares two passes of the critic, and this one drops "
+                "other units in each: set --learner.critic.dropout and its dropout-input to 0, or "
+                "leave the penalty's differences out."
+            )
+        self._repeatable = repeats(self.critic.modules())
         self.critic_memories = PartMemories(penalties, self.critic)
         self.generator_memories = PartMemories(description.generator_regularisers, self.generator)
         self.lens_memories = PartMemories(description.lenses, self.critic)
@@ -265,6 +273,7 @@ class Duel(nn.Module):
             streams=streams,
             parameters=PresentParameters(mover),
             mixes_examples=self.critic.mixes_examples,
+            repeatable=self._repeatable,
             judge=judge,
             objective=self.objective,
             latents=latents,

@@ -1,0 +1,43 @@
+"""Turns of a game around a critic that is one function of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saddlepoint.games.objectives import OBJECTIVES
+from saddlepoint.games.turn import Turn
+from saddlepoint.networks.critic import CriticOutput
+from saddlepoint.randomness import Streams
+
+
+@dataclass
+class Scored:
+    """A critic that is one function of its inputs: nothing but a score."""
+
+    score: Callable[[Tensor], Tensor]
+
+    def __call__(self, x: Tensor, at: object = None) -> CriticOutput:
+        return CriticOutput(self.score(x), x)
+
+    def parameters(self) -> dict[str, Tensor]:
+        return {}
+
+
+def turn_of(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, **changes: Any) -> Turn:
+    scores = critic(real), critic(fake)
+    whole = Turn(
+        streams=Streams(3, "test"),
+        parameters={},
+        judge=Scored(critic),
+        objective=OBJECTIVES["non_saturating"],
+        latents=torch.empty(0),
+        fake=fake,
+        examples=real,
+        scored=lambda: scores,
+    )
+    return replace(whole, **changes)

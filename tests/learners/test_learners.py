@@ -20,6 +20,8 @@ from saddlepoint.learners.variational.description import Variational
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.kinds import NETWORKS
 from saddlepoint.networks.mlp import Mlp
+from saddlepoint.networks.r3 import R3
+from saddlepoint.networks.resnet import BottleneckResNet, ResNet
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import Piecewise
 
@@ -29,6 +31,7 @@ IMAGES = DataInfo(name="pictures", shape=(2, 11, 8), form="images", counts={}, f
 # leaky: among few rectified units, all can be off for two latents, whose samples are then equal
 MLP = Mlp(hidden=(7,), activation="leaky_relu")
 SMALL, BARE = Dcgan(width=2), Dcgan(width=2, norm="none")
+THIN = R3(widths=(4,), blocks=1, group_width=2)
 RISING = Piecewise(points=((0.0, 0.0), (1.0, 2.0)))
 
 CASES: dict[str, tuple[Adversarial | Variational, DataInfo]] = {
@@ -52,6 +55,28 @@ CASES: dict[str, tuple[Adversarial | Variational, DataInfo]] = {
     ),
     "adversarial, minimax, dcgan against bare dcgan": (
         Adversarial(latent=4, objective="minimax", generator=SMALL, critic=BARE),
+        IMAGES,
+    ),
+    # least squares: large scores would saturate the others
+    "adversarial, least squares, resnet": (
+        Adversarial(
+            latent=4,
+            objective="least_squares",
+            generator=ResNet(width=2, blocks=(0, 1), activation="leaky_relu"),
+            critic=ResNet(width=2, norm="layer", activation="leaky_relu"),
+        ),
+        IMAGES,
+    ),
+    "adversarial, non-saturating, bottleneck resnet": (
+        Adversarial(
+            latent=4,
+            generator=BottleneckResNet(width=2, blocks=(0, 1)),
+            critic=BottleneckResNet(width=2, blocks=(0, 1), norm="layer"),
+        ),
+        IMAGES,
+    ),
+    "adversarial, non-saturating, r3": (
+        Adversarial(latent=4, generator=THIN, critic=THIN),
         IMAGES,
     ),
     "variational, gaussian, mlp, vectors": (

@@ -69,10 +69,13 @@ class ScoreOptions:
         """They as the library takes them.
 
         Raises:
-            BadInput: There are no such features.
+            BadInput: There are no such features, or none are named.
         """
         from saddlepoint.features.words import parse_features
 
+        for name, words in (("features", self.features), ("scores", self.scores)):
+            if not words:
+                raise BadInput(f"--{name} names one or several, and nothing follows it.")
         for word in self.features:
             parse_features(word)
         return {"n": self.n, "features": self.features, "scores": self.scores}

@@ -5,6 +5,7 @@ Generators and backbones walk the same list of sizes, each half the one before, 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -93,6 +94,35 @@ class Residuals(Network):
             )
         return Blocks(self.norm, self.activation)
 
+    @abstractmethod
+    def _up(self, make: Blocks, inner: int, channels: int, size: Size) -> nn.Module:
+        """The block that doubles a map to ``size``."""
+
+    @abstractmethod
+    def _plain(self, make: Blocks, channels: int) -> nn.Module:
+        """The block that keeps the size."""
+
+    @abstractmethod
+    def _to_image(self, make: Blocks, channels: int, colours: int) -> list[nn.Module]:
+        """From the map at the image's size to the image, before its last non-linearity."""
+
+    @override
+    def generator(self, site: Site) -> nn.Module:
+        from saddlepoint.networks.shells import MapGenerator, finished
+
+        path = self._path(site)
+        channels = [channels_at(self.width, level, self.widest) for level in range(len(path))]
+        make = self._blocks(site, *channels)
+        layers: list[nn.Module] = []
+        for level in reversed(range(len(path))):
+            if level < len(path) - 1:
+                layers.append(self._up(make, channels[level + 1], channels[level], path[level]))
+            layers += [self._plain(make, channels[level]) for _ in range(self._count(level))]
+        layers += self._to_image(make, channels[0], site.shape[0])
+        return MapGenerator(
+            _projection(site, path, channels), path[-1], finished(layers, site.output)
+        )
+
 
 class ResNet(Residuals):
     """Residual blocks of two 3×3 convolutions (Gulrajani et al. 2017; Miyato et al. 2018).
@@ -118,24 +148,18 @@ class ResNet(Residuals):
     )
 
     @override
-    def generator(self, site: Site) -> nn.Module:
+    def _up(self, make: Blocks, inner: int, channels: int, size: Size) -> nn.Module:
+        return make.up(inner, channels, size)
 
+    @override
+    def _plain(self, make: Blocks, channels: int) -> nn.Module:
+        return make.plain(channels)
+
+    @override
+    def _to_image(self, make: Blocks, channels: int, colours: int) -> list[nn.Module]:
         from saddlepoint.networks.residual import convolution
-        from saddlepoint.networks.shells import MapGenerator, finished
 
-        path = self._path(site)
-        channels = [channels_at(self.width, level, self.widest) for level in range(len(path))]
-        make = self._blocks(site, *channels)
-        layers: list[nn.Module] = []
-        for level in reversed(range(len(path))):
-            if level < len(path) - 1:
-                layers.append(make.up(channels[level + 1], channels[level], path[level]))
-            layers += [make.plain(channels[level]) for _ in range(self._count(level))]
-        layers += make.into(channels[0])
-        layers.append(convolution(channels[0] // make.per_unit, site.shape[0], 3))
-        return MapGenerator(
-            _projection(site, path, channels), path[-1], finished(layers, site.output)
-        )
+        return [*make.into(channels), convolution(channels // make.per_unit, colours, 3)]
 
     @override
     def backbone(self, site: Site) -> Backbone:
@@ -196,23 +220,18 @@ class BottleneckResNet(Residuals):
     )
 
     @override
-    def generator(self, site: Site) -> nn.Module:
+    def _up(self, make: Blocks, inner: int, channels: int, size: Size) -> nn.Module:
+        return make.up_bottleneck(inner, channels, size)
 
+    @override
+    def _plain(self, make: Blocks, channels: int) -> nn.Module:
+        return make.plain_bottleneck(channels)
+
+    @override
+    def _to_image(self, make: Blocks, channels: int, colours: int) -> list[nn.Module]:
         from saddlepoint.networks.residual import Scale, convolution
-        from saddlepoint.networks.shells import MapGenerator, finished
 
-        path = self._path(site)
-        channels = [channels_at(self.width, level, self.widest) for level in range(len(path))]
-        make = self._blocks(site, *channels)
-        layers: list[nn.Module] = []
-        for level in reversed(range(len(path))):
-            if level < len(path) - 1:
-                layers.append(make.up_bottleneck(channels[level + 1], channels[level], path[level]))
-            layers += [make.plain_bottleneck(channels[level]) for _ in range(self._count(level))]
-        layers += [convolution(channels[0], site.shape[0], 1), Scale(FIFTH)]
-        return MapGenerator(
-            _projection(site, path, channels), path[-1], finished(layers, site.output)
-        )
+        return [convolution(channels, colours, 1), Scale(FIFTH)]
 
     @override
     def backbone(self, site: Site) -> Backbone:

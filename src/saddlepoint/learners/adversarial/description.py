@@ -22,7 +22,6 @@ from saddlepoint.learners.family import Family
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.kinds import AnyNetwork
 from saddlepoint.optimisers import Adam, AnyOptimiser, Optimiser
-from saddlepoint.schedules import Coefficient
 
 if TYPE_CHECKING:
     from saddlepoint.learners.learner import Learner
@@ -136,7 +135,7 @@ class Adversarial(Family):
     def _slopes_are_bounded(self) -> Self:
         if OBJECTIVES[self.objective].constraint != "lipschitz" or self.constraints:
             return self
-        if any("gradient" in p.sees and not _idle(p.weight) for p in self.critic_regularisers):
+        if any("gradient" in p.sees and p.weight != 0 for p in self.critic_regularisers):
             return self
         raise ValueError(
             f"objective: '{self.objective}' has no optimum unless the critic's slope is bounded, "
@@ -208,8 +207,3 @@ class Adversarial(Family):
         from saddlepoint.learners.adversarial.learner import AdversarialLearner
 
         return AdversarialLearner(self, data, batch_size, members)
-
-
-def _idle(weight: Coefficient) -> bool:
-    """Whether it is 0 throughout; a schedule that starts or ends at 0 is not."""
-    return weight == 0

@@ -161,14 +161,8 @@ class Duel(nn.Module):
 
     def critic_turn(self, real: Tensor, streams: Streams, moment: Moment) -> Losses:
         """The critic's cost of the game, its penalties and the auxiliaries that join it."""
-        with nullcontext() if moment.whole_graph else torch.no_grad():
-            latents = self.latents(streams)
-            fake = self.seen(self.generator(latents), streams, moment, "fake")
-            real = self.seen(real, streams, moment, "real")
-            self.critic.offer(real)
-        judge = self._judgement(streams, moment)
-        scored = cache(lambda: self.scores(judge, real, fake))
-        real_score, fake_score = scored()
+        turn = self._critics(real, streams, moment)
+        real_score, fake_score = turn.real_score, turn.fake_score
         term = Term(self.objective.critic(real_score, fake_score))
         watched = {
             "critic/loss": term.each.detach(),
@@ -178,8 +172,6 @@ class Duel(nn.Module):
         for constraint in self.description.constraints:
             for name, scalar in constraint.watch(self.critic).items():
                 watched[f"critic/{name}"] = scalar.expand_as(watched["critic/loss"])
-        # what the critic does not move has no graph here, unless the whole one is wanted
-        turn = self._turn(self.critic, streams, moment, judge, latents, fake, real, scored)
         terms = {"adversarial": term}
         self._penalise("critic", turn, terms, watched)
         self._help("critic", turn, terms, watched)
@@ -219,15 +211,7 @@ class Duel(nn.Module):
 
     def critic_penalties(self, real: Tensor, streams: Streams, moment: Moment) -> Losses:
         """The critic's penalties that have updates of their own, on a fresh batch."""
-        with nullcontext() if moment.whole_graph else torch.no_grad():
-            latents = self.latents(streams)
-            fake = self.seen(self.generator(latents), streams, moment, "fake")
-            real = self.seen(real, streams, moment, "real")
-        judge = self._judgement(streams, moment)
-        scored = cache(lambda: self.scores(judge, real, fake))
-        return self._apart(
-            "critic", self._turn(self.critic, streams, moment, judge, latents, fake, real, scored)
-        )
+        return self._apart("critic", self._critics(real, streams, moment))
 
     def generator_penalties(self, streams: Streams, moment: Moment) -> Losses:
         """The generator's penalties that have updates of their own."""
@@ -252,6 +236,17 @@ class Duel(nn.Module):
         """Hold the critic's weights to their constraints, after its update."""
         for constraint in self.description.constraints:
             constraint.project(self.critic)
+
+    def _critics(self, real: Tensor, streams: Streams, moment: Moment) -> Turn:
+        """The critic's turn on a batch; what it does not move has a graph if that is wanted."""
+        with nullcontext() if moment.whole_graph else torch.no_grad():
+            latents = self.latents(streams)
+            fake = self.seen(self.generator(latents), streams, moment, "fake")
+            real = self.seen(real, streams, moment, "real")
+            self.critic.offer(real)
+        judge = self._judgement(streams, moment)
+        scored = cache(lambda: self.scores(judge, real, fake))
+        return self._turn(self.critic, streams, moment, judge, latents, fake, real, scored)
 
     def _judgement(self, streams: Streams, moment: Moment) -> Judgement:
         inside = tuple((lens, memory) for _, lens, memory in self.lens_memories if lens.inside)

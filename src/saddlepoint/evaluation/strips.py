@@ -17,6 +17,7 @@ from saddlepoint.metrics.estimate import Estimate
 
 # In inches: a strip without its names, a letter and a line of these, what stands above them all.
 STRIP, LETTER, LINE, TITLE = 2.8, 0.08, 0.18, 6.0
+LONG_TITLE = 42  # letters
 
 
 def strips(candidates: Sequence[tuple[str, Evaluation]]) -> Image.Image:
@@ -43,6 +44,9 @@ def strips(candidates: Sequence[tuple[str, Evaluation]]) -> Image.Image:
         for axis, (row, drawn) in zip(axes, entries, strict=False):
             for place, (_, estimate, colour) in enumerate(drawn):
                 if not math.isfinite(estimate.value):
+                    said = "unknown" if math.isnan(estimate.value) else "∞"
+                    across = axis.get_yaxis_transform()
+                    axis.text(0.98, place, said, transform=across, ha="right", va="center")
                     continue
                 low, high = (
                     end if math.isfinite(end) else estimate.value
@@ -53,7 +57,8 @@ def strips(candidates: Sequence[tuple[str, Evaluation]]) -> Image.Image:
             axis.set_yticks(range(len(drawn)), [name for name, _, _ in drawn], fontsize=8)
             axis.set_ylim(-0.6, len(drawn) - 0.4)
             where = f" ({row.space.split(' ')[0]})" if twice[row.title] > 1 else ""
-            axis.set_title(f"{row.title} {ARROWS[row.better]}{where}", loc="left", fontsize=9)
+            title = f"{row.title} {ARROWS[row.better]}{where}"
+            axis.set_title(title, loc="left", fontsize=9 if len(title) <= LONG_TITLE else 8)
         for axis in axes[len(entries) :]:
             axis.set_axis_off()
         left = len(known) - len(entries)

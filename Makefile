@@ -19,7 +19,7 @@ $(VENV)/.developer: $(VENV)/.installed
 # Trains a DCGAN on the bundled digits, scores it and writes a page about it.
 demo: $(VENV)/.installed
 	rm -rf $(DEMO)
-	$(BIN)/saddlepoint train dcgan --steps 1500 --out $(DEMO) --training.sample-every 150
+	$(BIN)/saddlepoint train dcgan-two-core --steps 1500 --out $(DEMO) --training.sample-every 150
 	$(BIN)/saddlepoint sample $(DEMO) --n 64 --seed 7 --out $(DEMO)/grid.png
 	$(BIN)/saddlepoint evaluate $(DEMO)
 	$(BIN)/saddlepoint report $(DEMO)

@@ -107,7 +107,7 @@ def sides_of(dataset: Dataset, n: int) -> tuple[Reference, Tensor, Tensor]:
 
 
 def untrained(reference: Reference, n: int) -> Tensor:
-    learner = recipes.dcgan().learner.replace(latent=64)
+    learner = recipes.dcgan_two_core().learner.replace(latent=64)
     return learner.learner(reference.data, batch_size=64, seed=0).eval().sample(n, 0)
 
 

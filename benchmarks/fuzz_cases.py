@@ -58,7 +58,7 @@ TEMPLATES = [
     f"train dcgan --data {USER}/pictures --width 4 --batch-size 8 {_TRAIN} --data.size 16",
     f"train dcgan --data {USER}/pictures.zip --width 4 --batch-size 8 {_TRAIN} --strict",
     f"train vae --data {USER}/images.npy --batch-size 8 {_TRAIN} --data.layout NHWC",
-    f"train wgan-gp --data ring --batch-size 16 {_TRAIN}",
+    f"train wgan-gp-mlp --data ring --batch-size 16 {_TRAIN}",
     f"train gan --data ring --learner.critic-regularisers r1 drift --batch-size 16 {_TRAIN}",
     f"train ring/run.json {_TRAIN}",
     f"train digits --seed 3 {_TRAIN}",
@@ -165,7 +165,7 @@ def _all_options() -> list[str]:
     names: dict[str, None] = {}
     for recipe in RECIPES.values():
         names |= dict.fromkeys(flags.names(recipe()))
-    folder = RECIPES["dcgan"]().replace(data=Folder(path=Path(".")))
+    folder = RECIPES["dcgan-two-core"]().replace(data=Folder(path=Path(".")))
     names |= dict.fromkeys(flags.names(folder))
     members = ("critic-regularisers.r1.weight", "constraints.0.limit", "critic.kind")
     names |= {f"--learner.{member}": None for member in members}

@@ -53,7 +53,7 @@ def main() -> None:
         distances, rarest = [], []
         for seed in range(asked.seeds):
             with tempfile.TemporaryDirectory() as folder:
-                run = sp.recipes.dcgan(seed=seed, steps=asked.steps, precision=precision)
+                run = sp.recipes.dcgan_two_core(seed=seed, steps=asked.steps, precision=precision)
                 sp.train(run, Path(folder) / "run", quiet=True)
                 samples = sp.load(Path(folder) / "run").sample(1797, seed=1).flatten(1).numpy()
             distances.append(frechet(samples.astype(np.float64), real))

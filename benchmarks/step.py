@@ -42,7 +42,7 @@ class Case:
 
     name: str
     shape: tuple[int, ...]
-    recipe: str = "dcgan"
+    recipe: str = "dcgan-two-core"
     saturated: bool = False
 
 
@@ -165,7 +165,7 @@ def build_pair(case: Case, policy: Policy) -> tuple[Ours, Tutorial]:
     if len(case.shape) == 1:
         images = random.standard_normal((512, *case.shape)).astype(np.float32)
     ours = Ours(case, images, policy)
-    if case.recipe == "dcgan":
+    if case.recipe == "dcgan-two-core":
         tutorial = Tutorial(*tutorial_networks(ours), images)
     else:
         critic = nn.Sequential(
@@ -248,7 +248,7 @@ def race(case: Case, policy: Policy, rounds: int, least: float) -> dict[str, obj
         "ratio_max": max(ratios),
         "rounds": rounds,
     }
-    if case.recipe == "dcgan":
+    if case.recipe == "dcgan-two-core":
         alone = convolutions_alone(ours, ours.policy)
         found["convolutions_alone_seconds"] = alone
         found["share_of_convolution_rate"] = alone / step_time

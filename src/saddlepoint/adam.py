@@ -79,6 +79,11 @@ class FusedAdamW(torch.optim.AdamW):
             self._update(getattr(self, "found_inf", None))
         return loss
 
+    def step_unless(self, skip: Tensor) -> None:
+        """The step if ``skip`` is 0.0, none if it is 1.0, without the hooks around ``step``."""
+        with torch.no_grad():
+            self._update(skip)
+
     def _update(self, skip: Tensor | None) -> None:
         for index, group in enumerate(self.param_groups):
             gradients = [p.grad for p in group["params"] if p.grad is not None]

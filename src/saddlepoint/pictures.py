@@ -49,6 +49,11 @@ def mosaic(pictures: Sequence[Image.Image], columns: int | None = None) -> Image
     return whole
 
 
+def captioned(picture: Image.Image, caption: str) -> Image.Image:
+    """The picture with a line of text below."""
+    return _framed(picture, 1, picture.size, caption)
+
+
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """Map floats in [-1, 1] to bytes, clipped and rounded; bytes are returned as they are.
 

@@ -42,10 +42,10 @@ def test_a_word_chooses_a_part_and_further_words_its_values() -> None:
 
 def test_a_part_of_the_same_kind_keeps_its_values_and_another_starts_from_its_own() -> None:
     assert made("gan", "--learner.critic", "mlp") == sp.recipes.gan()
-    there = sp.recipes.wgan_gp().learner.critic_optimiser
-    back = made("wgan-gp", "--learner.critic-optimiser", "adam").learner.critic_optimiser
+    there = sp.recipes.wgan_gp_mlp().learner.critic_optimiser
+    back = made("wgan-gp-mlp", "--learner.critic-optimiser", "adam").learner.critic_optimiser
     assert back == there
-    assert made("wgan-gp", "--learner.critic", "dcgan").learner.critic.width == 64
+    assert made("wgan-gp-mlp", "--learner.critic", "dcgan").learner.critic.width == 64
 
 
 def test_a_list_is_its_words() -> None:
@@ -63,7 +63,7 @@ def test_a_list_is_its_words() -> None:
 
 def test_members_are_addressed_by_word_preset_or_number() -> None:
     for address in ("wgan_gp", "wgan-gp", "gradient_penalty", "0"):
-        run = made("wgan-gp", f"{PENALTIES}.{address}.weight", "3")
+        run = made("wgan-gp-mlp", f"{PENALTIES}.{address}.weight", "3")
         assert run.learner.critic_regularisers[0].weight == 3
     twice = ["drift", "drift"]
     run = made("dcgan", PENALTIES, *twice, f"{PENALTIES}.1.weight", "3")

@@ -64,6 +64,7 @@ OTHERS: dict[Field, Any] = {
     (Residuals, "blocks"): (0, 1, 0),
     (Residuals, "activation"): "tanh",
     (R3, "group_width"): 1,
+    (R3, "halved_above"): 4,
     (DataSource, "limit"): 20,
     (Labelled, "labelled"): 10,
     (Labelled, "labelled_in_batch"): 2,

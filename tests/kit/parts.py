@@ -39,7 +39,13 @@ from saddlepoint.games.regularisers import (
 from saddlepoint.learners.adversarial.auxiliaries import AUXILIARIES, LatentRegression
 from saddlepoint.learners.adversarial.costs import COSTS, FeatureMatching, GameCost, Unrolled
 from saddlepoint.learners.adversarial.description import Adversarial
-from saddlepoint.learners.adversarial.lenses import LENSES, InstanceNoise, Pack, UnitRange
+from saddlepoint.learners.adversarial.lenses import (
+    LENSES,
+    Dequantise,
+    InstanceNoise,
+    Pack,
+    UnitRange,
+)
 from saddlepoint.learners.adversarial.priors import PRIORS, Normal, Uniform
 from saddlepoint.learners.kinds import FAMILIES
 from saddlepoint.learners.variational.description import Variational
@@ -112,7 +118,7 @@ _INSTANCES: dict[str, list[Part]] = {
         Consensus(strength=1e-3),
     ],
     "priors": [Normal(), Uniform()],
-    "lenses": [InstanceNoise(), UnitRange(), Pack()],
+    "lenses": [InstanceNoise(), UnitRange(), Dequantise(), Pack()],
     "costs": [GameCost(), FeatureMatching(), Unrolled(steps=1)],
     "auxiliaries": [LatentRegression()],
     "families": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -12,15 +13,22 @@ from safetensors.torch import load_file
 
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.recipes import RECIPES
+from saddlepoint.recipes.registry import TWO_CORE
 from saddlepoint.run.description import Run
 
 PLAYERS = ("generator", "critic")
 VIRTUAL = {"generator": {"norm": "virtual"}, "critic": {"norm": "virtual"}}
 BATCH_NORM = {"generator": {"norm": "batch"}, "critic": {"norm": "batch"}}
 # What makes a recipe small; a recipe that is not named here runs as it is.
-SMALL: dict[str, dict[str, Any]] = {"dcgan": {"width": 4}}
+SMALL: dict[str, dict[str, Any]] = {
+    name: {"width": 8 if "r3" in name else 4}
+    for name, each in RECIPES.items()
+    if "width" in inspect.signature(each).parameters
+}
+#: Those that are no others in another size.
+DISTINCT = [name for name in RECIPES if not name.endswith(TWO_CORE)]
 VARIANTS = [
-    *((name, SMALL.get(name, {})) for name in RECIPES),
+    *((name, SMALL.get(name, {})) for name in DISTINCT),
     ("gan", {"data": "ring", "objective": "minimax", "critic_steps": 2}),
     ("vae", {"network": "convolutional", "likelihood": "bernoulli"}),
     ("dcgan", {**VIRTUAL, "critic": {"norm": "virtual", "minibatch": "discrimination"}}),

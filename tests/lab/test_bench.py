@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,12 @@ def test_experiments_have_a_name_of_their_own_and_a_question(exact: str) -> None
 
     silent.__module__ = "elsewhere"
     budget: dict[str, Any] = {"chapter": "x", "full": Budget(seeds=1), "fast": Budget(seeds=1)}
-    for name, words in (("exact", "there already"), ("all", "there already"), ("new", "docstring")):
+    for name, words in (
+        ("exact", "there already"),
+        ("all", "there already"),
+        ("long", "there already"),
+        ("new", "docstring"),
+    ):
         with pytest.raises(sp.BadInput, match=words):
             experiment(name, **budget)(silent)
     assert "new" not in EXPERIMENTS
@@ -275,6 +281,20 @@ def test_all_does_every_experiment_in_its_own_folder(
     assert scored.count("computed") == 1
 
 
+def test_long_experiments_are_a_group_of_their_own(
+    tmp_path: Path, exact: str, trio: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("mode-collapse", "image-gans"):
+        monkeypatch.delitem(EXPERIMENTS, name)
+    monkeypatch.setitem(EXPERIMENTS, "exact", replace(EXPERIMENTS["exact"], long=True))
+    main(["lab", "long", "--fast"])
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["exact-fast"]
+    with quickly():
+        main(["lab", "all", "--fast", "--minutes", "0.1", "--at-once", "1"])
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"exact-fast", "trio-fast"}
+
+
 MINE = '''
 from saddlepoint.lab import Bench, Budget, Column, Findings, experiment
 
@@ -303,11 +323,12 @@ def test_an_experiment_of_ones_own_is_done(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--fast",), "name an experiment, or all (known: mode-collapse"),
+        (("--fast",), "name an experiment, all or long (known: image-gans, mode-collapse"),
+        (("long", "mode-collapse"), "'long' is a group of experiments: name it alone"),
         (("all", "mode-collapse"), "name it alone"),
         (("all", "--only", "x"), "name that one"),
         (("mode-collapse", "--only", "cyclegan"), "names none of"),
-        (("nothing",), "is not an experiment (known: all, mode-collapse"),
+        (("nothing",), "is not an experiment (known: all, long, image-gans, mode-collapse"),
     ],
 )
 def test_mistakes_of_the_command(

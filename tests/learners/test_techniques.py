@@ -605,7 +605,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "discrimination" in (tmp_path / "run/run.json").read_text()
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
-        main(["train", "wgan-gp", "--learner.critic.minibatch", "std", "--out", f"{run}-2"])
+        main(["train", "wgan-gp-mlp", "--learner.critic.minibatch", "std", "--out", f"{run}-2"])
     assert stop.value.code == 2
     said = capsys.readouterr().err
     assert "this critic's minibatch standard deviation mixes the examples of a batch" in said

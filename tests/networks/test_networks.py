@@ -101,12 +101,12 @@ def test_the_output_is_bounded_only_if_asked(description):
 def test_the_generator_of_the_paper():
     generator = build_generator(Dcgan(), 100, PAPER, "tanh")
     assert generator.project.weight.shape == (512 * 4 * 4, 100)
-    inner = ["ConvTranspose2d", "BatchNorm2d", "ReLU"]
+    inner = ["StridedConvTranspose2d", "BatchNorm2d", "ReLU"]
     assert kinds(generator) == [
         "Linear",
         *["BatchNorm2d", "ReLU"],
         *(inner * 3),
-        *["ConvTranspose2d", "Tanh"],
+        *["StridedConvTranspose2d", "Tanh"],
     ]
     convolutions = of_kind(generator, nn.ConvTranspose2d)
     assert [(c.in_channels, c.out_channels) for c in convolutions] == [
@@ -127,8 +127,8 @@ def test_the_generator_of_the_paper():
 def test_the_critic_of_the_paper():
     critic = build_critic(Dcgan(), PAPER)
     assert kinds(critic) == [
-        *["Conv2d", "LeakyReLU"],
-        *(["Conv2d", "BatchNorm2d", "LeakyReLU"] * 3),
+        *["StridedConv2d", "LeakyReLU"],
+        *(["StridedConv2d", "BatchNorm2d", "LeakyReLU"] * 3),
         *["FlattenRows", "Linear"],
     ]
     convolutions = of_kind(critic, nn.Conv2d)
@@ -424,8 +424,8 @@ def deviation(x: Tensor) -> Tensor:
 def test_minibatch_std_is_one_more_channel_before_a_dcgans_last_convolution():
     critic = build_critic(Dcgan(width=3, minibatch="std", norm="none"), (3, 32, 32)).double()
     assert kinds(critic) == [
-        *(["Conv2d", "LeakyReLU"] * 2),
-        *["MinibatchStd", "Conv2d", "LeakyReLU"],
+        *(["StridedConv2d", "LeakyReLU"] * 2),
+        *["MinibatchStd", "StridedConv2d", "LeakyReLU"],
         *["FlattenRows", "Linear"],
     ]
     with torch.no_grad():

@@ -26,25 +26,28 @@ def lab(
     """Do classic experiments, measure and draw them; done again, one goes on where it was.
 
     Args:
-        experiments: Names; none lists them by chapter, "all" does every one, with the options
-            that fit it.
+        experiments: Names; none lists them by chapter, "all" does every one that is not long,
+            "long" those that are, each with the options that fit it.
         out: Folder of the experiment, of several the folder above theirs (by default
             runs/EXPERIMENT, with --fast runs/EXPERIMENT-fast).
         how: How they are done.
     """
     from saddlepoint.lab import EXPERIMENTS
-    from saddlepoint.lab.experiment import find
+    from saddlepoint.lab.experiment import GROUPS, find
 
     if not experiments:
         if out is not None or how != LabOptions():
-            raise BadInput(f"name an experiment, or all (known: {', '.join(EXPERIMENTS)}).")
+            raise BadInput(f"name an experiment, all or long (known: {', '.join(EXPERIMENTS)}).")
         print(listing())
         return
-    if "all" in experiments and len(experiments) > 1:
-        raise BadInput("'all' is every experiment: name it alone.")
-    every = experiments == ("all",)
-    names = list(EXPERIMENTS) if every else list(dict.fromkeys(experiments))
-    chosen = [find(name) for name in names]
+    group = next((word for word in GROUPS if word in experiments), None)
+    if group and len(experiments) > 1:
+        raise BadInput(f"'{group}' is a group of experiments: name it alone.")
+    every = group is not None
+    if every:
+        chosen = [one for one in EXPERIMENTS.values() if one.long == (group == "long")]
+    else:
+        chosen = [find(name) for name in dict.fromkeys(experiments)]
     if how.only is not None and (len(chosen) > 1 or every):
         raise BadInput("--only names trainings of one experiment: name that one.")
     from saddlepoint.lab.running import TABLES, carry_out
@@ -78,13 +81,14 @@ def listing() -> str:
             minutes = one.full.minutes
             takes = "" if minutes is None else f" {minutes:.3g} minutes of one core a training."
             whole = f" --whole: {one.whole}." if one.whole else ""
-            text = f"{one.question}{takes}{whole}"
+            text = f"{one.question}{takes}{whole}{' Long.' if one.long else ''}"
             lines += [
                 f"  {one.name}",
                 *textwrap.wrap(text, width - 4, initial_indent="    ", subsequent_indent="    "),
             ]
     closing = (
         "saddlepoint lab NAME does one, with --fast in a reduced budget; saddlepoint lab all does "
-        "every one, and with --whole in the longer form of those that have one."
+        "every one that is not long, and with --whole in the longer form of those that have one; "
+        "saddlepoint lab long does the long ones."
     )
     return "\n".join([*lines, "", *textwrap.wrap(closing, width)])

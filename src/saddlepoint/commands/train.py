@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Sequence
 
 from saddlepoint.commands.program import PROG, after_training
-from saddlepoint.commands.recipes import recipes as list_recipes
 
 
 def train(words: Sequence[str]) -> None:
@@ -16,9 +16,14 @@ def train(words: Sequence[str]) -> None:
     prog = f"{PROG} train"
     asked = {"-h", "--help"} & set(words)
     if not words or words[0] in ("-h", "--help", "--all"):
+        from saddlepoint.recipes import table
+
         print(f"usage: {prog} RECIPE|run.json [options]\n\nrecipes:")
-        list_recipes()
-        print(f"\nThe options of a recipe: {prog} RECIPE --help; with --all, every one.")
+        print(table.plain(min(100, shutil.get_terminal_size().columns), papers=False))
+        print(
+            f"\nThe options of a recipe: {prog} RECIPE --help; with --all, every one."
+            f"\nThe papers: {PROG} recipes."
+        )
         return
     start = options.start_of(words[0])
     prog = f"{prog} {shlex.quote(words[0])}"

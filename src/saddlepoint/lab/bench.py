@@ -137,11 +137,19 @@ class Bench:
         for name in self.files:
             check_replaceable(self.out / name)
 
-    def cell(self, name: str, title: str, described: Run) -> Cell:
-        """A training of the experiment: its file name, its title, its description but for steps."""
+    def cell(self, name: str, title: str, described: Run, seed: int | None = None) -> Cell:
+        """A training of the experiment: of all its seeds in one program, or of one seed.
+
+        Args:
+            name: Its file name.
+            title: Its title.
+            described: Its description but for steps and seeds.
+            seed: One seed, for networks that do not stack; None: all seeds of the budget.
+        """
         from saddlepoint.lab.side_by_side import Cell
 
-        return Cell(title, described.replace(seeds=self.budget.seeds), self.out / name)
+        seeds = {"seeds": self.budget.seeds} if seed is None else {"seed": seed, "seeds": 1}
+        return Cell(title, described.replace(**seeds), self.out / name)
 
     def train(
         self, cells: Sequence[Cell], score: Callable[[Cell], Score], *, most: int | None = None

@@ -26,6 +26,7 @@ class Experiment:
         fast: Its budget under ``--fast``.
         whole: What ``--whole`` adds to it, in a few words; empty if it has no longer form.
         pictures: Names of the pictures that it draws.
+        long: Whether it is done only where it, or the group of long ones, is named.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Experiment:
     fast: Budget
     whole: str = ""
     pictures: tuple[str, ...] = ()
+    long: bool = False
 
     @property
     def question(self) -> str:
@@ -42,6 +44,8 @@ class Experiment:
         return inspect.cleandoc(self.function.__doc__ or "").split("\n")[0]
 
 
+#: Words for several experiments: those that are not long, and those that are.
+GROUPS = ("all", "long")
 EXPERIMENTS: dict[str, Experiment] = {}
 NAMED["experiment"] = EXPERIMENTS  # so that experiments of a user's own are there, too
 
@@ -54,6 +58,7 @@ def experiment(
     fast: Budget,
     whole: str = "",
     pictures: tuple[str, ...] = (),
+    long: bool = False,
 ) -> Callable[[Function], Function]:
     """Register an experiment; the arguments are those of ``Experiment``.
 
@@ -63,11 +68,11 @@ def experiment(
 
     def register(function: Function) -> Function:
         before = EXPERIMENTS.get(name)
-        if name == "all" or (before and before.function.__module__ != function.__module__):
+        if name in GROUPS or (before and before.function.__module__ != function.__module__):
             raise BadInput(f"the experiment '{name}' is there already: rename it.")
         if not function.__doc__:
             raise BadInput(f"the experiment '{name}' has no docstring: its first line is its help.")
-        entry = Experiment(name, chapter, function, full, fast, whole, pictures)
+        entry = Experiment(name, chapter, function, full, fast, whole, pictures, long)
         # As functools.wraps does: an experiment belongs to the module of its function.
         object.__setattr__(entry, "__module__", function.__module__)
         EXPERIMENTS[name] = entry
@@ -84,7 +89,7 @@ def find(name: str) -> Experiment:
     """
     name = name.replace("_", "-")
     if name not in EXPERIMENTS:
-        known = ["all", *EXPERIMENTS]
+        known = [*GROUPS, *EXPERIMENTS]
         raise BadInput(
             f"'{name}' is not an experiment (known: {', '.join(known)}).{did_you_mean(name, known)}"
         )

@@ -44,7 +44,27 @@ class PerSeed:
         return 0.0 if self.finite else None
 
 
-Value = str | int | float | PerSeed | None
+@dataclass(frozen=True)
+class Interval:
+    """One number with the interval around it.
+
+    Attributes:
+        value: The number.
+        low: Lower end of its interval.
+        high: Upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def ends(self) -> tuple[float, float, float]:
+        """The number and the two ends."""
+        return self.value, self.low, self.high
+
+
+Value = str | int | float | PerSeed | Interval | None
 Row = Mapping[str, Value]
 
 
@@ -55,8 +75,9 @@ class Column:
     Attributes:
         key: Its name in rows, in CSV and in ``result.json``.
         heading: Its name for readers.
-        holds: What its values are: ``text``, ``count`` (int), ``number`` (float) or ``seeds``
-            (``PerSeed``, shown as mean ± standard deviation). All but text may be None.
+        holds: What its values are: ``text``, ``count`` (int), ``number`` (float), ``seeds``
+            (``PerSeed``, shown as mean ± standard deviation) or ``interval`` (``Interval``, shown
+            as value [low, high]). All but text may be None.
         form: How a number is written, as for ``format``.
         scale: What it is multiplied with before it is written, for readers alone.
         latex: The heading in LaTeX, where that is another.
@@ -64,7 +85,7 @@ class Column:
 
     key: str
     heading: str
-    holds: Literal["text", "count", "number", "seeds"] = "text"
+    holds: Literal["text", "count", "number", "seeds", "interval"] = "text"
     form: str = ""
     scale: float = 1
     latex: str = ""
@@ -78,15 +99,25 @@ class Column:
             shown = f"{self.scale * mean:{self.form}} ± {self.scale * deviation:{self.form}}"
             missing = len(value.values) - len(value.finite)
             return f"{shown} ({missing} of {len(value.values)} none)" if missing else shown
+        if isinstance(value, Interval):
+            number, low, high = (f"{self.scale * each:{self.form}}" for each in value.ends)
+            return f"{number} [{low}, {high}]"
         if value is None:
             return "none"
         return value if isinstance(value, str) else f"{self.scale * value:{self.form}}"
 
     def fits(self, value: Value) -> bool:
         """Whether a value is of the kind that the column holds, and finite."""
-        if isinstance(value, float) and not math.isfinite(value):
+        numbers = value.ends if isinstance(value, Interval) else (value,)
+        if any(isinstance(each, float) and not math.isfinite(each) for each in numbers):
             return False
-        kinds = {"text": str, "count": int, "number": float, "seeds": PerSeed}
+        kinds = {
+            "text": str,
+            "count": int,
+            "number": float,
+            "seeds": PerSeed,
+            "interval": Interval,
+        }
         return type(value) is kinds[self.holds] or (value is None and self.holds != "text")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row, Value
+from saddlepoint.lab.findings import Claim, Column, Findings, Interval, PerSeed, Row, Value
 
 RESULT = "result.json"
 FORMAT = 1
@@ -71,27 +71,34 @@ def csv_text(findings: Findings) -> str:
     """The table as CSV, every digit of it.
 
     A column of seeds becomes three: its mean, ``KEY sd`` and ``KEY by seed``, the numbers of the
-    seeds with spaces between them. The last column says which rows are controls.
+    seeds with spaces between them; one of intervals becomes KEY, ``KEY low`` and ``KEY high``. The
+    last column says which rows are controls.
     """
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow([*(name for column in findings.columns for name in _names(column)), _CONTROL])
     for rows, control in ((findings.rows, "no"), (findings.controls, "yes")):
         for row in rows:
-            cells = [cell for c in findings.columns for cell in _cells(row[c.key])]
+            cells = [cell for c in findings.columns for cell in _cells(row[c.key], c)]
             writer.writerow([*cells, control])
     return lines.getvalue()
 
 
+_MORE = {"seeds": ("sd", "by seed"), "interval": ("low", "high")}
+
+
 def _names(column: Column) -> list[str]:
-    return [column.key, *[f"{column.key} sd", f"{column.key} by seed"] * (column.holds == "seeds")]
+    return [column.key, *(f"{column.key} {more}" for more in _MORE.get(column.holds, ()))]
 
 
-def _cells(value: Value) -> list[str]:
+def _cells(value: Value, column: Column) -> list[str]:
     if isinstance(value, PerSeed):
         by_seed = " ".join("none" if v is None else repr(v) for v in value.values)
         return [_cell(value.mean), _cell(value.deviation), by_seed]
-    return [value if isinstance(value, str) else _cell(value)]
+    if isinstance(value, Interval):
+        return [_cell(end) for end in value.ends]
+    empty = [""] * len(_MORE.get(column.holds, ()))
+    return [value if isinstance(value, str) else _cell(value), *empty]
 
 
 def _cell(value: float | None) -> str:
@@ -117,6 +124,10 @@ def _value(line: Mapping[str, str], column: Column) -> Value:
         return PerSeed(tuple(None if word == "none" else float(word) for word in words))
     if not cell:
         return None
+    if column.holds == "interval":
+        return Interval(
+            float(cell), *(float(line[f"{column.key} {end}"]) for end in ("low", "high"))
+        )
     return int(cell) if column.holds == "count" else float(cell)
 
 
@@ -134,7 +145,19 @@ def result_text(findings: Findings, about: Mapping[str, Any]) -> str:
 
 
 def _plain(row: Row) -> dict[str, Any]:
-    return {k: list(v.values) if isinstance(v, PerSeed) else v for k, v in row.items()}
+    return {key: _plain_value(value) for key, value in row.items()}
+
+
+def _plain_value(value: Value) -> Any:
+    if isinstance(value, PerSeed):
+        return list(value.values)
+    return asdict(value) if isinstance(value, Interval) else value
+
+
+def _from_plain(value: Any) -> Value:
+    if isinstance(value, list):
+        return PerSeed(tuple(value))
+    return Interval(**value) if isinstance(value, dict) else value
 
 
 def read_result(text: str) -> tuple[Findings, dict[str, Any]]:
@@ -143,10 +166,7 @@ def read_result(text: str) -> tuple[Findings, dict[str, Any]]:
     columns = [Column(**column) for column in about.pop("columns")]
     claims = [Claim(**claim) for claim in about.pop("claims")]
     rows, controls = (
-        [
-            {k: PerSeed(tuple(v)) if isinstance(v, list) else v for k, v in row.items()}
-            for row in about.pop(key)
-        ]
+        [{name: _from_plain(value) for name, value in row.items()} for row in about.pop(key)]
         for key in ("rows", "controls")
     )
     return Findings(columns, rows, controls, claims), about

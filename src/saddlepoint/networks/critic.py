@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from saddlepoint.networks.member_linear import linear
 from saddlepoint.networks.minibatch import MinibatchStd
 from saddlepoint.networks.mixing import mixing_layers
 from saddlepoint.networks.network import Backbone, Site
-from saddlepoint.networks.precision import widened
+from saddlepoint.networks.precision import in_full_precision, widened
 from saddlepoint.networks.shells import refuse_label
 from saddlepoint.networks.virtual_batch_norm import WithReference, with_reference
 
@@ -79,7 +78,7 @@ class Critic(nn.Module):
         refuse_label(label)
         features = self.backbone(x)
         joined = features if self.discrimination is None else self.discrimination(features)
-        with torch.autocast(joined.device.type, enabled=False):
-            # games look at differences of scores, which bfloat16 loses where scores are large
+        # games look at differences of scores, which bfloat16 loses where scores are large
+        with in_full_precision(joined.device.type):
             score = self.head(widened(joined)).squeeze(-1)
         return CriticOutput(score, features)

@@ -1,8 +1,9 @@
 """DCGAN (Radford, Metz and Chintala 2016) for images of any height and width from 8 up.
 
-Both networks walk the same list of sizes. An even side 2s meets s through a kernel of 4, an odd
-side 2s − 1 through a kernel of 3 (stride 2, padding 1), in both directions, so no size needs
-cropping or output padding.
+Both networks walk the same list of sizes, with a stride of 2. An even side 2s meets s through a
+kernel of 4, an odd side 2s − 1 through a kernel of 3 (padding 1), in both directions, so no size
+needs cropping or output padding. Kernels of 5 have padding 2, and an even side is padded once more
+on the way up.
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ class Dcgan(Network):
     widest: int = Field(
         8, gt=0, description="At most to so many times the width; 1: the same at every size."
     )
+    kernel: Literal[4, 5] = Field(
+        4,
+        description="Side of the kernels: 4 (3 where a side is odd), or 5 everywhere, as in the "
+        "authors' program.",
+    )
     norm: MapNorm = Field("batch", description=MAP_NORM)
     activation: MapActivation | None = Field(
         None,
@@ -72,6 +78,7 @@ class Dcgan(Network):
         from saddlepoint.networks.activations import activation, features_per_unit
         from saddlepoint.networks.norms import map_norm
         from saddlepoint.networks.shells import MapGenerator, finished
+        from saddlepoint.networks.strided import StridedConvTranspose2d
 
         colours, height, width = site.shape
         path = sizes(height, width)
@@ -91,8 +98,9 @@ class Dcgan(Network):
             last = level == 0
             units = channels_at(self.width, level - 1, self.widest)
             leaving = colours if last else units * per_unit
+            side, padding, more = self._reach(path[level])
             layers.append(
-                nn.ConvTranspose2d(arriving, leaving, kernel(path[level]), 2, 1, bias=last or bare)
+                StridedConvTranspose2d(arriving, leaving, side, 2, padding, more, bias=last or bare)
             )
             if not last:
                 layers += hidden(units)
@@ -108,6 +116,7 @@ class Dcgan(Network):
         from saddlepoint.networks.minibatch import MinibatchDiscrimination, MinibatchStd
         from saddlepoint.networks.norms import map_norm
         from saddlepoint.networks.shells import FlattenRows
+        from saddlepoint.networks.strided import StridedConv2d
 
         arriving, height, width = site.shape
         path = sizes(height, width)
@@ -120,8 +129,12 @@ class Dcgan(Network):
             if self.minibatch == "std" and level == len(path) - 2:
                 layers.append(MinibatchStd())
                 arriving += 1
-            layers.append(nn.Conv2d(arriving, units * per_unit, kernel(size), 2, 1, bias=not norm))
-            layers += [*norm, activation(name, axis=1)]
+            side, padding, _ = self._reach(size)
+            layers += [
+                StridedConv2d(arriving, units * per_unit, side, 2, padding, bias=not norm),
+                *norm,
+                activation(name, axis=1),
+            ]
             arriving = units
         layers.append(FlattenRows())
         network = nn.Sequential(*layers).apply(self._start())
@@ -133,6 +146,12 @@ class Dcgan(Network):
     @override
     def narrower(self) -> dict[str, str]:
         return {"width": str(self.width // 2)} if self.width > 1 else {}
+
+    def _reach(self, size: Size) -> tuple[Size, int, Size]:
+        """Kernel, padding, and padding of the output on the way up, between a size and its half."""
+        if self.kernel == 4:
+            return kernel(size), 1, (0, 0)
+        return (5, 5), 2, (1 - size[0] % 2, 1 - size[1] % 2)
 
     def _start(self) -> Callable[[nn.Module], None]:
         from saddlepoint.networks.initialisation import normal, wgan_gp

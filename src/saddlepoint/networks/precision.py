@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
+
+NOTHING = nullcontext()
+
+
+def in_full_precision(device: str) -> AbstractContextManager[None]:
+    """Autocast off where it is on; small networks would notice a context that changes nothing."""
+    if not torch.is_autocast_enabled(device):
+        return NOTHING
+    return torch.autocast(device, enabled=False)
 
 
 def widened(values: Tensor) -> Tensor:

@@ -40,6 +40,12 @@ class R3(Network):
         description="Channels of each stage, from the lowest resolution to the image's; the last "
         "number holds for all that follow. 768 768 768 768 384 192 96 in the paper.",
     )
+    halved_above: int | None = Field(
+        None,
+        ge=4,
+        description="In stages of more pixels a side than this, halve the channels with each "
+        "doubling: 32 with widths 768 is the paper's at every size.",
+    )
     blocks: int = Field(2, gt=0, description="Residual blocks of each stage.")
     group_width: int = Field(
         16,
@@ -114,7 +120,7 @@ class R3(Network):
         """The size and the width of each stage, the lowest resolution first.
 
         Raises:
-            BadInput: There are more widths than stages.
+            BadInput: There are more widths than stages, or halving leaves no whole groups.
         """
         _, height, width = site.shape
         path = sizes(height, width)
@@ -125,7 +131,23 @@ class R3(Network):
                 f"{height}×{width} pixels have {len(path)} stages ({shown}): give it at most "
                 f"{len(path)}."
             )
-        return path, [*self.widths, *[self.widths[-1]] * (len(path) - len(self.widths))]
+        widths = [*self.widths, *[self.widths[-1]] * (len(path) - len(self.widths))]
+        if self.halved_above is None:
+            return path, widths
+        halved = []
+        for full, (h, w) in zip(widths, path, strict=True):
+            side, channels = min(h, w), full
+            while side > self.halved_above:
+                side, channels = (side + 1) // 2, channels // 2
+            if channels == 0 or 2 * channels % self.group_width:
+                raise BadInput(
+                    f"--{site.place}.halved-above {self.halved_above} leaves {channels} channels "
+                    f"of {full} at {h}×{w} pixels, which cannot be cut into groups of "
+                    f"{self.group_width}: choose wider stages, a larger halved-above, or another "
+                    "group-width."
+                )
+            halved.append(channels)
+        return path, halved
 
     def _blocks(self, channels: int, stages: int) -> list[nn.Module]:
         from saddlepoint.networks.r3_layers import R3Block

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypedDict, Unpack, cast
+from typing import Any, Literal, Protocol, TypedDict, Unpack, cast
 
 from pydantic import ValidationError
 
@@ -27,22 +28,27 @@ class Facts:
         year: Of the paper; None for what was published nowhere.
         paper: Authors and title.
         data: What it is for: ``images``, ``points``, ``vectors`` or ``any`` of them.
+        machine: What trains it in hours at most.
     """
 
     year: int | None = None
     paper: str = ""
     data: str = "any"
+    machine: Literal["CPU", "GPU", "GPUs"] = "CPU"
 
 
 class Recipe(Protocol):
     """A function from data and options to a run's description."""
 
+    __name__: str
     facts: Facts
 
     def __call__(self, *args: object, **options: object) -> Run:
         """The description."""
 
 
+#: What stands behind the name of a recipe in that of its variant for two processor cores.
+TWO_CORE = "-two-core"
 RECIPES: dict[str, Recipe] = {}
 NAMED["recipe"] = RECIPES  # so that recipes of a user's own are found
 
@@ -58,7 +64,12 @@ class Common(TypedDict, total=False):
 
 
 def recipe(
-    name: str, *, year: int | None = None, paper: str = "", data: str = "any"
+    name: str,
+    *,
+    year: int | None = None,
+    paper: str = "",
+    data: str = "any",
+    machine: Literal["CPU", "GPU", "GPUs"] = "CPU",
 ) -> Callable[[Callable[..., Run]], Recipe]:
     """Register a recipe; values that do not fit become a ``BadInput`` sentence.
 
@@ -67,6 +78,7 @@ def recipe(
         year: See ``Facts``, as the others.
         paper: Authors and title.
         data: What it is for.
+        machine: What trains it in hours at most.
 
     Raises:
         BadInput: Another module has a recipe of this name.
@@ -84,11 +96,48 @@ def recipe(
                 raise BadInput(f"recipe {name}: {explain(error)}") from error
 
         listed = cast(Recipe, guarded)
-        listed.facts = Facts(year, paper, data)
+        listed.facts = Facts(year, paper, data, machine)
         RECIPES[name] = listed
         return listed
 
     return register
+
+
+def two_core(of: Recipe, what: str, **defaults: object) -> Recipe:
+    """Register the variant of a recipe that trains in minutes to an hour on two processor cores.
+
+    It is called as the recipe, with ``-two-core`` behind its name, and takes the same options, with
+    other defaults.
+
+    Args:
+        of: The recipe, which has the paper's numbers.
+        what: What differs from it, as a sentence.
+        **defaults: Options of the recipe and common ones, with the values that they have here.
+
+    Raises:
+        BadInput: As for ``recipe``.
+    """
+    (name,) = (name for name, each in RECIPES.items() if each is of)
+    signature = inspect.signature(of, eval_str=True)
+    about = inspect.cleandoc(of.__doc__ or "")
+    arguments = about[about.index("Args:") :]
+
+    def smaller(*args: object, **options: object) -> Run:
+        return of(*args, **{**defaults, **options}).replace(recipe=name + TWO_CORE)
+
+    parameters = signature.parameters.values()
+    changed = [
+        each.replace(default=defaults[each.name]) if each.name in defaults else each
+        for each in parameters
+    ]
+    function = cast(Any, smaller)
+    function.__doc__ = f"``{name}``, sized for two cores.\n\n{what}\n\n{arguments}"
+    function.__name__ = f"{of.__name__}_two_core"
+    function.__module__ = of.__module__
+    function.__signature__ = signature.replace(parameters=changed)
+    facts = of.facts
+    register = recipe(name + TWO_CORE, year=facts.year, paper=facts.paper, data=facts.data)
+    return register(function)
 
 
 def assemble(

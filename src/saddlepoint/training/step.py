@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from saddlepoint.adam import FusedAdamW
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.dataset import Loader
 from saddlepoint.games.dynamics import Alternating, Dynamics
@@ -232,9 +233,12 @@ class Stepper:
 def guarded_step(optimiser: torch.optim.Optimizer, skip: Tensor) -> None:
     """Make the optimiser's step if ``skip`` (a scalar on the device) is 0.0, none if it is 1.0.
 
-    The host never waits for the answer. Fused optimisers skip on the device, through the
+    The host never waits for the answer. Fused optimisers skip on the device, PyTorch's through the
     attributes by which gradient scalers ask them to; the others step and are put back.
     """
+    if isinstance(optimiser, FusedAdamW):
+        optimiser.step_unless(skip)
+        return
     if optimiser.defaults.get("fused"):
         vars(optimiser).update(grad_scale=None, found_inf=skip)
         optimiser.step()

@@ -52,6 +52,12 @@ class Adversarial(Family):
     )
     cost: AnyCost = Field(GameCost(), description="What the generator minimises.")
     critic_steps: int = Field(1, gt=0, description="Critic updates before each generator update.")
+    generator_batch: int = Field(
+        1,
+        gt=0,
+        description="Fakes in the generator's turn, in batches: 2 in WGAN-GP's and SNGAN's "
+        "residual networks.",
+    )
     critic_regularisers: tuple[AnyRegulariser, ...] = Field(
         (), description="Penalties that join the critic's loss."
     )
@@ -103,6 +109,17 @@ class Adversarial(Family):
                     "a generator's penalty at its parameters alone: put it among the "
                     "critic_regularisers."
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _fakes_have_their_reals(self) -> Self:
+        if self.generator_batch > 1 and self.cost.sees_real(OBJECTIVES[self.objective]):
+            what = self.objective if isinstance(self.cost, GameCost) else self.cost.kind
+            raise ValueError(
+                f"generator_batch: the generator of '{what}' is judged beside one batch of real "
+                f"examples, and {self.generator_batch} batches of fakes have no partners: leave it "
+                "at 1."
+            )
         return self
 
     @model_validator(mode="after")

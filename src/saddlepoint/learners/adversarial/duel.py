@@ -137,10 +137,11 @@ class Duel(nn.Module):
         """Whether the generator's turn needs a batch of real examples."""
         return self.description.cost.sees_real(self.objective)
 
-    def latents(self, streams: Streams) -> Tensor:
-        """A batch of latents from the prior."""
+    def latents(self, streams: Streams, batches: int = 1) -> Tensor:
+        """So many batches of latents from the prior."""
         weight = next(self.generator.parameters())
-        normal = streams.normal((self.batch, len(self.columns)), "latents").to(weight.dtype)
+        shape = (batches * self.batch, len(self.columns))
+        normal = streams.normal(shape, "latents").to(weight.dtype)
         return self.description.prior.of(normal)
 
     def seen(self, x: Tensor, streams: Streams, moment: Moment, which: str) -> Tensor:
@@ -188,9 +189,10 @@ class Duel(nn.Module):
             moment: When this is.
             real: Real examples, where ``generator_sees_real``.
         """
-        latents = self.latents(streams)
+        batches = self.description.generator_batch
+        latents = self.latents(streams, batches)
         fake = self.seen(self.generator(latents), streams, moment, "fake")
-        judge = self._judgement(streams, moment)
+        judge = self._judgement(streams, moment, batches)
         scored = None
         if real is not None:
             shown = self.seen(real, streams, moment, "real")
@@ -248,10 +250,10 @@ class Duel(nn.Module):
         scored = cache(lambda: self.scores(judge, real, fake))
         return self._turn(self.critic, streams, moment, judge, latents, fake, real, scored)
 
-    def _judgement(self, streams: Streams, moment: Moment) -> Judgement:
+    def _judgement(self, streams: Streams, moment: Moment, batches: int = 1) -> Judgement:
         inside = tuple((lens, memory) for _, lens, memory in self.lens_memories if lens.inside)
         look = Look("both", streams, moment, self.members, {})
-        return Judgement(self.critic, inside, look, self.pack, self.batch)
+        return Judgement(self.critic, inside, look, self.pack, batches * self.batch)
 
     def _turn(
         self,

@@ -106,6 +106,28 @@ class UnitRange(Lens):
         return (x + 1) / 2
 
 
+class Dequantise(Lens):
+    """Real images of 256 levels as if they were continuous: each level l becomes (l + u)/256.
+
+    u ~ U[0, 1) is drawn anew for each number of each look, and (l + u)/256 is moved to [−1, 1).
+    Generated images are left as they are.
+    """
+
+    equation = "2 (l + u)/256 − 1, l = 255 (x + 1)/2, u ~ U[0, 1)"
+    cures = "a critic that tells real images by their whole numbers"
+    paper = "Gulrajani et al., Improved Training of WGANs, 2017 (program)"
+
+    kind: Literal["dequantise"] = "dequantise"
+
+    @override
+    def see(self, x: Tensor, look: Look) -> Tensor:
+        if look.which != "real":
+            return x
+        shape = tuple(x.shape[0 if look.members is None else 1 :])
+        noise = look.streams.uniform(shape, "dequantise").to(x.dtype)
+        return (x + 1) * (255 / 256) - 1 + noise * (2 / 256)
+
+
 class Pack(Lens):
     """Several consecutive examples side by side in the channels, judged as one."""
 
@@ -128,5 +150,5 @@ class Pack(Lens):
         return pack(x, self.size, look.members) if self.size > 1 else x
 
 
-LENSES: list[type[Lens]] = [InstanceNoise, UnitRange, Pack]
+LENSES: list[type[Lens]] = [InstanceNoise, UnitRange, Dequantise, Pack]
 AnyLens = Annotated[Lens, one_of(LENSES)]

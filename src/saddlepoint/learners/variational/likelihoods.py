@@ -176,7 +176,11 @@ def bernoulli_log_likelihood(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def gaussian_log_likelihood(mean: Tensor, log_scale: Tensor, target: Tensor) -> Tensor:
-    """Log density of N(mean, exp(log_scale)²) at ``target``, summed over all axes but the first."""
-    scaled = (target - mean) * torch.exp(-log_scale)
-    each = -0.5 * (scaled.square() + math.log(2 * math.pi)) - log_scale
-    return each.flatten(1).sum(1)
+    """Log density of N(mean, exp(log_scale)²) at ``target``, summed over all axes but the first.
+
+    −‖x − μ‖² / (2σ²) − D (log σ + log(2π)/2), with one σ (a scalar) for all D numbers.
+    """
+    distances = (target - mean).square().flatten(1).sum(1)
+    dimensions = target[0].numel()
+    level = dimensions * (log_scale + 0.5 * math.log(2 * math.pi))
+    return -0.5 * distances * torch.exp(-2 * log_scale) - level

@@ -28,7 +28,7 @@ from matplotlib.figure import Figure as Canvas
 from scipy import ndimage
 from torch import Tensor
 
-from saddlepoint import pictures, recipes
+from saddlepoint import drawing, recipes
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.data.describing import describe_data
 from saddlepoint.evaluation.layout import number
@@ -224,7 +224,7 @@ def show(stored: dict[str, Any], where: Path | None) -> None:
     """Print the table of values and the one of marks, and draw."""
     print("\n".join([*table(stored), "", *marks(stored)]))
     if where:
-        pictures.save_png(picture(stored), where)
+        drawing.save_png(picture(stored), where)
 
 
 def entry(row: Row) -> dict[str, Any]:
@@ -300,7 +300,7 @@ def picture(stored: dict[str, Any]) -> Any:
             if found["strength"] is not None:
                 grid[line, column] = found["strength"]
     shown = np.sign(grid) * np.log10(1 + np.abs(grid))
-    with pictures.plain_style():
+    with drawing.plain_style():
         size = (3.6 + 0.52 * len(names), 2.4 + 0.27 * len(heads))
         canvas = Canvas(figsize=size, layout="constrained")
         axis = canvas.subplots()
@@ -316,7 +316,7 @@ def picture(stored: dict[str, Any]) -> Any:
         bar.set_label("worse than the control → (half 95 % intervals)", fontsize=8)
         title = f"{stored['data']}, n = {stored['n']:,}: which score reacts to which damage"
         axis.set_title(title, loc="left", fontsize=9)
-        return pictures.rendered(canvas)
+        return drawing.rendered(canvas)
 
 
 if __name__ == "__main__":

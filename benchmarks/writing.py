@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from saddlepoint import pictures
+from saddlepoint import drawing
 from saddlepoint.data.info import DataInfo
 from saddlepoint.exporting import write_samples
 from saddlepoint.outputs import write_aside
@@ -60,8 +60,8 @@ def synced(n: int, side: int, out: Path) -> None:
     """Write one after the other, each synced to the disk."""
     out.mkdir()
     for index, sample in enumerate(sample for block in blocks(n, side) for sample in block):
-        picture = pictures.grid(sample[None], 1, padding=0, scale=1)
-        write_aside(out / f"{index:05d}.png", pictures.png(picture))
+        picture = drawing.grid(sample[None], 1, padding=0, scale=1)
+        write_aside(out / f"{index:05d}.png", drawing.png(picture))
 
 
 def peak(n: int, side: int) -> float:

@@ -26,7 +26,7 @@ ORDER = [
     "randomness",
     "adam",
     "optimisers",
-    "pictures",
+    "drawing",
     "data",
     "metrics",
     "networks",
@@ -101,10 +101,10 @@ def test_every_room_has_a_place_in_the_order() -> None:
 def test_the_import_check_sees_what_it_should(tmp_path: Path) -> None:
     file = tmp_path / "example.py"
     file.write_text(
-        "import saddlepoint.cli\nfrom saddlepoint import pictures\n"
+        "import saddlepoint.cli\nfrom saddlepoint import drawing\n"
         "def f():\n    from saddlepoint.training.step import Stepper\n"
     )
-    expected = ["saddlepoint.cli", "saddlepoint.pictures", "saddlepoint.training.step"]
+    expected = ["saddlepoint.cli", "saddlepoint.drawing", "saddlepoint.training.step"]
     assert sorted(imports(file)) == expected
 
 

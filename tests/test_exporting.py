@@ -16,7 +16,7 @@ from PIL import Image
 
 import saddlepoint as sp
 from kit.tiny import tiny
-from saddlepoint import exporting, outputs, pictures
+from saddlepoint import drawing, exporting, outputs
 from saddlepoint.cli import main
 from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput, Interrupted, RunStopped
@@ -74,7 +74,7 @@ def test_batches_are_the_samples_bit_for_bit(images_run: Path, seeds_run: Path) 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 8), (5,)])
 def test_streamed_arrays_are_what_numpy_writes(tmp_path: Path, shape: tuple[int, ...]) -> None:
     samples = noise(150, *shape)
-    array = pictures.to_uint8(samples).transpose(0, 2, 3, 1) if len(shape) == 3 else samples
+    array = drawing.to_uint8(samples).transpose(0, 2, 3, 1) if len(shape) == 3 else samples
     for name in ("a.npy", "a.npz"):
         write_samples(blocks(samples), 150, tmp_path / name, info(*shape), quiet=True)
     expected = io.BytesIO()
@@ -93,7 +93,7 @@ def test_a_folder_holds_every_sample(tmp_path: Path) -> None:
     write_samples(blocks(samples), 150, tmp_path / "a", info(3, 9, 8), quiet=True)
     names = sorted(path.name for path in (tmp_path / "a").glob("*.png"))
     assert names == [f"{index:05d}.png" for index in range(150)]
-    expected = pictures.to_uint8(samples).transpose(0, 2, 3, 1)
+    expected = drawing.to_uint8(samples).transpose(0, 2, 3, 1)
     for index, name in enumerate(names):
         assert np.array_equal(np.asarray(Image.open(tmp_path / "a" / name)), expected[index])
 
@@ -122,7 +122,7 @@ def test_a_grid_has_a_limit_that_is_told_before_sampling(images_run: Path, tmp_p
     check_form(tmp_path / "grid.png", most, info(1, 28, 28))
     with pytest.raises(BadInput, match=rf"at most {most:,} of these images.*\.npz"):
         check_form(tmp_path / "grid.png", most + 1, info(1, 28, 28))
-    picture = pictures.grid(np.zeros((most, 1, 28, 28), dtype=np.uint8))
+    picture = drawing.grid(np.zeros((most, 1, 28, 28), dtype=np.uint8))
     assert picture.width <= 1600
     assert picture.height <= 8192
     check_form(tmp_path / "points.png", 10**6, info(2))
@@ -180,7 +180,7 @@ def test_fewer_new_samples_do_not_mix_with_old_ones(images_run: Path, tmp_path: 
         main(["sample", str(images_run), "--n", "3", "--seed", seed, *out])
     expected = sp.load(images_run).sample(3, 2).numpy()
     assert np.array_equal(
-        np.load(tmp_path / "a.npz")["x"], pictures.to_uint8(expected).transpose(0, 2, 3, 1)
+        np.load(tmp_path / "a.npz")["x"], drawing.to_uint8(expected).transpose(0, 2, 3, 1)
     )
 
 

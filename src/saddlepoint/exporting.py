@@ -20,7 +20,7 @@ from typing import IO, Protocol
 
 import numpy as np
 
-from saddlepoint import pictures
+from saddlepoint import drawing
 from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput, Interrupted
 from saddlepoint.outputs import (
@@ -120,7 +120,7 @@ def write_samples(
                     _array(file, counted, n, out, data)
                 else:
                     samples = np.concatenate(list(counted))
-                    pictures.draw(samples, images=data.images).save(file, "PNG")
+                    drawing.draw(samples, images=data.images).save(file, "PNG")
         except KeyboardInterrupt:
             sentence = f"stopped by Ctrl-C before {out} was whole: nothing was written."
             raise Interrupted(sentence, signal.SIGINT) from None
@@ -146,7 +146,7 @@ def _npy(file: IO[bytes], blocks: Iterable[np.ndarray], n: int, data: DataInfo) 
     header = {"descr": kind.str, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
     for block in blocks:
-        rows = pictures.to_uint8(block).transpose(0, 2, 3, 1) if data.images else block
+        rows = drawing.to_uint8(block).transpose(0, 2, 3, 1) if data.images else block
         file.write(np.ascontiguousarray(rows, dtype=kind).tobytes())
 
 
@@ -186,7 +186,7 @@ def _encoded(samples: Iterable[np.ndarray]) -> Generator[bytes, None, None]:
 
 
 def _png(sample: np.ndarray) -> bytes:
-    return pictures.png(pictures.grid(sample[None], 1, padding=0, scale=1))
+    return drawing.png(drawing.grid(sample[None], 1, padding=0, scale=1))
 
 
 class _Tell(Protocol):

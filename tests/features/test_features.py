@@ -18,6 +18,7 @@ from saddlepoint.data.array import Array
 from saddlepoint.data.info import DataInfo
 from saddlepoint.data.published import Digits
 from saddlepoint.data.toys import Ring
+from saddlepoint.drawing import to_uint8 as bytes_of_pictures
 from saddlepoint.errors import BadInput
 from saddlepoint.features import opening
 from saddlepoint.features.batching import _switches, batch_size, float32_only, in_batches
@@ -25,7 +26,6 @@ from saddlepoint.features.opening import open_features
 from saddlepoint.features.pixel_space import open_pixels
 from saddlepoint.features.resizing import as_rgb, resized, to_uint8, within
 from saddlepoint.features.words import SPACES, FeatureWord, parse_features
-from saddlepoint.pictures import to_uint8 as bytes_of_pictures
 
 CPU = torch.device("cpu")
 

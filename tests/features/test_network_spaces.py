@@ -14,12 +14,12 @@ from torch import nn
 
 from saddlepoint.data.published import Digits
 from saddlepoint.data.toys import Ring
+from saddlepoint.drawing import to_uint8 as bytes_of_pictures
 from saddlepoint.errors import BadInput
 from saddlepoint.features import inception
 from saddlepoint.features.inception import InceptionSpace, open_inception
 from saddlepoint.features.opening import open_features
 from saddlepoint.features.user import import_module, open_module
-from saddlepoint.pictures import to_uint8 as bytes_of_pictures
 
 CPU = torch.device("cpu")
 

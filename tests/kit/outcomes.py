@@ -18,7 +18,7 @@ from PIL import Image
 
 import saddlepoint as sp
 from kit.tiny import same_bits, tensors
-from saddlepoint import pictures
+from saddlepoint import drawing
 from saddlepoint.run.description import Run
 from saddlepoint.training import checkpoint, trainer
 from saddlepoint.training.step import Stepper
@@ -57,7 +57,7 @@ def quickly() -> Iterator[None]:
     """
     blank = Image.new("L", (1, 1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pictures, "draw", lambda *_, **__: blank)
+        patch.setattr(drawing, "draw", lambda *_, **__: blank)
         patch.setattr(os, "fsync", lambda _: None)
         yield
 

@@ -15,12 +15,12 @@ from torch.nn import functional
 
 from kit.built import build_backbone, build_critic, build_generator
 from kit.parts import BASE, TINY
+from saddlepoint.drawing import to_uint8
 from saddlepoint.errors import BadInput
 from saddlepoint.networks.network import Site
 from saddlepoint.networks.r3 import R3, sizes
 from saddlepoint.networks.r3_layers import BasisProducts, LearnedBasis, R3Block
 from saddlepoint.networks.spectral import normalise_layers
-from saddlepoint.pictures import to_uint8
 from saddlepoint.training.device import Policy
 
 SMALL = R3(widths=(8, 4), group_width=4, blocks=1)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from saddlepoint.drawing import grid, save_png
 from saddlepoint.errors import BadInput
-from saddlepoint.pictures import grid, save_png
 from saddlepoint.report import figures, markup
 from saddlepoint.report.gather import Curve, gather
 from saddlepoint.report.page import NAME, build_report

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from saddlepoint import pictures
+from saddlepoint import drawing
 from saddlepoint.errors import BadInput
 from saddlepoint.evaluation.comparison import Comparison
 from saddlepoint.evaluation.result import Evaluation
@@ -79,7 +79,7 @@ def _write(evaluation: Evaluation, folder: Path, name: str, replace: bool) -> li
     for word, images in evaluation.pictures.items():
         rows, columns = images.shape[:2]
         flat = images.reshape(rows * columns, *images.shape[2:])
-        contents[f"{name}-{word}.png"] = _png(pictures.grid(flat, columns))
+        contents[f"{name}-{word}.png"] = _png(drawing.grid(flat, columns))
     for file, data in contents.items():
         (replace_output if replace else write_output)(folder / file, data)
     return [folder / file for file in contents]

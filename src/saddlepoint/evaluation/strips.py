@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
-from saddlepoint import pictures
+from saddlepoint import drawing
 from saddlepoint.evaluation.result import Evaluation
 from saddlepoint.evaluation.rows import Row
 from saddlepoint.evaluation.showing import ARROWS
@@ -38,7 +38,7 @@ def strips(candidates: Sequence[tuple[str, Evaluation]]) -> Image.Image:
     rows = 1 + len(candidates)  # and the control
     lines = max(1, math.ceil(len(entries) / columns))
     size = (max(width, TITLE / columns) * columns, 0.6 + (0.6 + LINE * rows) * lines)
-    with pictures.plain_style():
+    with drawing.plain_style():
         canvas = Canvas(figsize=size, layout="constrained")
         axes = canvas.subplots(lines, columns, squeeze=False).flatten()
         for axis, (row, drawn) in zip(axes, entries, strict=False):
@@ -66,7 +66,7 @@ def strips(candidates: Sequence[tuple[str, Evaluation]]) -> Image.Image:
         canvas.suptitle(
             f"value and 95 % interval; ↓ lower is better, ↑ higher, = like real{out}", fontsize=9
         )
-        return pictures.rendered(canvas)
+        return drawing.rendered(canvas)
 
 
 def _entries(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from saddlepoint import pictures
+from saddlepoint import drawing
 from saddlepoint.errors import BadInput
 from saddlepoint.ledger import is_ours, read_ledger
 from saddlepoint.outputs import (
@@ -226,7 +226,7 @@ class Bench:
         from saddlepoint.run.description import NAME
 
         resolved = read_json(cell.where / NAME)["resolved"]
-        replace_output(self._path(cell.where.name, ".png"), pictures.png(score.picture))
+        replace_output(self._path(cell.where.name, ".png"), drawing.png(score.picture))
         trained = Trained(
             title=cell.title,
             steps=resolved["steps"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from saddlepoint import pictures
+from saddlepoint import drawing
 from saddlepoint.lab.bench import Bench, Budget, Score, Trained
 from saddlepoint.lab.experiment import experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, Interval, Row
@@ -71,7 +71,7 @@ def image_gans(bench: Bench) -> Findings:
         rows=rows,
         controls=[control(trained[0])],
         claims=claims(rows),
-        pictures={"samples": pictures.mosaic(drawn, bench.budget.seeds)},
+        pictures={"samples": drawing.mosaic(drawn, bench.budget.seeds)},
     )
 
 
@@ -101,7 +101,7 @@ def score(cell: Cell) -> Score:
         figures |= _figures(name, after.row(name))
     figures["images"] = float(model.step * (model.run.training.batch_size or 128))
     images = model.sample(16, seed=7).numpy()
-    return Score([figures], pictures.captioned(pictures.grid(images), cell.title))
+    return Score([figures], drawing.captioned(drawing.grid(images), cell.title))
 
 
 def _figures(name: str, evaluated: Evaluated) -> dict[str, float | None]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from saddlepoint import pictures
+from saddlepoint import drawing
 from saddlepoint.games.constraints import WeightClipping
 from saddlepoint.games.regularisers import r1, r2, wgan_gp
 from saddlepoint.lab.bench import Bench, Budget, Score, Trained
@@ -169,7 +169,7 @@ def mode_collapse(bench: Bench) -> Findings:
             for data in dict.fromkeys(str(r["data"]) for r in rows)
         ],
         claims=claims(rows),
-        pictures={"samples": pictures.mosaic(drawn)},
+        pictures={"samples": drawing.mosaic(drawn)},
     )
 
 
@@ -187,7 +187,7 @@ def score(cell: Cell) -> Score:
     real = model.run.data.open().take("test", SAMPLES, torch.device("cpu")).x.numpy()
     method, data = cell.title.split(" ")
     first = model.sample(SAMPLES, seed=1).numpy()
-    return Score(seeds, pictures.scatter(first, real, title=f"{data}: {method}"))
+    return Score(seeds, drawing.scatter(first, real, title=f"{data}: {method}"))
 
 
 def figures(points: np.ndarray, described: Run) -> dict[str, float | None]:

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from saddlepoint import pictures
+from saddlepoint import drawing
 from saddlepoint.errors import BadInput
 from saddlepoint.lab import tables
 from saddlepoint.lab.bench import Bench, Budget
@@ -85,7 +85,7 @@ def _write(bench: Bench, findings: Findings, fast: bool) -> None:
     for name, text in texts.items():
         replace_output(bench.out / name, text.encode())
     for name, picture in findings.pictures.items():
-        replace_output(bench.out / f"{name}.png", pictures.png(picture))
+        replace_output(bench.out / f"{name}.png", drawing.png(picture))
 
 
 def _settings(bench: Bench, fast: bool) -> dict[str, Any]:

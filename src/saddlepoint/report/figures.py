@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from saddlepoint.pictures import COLOURS, plain_style, rendered
+from saddlepoint.drawing import COLOURS, plain_style, rendered
 from saddlepoint.report.gather import Curve, Summary
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from saddlepoint.drawing import animation, evenly_spaced
 from saddlepoint.errors import BadInput, RunStopped, command_line
 from saddlepoint.outputs import check_output, check_replaceable, output_file, replace_output
-from saddlepoint.pictures import animation, evenly_spaced
 from saddlepoint.report import figures, markup, seeds
 from saddlepoint.report.evaluations import evaluation
 from saddlepoint.report.gather import Event, Frame, Summary, at, gather, number

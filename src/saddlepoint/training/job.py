@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from saddlepoint import pictures
+from saddlepoint import drawing
 from saddlepoint.data.bounds import check_memory
 from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.member_batches import MemberLoader
@@ -347,19 +347,19 @@ class Job:
         reference = None if self.data.info.images else self._real(2000)
         each = samples.cpu().numpy() if self.run.seeds > 1 else [samples.cpu().numpy()]
         drawn = [
-            pictures.draw(member, images=self.data.info.images, reference=reference)
+            drawing.draw(member, images=self.data.info.images, reference=reference)
             for member in each
         ]
-        image = drawn[0] if len(drawn) == 1 else pictures.mosaic(drawn)
+        image = drawn[0] if len(drawn) == 1 else drawing.mosaic(drawn)
         name = f"step-{self.done:08d}.png"
-        pictures.save_png(image, self.folder / SAMPLES / name)
+        drawing.save_png(image, self.folder / SAMPLES / name)
         return name
 
     def draw_real(self) -> None:
         """Write the picture of real examples, laid out as the samples are."""
         real = self._real(self.run.training.samples if self.data.info.images else 2000)
-        image = pictures.draw(real, images=self.data.info.images, reference=real)
-        pictures.save_png(image, self.folder / SAMPLES / REAL)
+        image = drawing.draw(real, images=self.data.info.images, reference=real)
+        drawing.save_png(image, self.folder / SAMPLES / REAL)
 
     def _real(self, n: int) -> np.ndarray:
         return self.data.take("train", n, torch.device("cpu")).x.numpy()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from saddlepoint import pictures
+from saddlepoint import drawing
 from saddlepoint.errors import BadInput
 
 
@@ -20,16 +20,16 @@ def test_to_uint8_is_the_inverse_of_the_usual_scaling():
     byte = np.arange(256, dtype=np.uint8)
     for kind in (np.float32, np.float64):
         scaled = byte.astype(kind) / kind(127.5) - kind(1)
-        assert (pictures.to_uint8(scaled) == byte).all()
+        assert (drawing.to_uint8(scaled) == byte).all()
 
 
 def test_to_uint8_clips_rounds_and_passes_bytes():
     values = np.array([-np.inf, -2, -1, -0.999, 0, 0.5, 1, 2, np.inf, np.nan])
-    assert pictures.to_uint8(values).tolist() == [0, 0, 0, 0, 128, 191, 255, 255, 255, 0]
+    assert drawing.to_uint8(values).tolist() == [0, 0, 0, 0, 128, 191, 255, 255, 255, 0]
     byte = np.array([3, 250], dtype=np.uint8)
-    assert pictures.to_uint8(byte) is byte
+    assert drawing.to_uint8(byte) is byte
     with pytest.raises(BadInput, match="uint8 or floats"):
-        pictures.to_uint8(np.array([0, 255]))
+        drawing.to_uint8(np.array([0, 255]))
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 3), (7, 11), (8, 8)])
@@ -42,12 +42,12 @@ def test_grid_places_every_pixel_exactly(channels, mode, height, width):
     if channels in (2, 4):
         images[:, -1] = 255
     padding, scale, columns = 3, 2, 2
-    picture = pictures.grid(images, columns, padding=padding, scale=scale)
+    picture = drawing.grid(images, columns, padding=padding, scale=scale)
     assert picture.mode == mode
     across, down = padding + width * scale, padding + height * scale
     assert picture.size == (2 * across + padding, 3 * down + padding)
     pixels = np.asarray(picture).reshape(picture.height, picture.width, -1)
-    expected = np.full_like(pixels, pictures.GAP)
+    expected = np.full_like(pixels, drawing.GAP)
     colours = pixels.shape[-1]
     for index in range(5):
         for y in range(height * scale):
@@ -59,22 +59,22 @@ def test_grid_places_every_pixel_exactly(channels, mode, height, width):
 
 def test_grid_shows_a_checkerboard_behind_transparent_pixels():
     clear, half = [200, 10, 30, 0], [200, 10, 30, 128]
-    picture = pictures.grid(constant([clear, half], 16, 16), 2, padding=0, scale=1)
-    light, dark = pictures.CHECKS
+    picture = drawing.grid(constant([clear, half], 16, 16), 2, padding=0, scale=1)
+    light, dark = drawing.CHECKS
     assert picture.getpixel((0, 0)) == (light,) * 3
     assert picture.getpixel((8, 0)) == (dark,) * 3
     assert picture.getpixel((8, 8)) == (light,) * 3
     share = 128 / 255
     mixed = tuple(round(value * share + light * (1 - share)) for value in half[:3])
     assert picture.getpixel((16, 0)) == mixed
-    grey = pictures.grid(constant([[90, 0]], 16, 16), padding=0, scale=1)
+    grey = drawing.grid(constant([[90, 0]], 16, 16), padding=0, scale=1)
     assert (grey.getpixel((0, 0)), grey.getpixel((8, 0))) == (light, dark)
 
 
 def test_grid_chooses_enlargement_and_columns():
     def size(n, height, width, **options):
         images = np.zeros((n, 1, height, width), np.float32)
-        return pictures.grid(images, padding=0, **options).size
+        return drawing.grid(images, padding=0, **options).size
 
     assert size(64, 8, 8) == (8 * 48, 8 * 48)
     assert size(10, 28, 28) == (4 * 56, 3 * 56)
@@ -88,19 +88,19 @@ def test_grid_chooses_enlargement_and_columns():
 
 def test_grid_maps_floats():
     images = np.array([-1.0, 0.0, 1.0]).reshape(3, 1, 1, 1)
-    picture = pictures.grid(images, 3, padding=0, scale=1)
+    picture = drawing.grid(images, 3, padding=0, scale=1)
     assert [picture.getpixel((x, 0)) for x in range(3)] == [0, 128, 255]
 
 
 @pytest.mark.parametrize("shape", [(0, 1, 4, 4), (2, 5, 4, 4), (2, 4, 4), (2, 1, 0, 4)])
 def test_grid_refuses_other_shapes(shape):
     with pytest.raises(BadInput, match="shape"):
-        pictures.grid(np.zeros(shape))
+        drawing.grid(np.zeros(shape))
 
 
 def test_grid_refuses_senseless_numbers():
     with pytest.raises(BadInput):
-        pictures.grid(np.zeros((1, 1, 2, 2)), 0)
+        drawing.grid(np.zeros((1, 1, 2, 2)), 0)
 
 
 def orange(picture):
@@ -117,7 +117,7 @@ def box(picture):
 
 
 def test_scatter_puts_points_where_the_limits_say():
-    picture = pictures.scatter(np.array([[0.5, -0.5]]), limits=(-1, 1, -1, 1))
+    picture = drawing.scatter(np.array([[0.5, -0.5]]), limits=(-1, 1, -1, 1))
     left, top, right, bottom = box(picture)
     inner = orange(picture)
     inner = inner[(inner[:, 0] > top) & (inner[:, 0] < bottom)]
@@ -128,8 +128,8 @@ def test_scatter_puts_points_where_the_limits_say():
 
 def test_scatter_takes_its_limits_from_the_reference():
     reference = np.array([[-1.0, -1.0], [1.0, 1.0]])
-    near = np.asarray(pictures.scatter(np.zeros((1, 2)), reference))
-    far = np.asarray(pictures.scatter(np.array([[0.0, 0.0], [900.0, 0.0]]), reference))
+    near = np.asarray(drawing.scatter(np.zeros((1, 2)), reference))
+    far = np.asarray(drawing.scatter(np.array([[0.0, 0.0], [900.0, 0.0]]), reference))
     # All but the legend above the axes is the same: the far point moves nothing.
     top = box(Image.fromarray(near))[1]
     assert (near[top:] == far[top:]).all()
@@ -151,29 +151,29 @@ def test_scatter_takes_its_limits_from_the_reference():
 )
 @pytest.mark.filterwarnings("error")
 def test_scatter_draws_whatever_comes(points):
-    picture = pictures.scatter(points, title="$\\broken{ <b>")
+    picture = drawing.scatter(points, title="$\\broken{ <b>")
     assert picture.mode == "RGB"
-    assert picture.size == pictures.scatter(np.ones((2, 2)), np.ones((2, 2))).size
+    assert picture.size == drawing.scatter(np.ones((2, 2)), np.ones((2, 2))).size
 
 
 def test_draw_chooses_by_kind():
     images = np.zeros((4, 1, 8, 8))
-    assert pictures.draw(images, images=True) == pictures.grid(images)
+    assert drawing.draw(images, images=True) == drawing.grid(images)
     points = np.random.default_rng(0).normal(size=(50, 5))
-    drawn = pictures.draw(points, images=False, reference=points, title="t")
-    assert drawn == pictures.scatter(points, points, title="t")
+    drawn = drawing.draw(points, images=False, reference=points, title="t")
+    assert drawn == drawing.scatter(points, points, title="t")
 
 
 def test_drawing_leaves_matplotlib_alone():
     code = """
 import sys
-from saddlepoint import pictures
+from saddlepoint import drawing
 import saddlepoint.report.page
 assert "matplotlib" not in sys.modules and "torch" not in sys.modules
 import matplotlib, numpy as np
 matplotlib.rcParams |= {"backend": "agg", "axes.facecolor": "black"}
 before = dict(matplotlib.rcParams)
-pictures.scatter(np.ones((2, 2)))
+drawing.scatter(np.ones((2, 2)))
 assert dict(matplotlib.rcParams) == before
 assert "matplotlib.pyplot" not in sys.modules and "torch" not in sys.modules
 """
@@ -181,15 +181,15 @@ assert "matplotlib.pyplot" not in sys.modules and "torch" not in sys.modules
 
 
 def test_evenly_spaced_keeps_first_and_last():
-    assert pictures.evenly_spaced(3, 5) == [0, 1, 2]
-    assert pictures.evenly_spaced(101, 3) == [0, 50, 100]
-    assert pictures.evenly_spaced(5, 1) == [4]
-    assert pictures.evenly_spaced(0, 4) == []
+    assert drawing.evenly_spaced(3, 5) == [0, 1, 2]
+    assert drawing.evenly_spaced(101, 3) == [0, 50, 100]
+    assert drawing.evenly_spaced(5, 1) == [4]
+    assert drawing.evenly_spaced(0, 4) == []
 
 
 def test_save_png_is_atomic_and_leaves_nothing_beside(tmp_path, monkeypatch):
     path = tmp_path / "new" / "a.png"
-    pictures.save_png(Image.new("L", (3, 2), 7), path)
+    drawing.save_png(Image.new("L", (3, 2), 7), path)
     assert Image.open(path).getpixel((2, 1)) == 7
 
     def full(_):
@@ -197,7 +197,7 @@ def test_save_png_is_atomic_and_leaves_nothing_beside(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="disk full"):
-        pictures.save_png(Image.new("L", (3, 2), 9), path)
+        drawing.save_png(Image.new("L", (3, 2), 9), path)
     assert Image.open(path).getpixel((0, 0)) == 7
     assert [entry.name for entry in path.parent.iterdir()] == ["a.png"]
 
@@ -221,7 +221,7 @@ def pauses(gif):
 def test_animate_keeps_first_and_last_and_holds_the_last(tmp_path):
     out = tmp_path / "t.gif"
     captions = [f"step {index}" for index in range(20)]
-    pictures.animate(frames(tmp_path, 20), out, captions, 0.25, limit=7)
+    drawing.animate(frames(tmp_path, 20), out, captions, 0.25, limit=7)
     with Image.open(out) as gif:
         assert gif.n_frames == 7
         assert pauses(gif) == [250] * 6 + [1500]
@@ -231,7 +231,7 @@ def test_animate_keeps_first_and_last_and_holds_the_last(tmp_path):
         gif.seek(6)
         assert gif.convert("L").getpixel((gif.width // 2, 15)) >= 250
         assert gif.height == 30 + 24
-    pictures.animate(frames(tmp_path, 3), out, seconds_per_frame=1)
+    drawing.animate(frames(tmp_path, 3), out, seconds_per_frame=1)
     with Image.open(out) as gif:
         assert (gif.size, pauses(gif)) == ((40, 30), [1000, 1000, 5000])
 
@@ -243,14 +243,14 @@ def test_animate_pads_sizes_and_skips_unreadable_frames(tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG cut")
     out = tmp_path / "t.gif"
-    pictures.animate([*paths, broken, wide, tmp_path / "gone.png"], out)
+    drawing.animate([*paths, broken, wide, tmp_path / "gone.png"], out)
     with Image.open(out) as gif:
         assert (gif.n_frames, gif.size) == (3, (80, 30))
         assert min(gif.convert("RGB").getpixel((2, 15))) > 250  # white beside the narrow frame
     with pytest.raises(BadInput, match="readable"):
-        pictures.animate([broken], out)
+        drawing.animate([broken], out)
     with pytest.raises(BadInput, match="captions"):
-        pictures.animate(paths, out, ["one"])
+        drawing.animate(paths, out, ["one"])
 
 
 def test_animate_stays_small(tmp_path):
@@ -261,7 +261,7 @@ def test_animate_stays_small(tmp_path):
         noise = random.integers(0, 256, (700, 1000, 3), dtype=np.uint8)
         Image.fromarray(noise).save(paths[-1], compress_level=1)
     out = tmp_path / "t.gif"
-    pictures.animate(paths, out)
+    drawing.animate(paths, out)
     assert out.stat().st_size < 800_000
     with Image.open(out) as gif:
         assert gif.width <= 640

@@ -37,6 +37,7 @@ ORDER = [
     "run",
     "training",
     "evaluation",
+    "explore",
     "exporting",
     "recipes",
     "lab",

@@ -6,7 +6,6 @@ Importing this room does not import matplotlib.
 from saddlepoint.drawing.animations import animate, animation
 from saddlepoint.drawing.clouds import draw, scatter
 from saddlepoint.drawing.curves import Band, curves
-from saddlepoint.drawing.fields import densities, surface
 from saddlepoint.drawing.panels import Drawing, Panel
 from saddlepoint.drawing.plans import plan_in_the_plane, plan_matrix
 from saddlepoint.drawing.png_files import png, save_png
@@ -14,6 +13,7 @@ from saddlepoint.drawing.portraits import phase_portrait
 from saddlepoint.drawing.selection import evenly_spaced
 from saddlepoint.drawing.sheets import CHECKS, GAP, captioned, grid, mosaic, to_uint8
 from saddlepoint.drawing.style import COLOURS, plain_style, rendered
+from saddlepoint.drawing.surfaces import densities, surface
 
 __all__ = [
     "CHECKS",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from saddlepoint.drawing.fields import Array, Limits, lattice
 from saddlepoint.drawing.panels import Palette, Panel, legend
+from saddlepoint.drawing.surfaces import Array, Limits, lattice
 from saddlepoint.errors import BadInput
 
 if TYPE_CHECKING:

@@ -1,124 +1,37 @@
 """Faster forms of a DCGAN step's parts that were tried: `benchmarks/step_parts.py` times them.
 
-None of them is in the library, for the reasons given in `docs/benchmarks.md`. They compute first
-derivatives only.
+Of these the library has the products in place of deep small convolutions (`networks/strided.py`),
+for the reasons given in `docs/benchmarks.md`. The others compute first derivatives only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import conv2d, conv_transpose2d, pad, pixel_shuffle
+from torch import Tensor
+from torch.nn.functional import conv2d, pixel_shuffle
 
-STRIDE, PADDING, KERNEL = 2, 1, 4  # of every layer of DCGAN whose sides are even
-LARGEST, LEAST_CHANNELS = 8, 128  # side of the larger map, and channels, where a product pays
+from saddlepoint.networks import strided
+
+KERNEL, PADDING = 4, 1  # of every layer of DCGAN whose sides are even
 
 
-def unfolded(maps: Tensor) -> Tensor:
-    """(batch, c, h, w), channels-last, to (batch · h/2 · w/2, 16 c): what each place sees."""
-    rows = pad(maps.permute(0, 2, 3, 1), (0, 0, PADDING, PADDING, PADDING, PADDING))
-    n, h, w, c = rows.shape
-    a, b, d, _ = rows.stride()
-    places = ((h - KERNEL) // STRIDE + 1, (w - KERNEL) // STRIDE + 1)
-    windows = rows.as_strided((n, *places, KERNEL, KERNEL, c), (a, STRIDE * b, STRIDE * d, b, d, 1))
-    return windows.reshape(-1, KERNEL * KERNEL * c)
+@contextmanager
+def deep_layers_as_convolutions() -> Iterator[None]:
+    """Let the deep layers of small maps be PyTorch's convolutions, as everywhere else."""
+    before = strided.LARGEST
+    strided.LARGEST = 0
+    try:
+        yield
+    finally:
+        strided.LARGEST = before
 
 
 def flat(maps: Tensor) -> Tensor:
     """(batch, c, h, w), channels-last, to (batch · h · w, c)."""
     return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
-
-
-def weight_gradient(large: Tensor, small: Tensor) -> Tensor:
-    """The gradient (k, c, 4, 4) as one product: maps of c channels meet half as large ones of k."""
-    product = flat(small).t() @ unfolded(large)
-    return product.view(-1, KERNEL, KERNEL, large.shape[1]).permute(0, 3, 1, 2)
-
-
-def convolved(large: Tensor, weight: Tensor) -> Tensor:
-    """The convolution as one product."""
-    n, _, h, w = large.shape
-    kernels = weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
-    rows = unfolded(large) @ kernels.t()
-    return rows.view(n, h // STRIDE, w // STRIDE, -1).permute(0, 3, 1, 2)
-
-
-class Convolution(torch.autograd.Function):
-    """A convolution whose value and weight gradient are products."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return convolved(x, weight)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        x, weight = ctx.saved_tensors
-        to_input, to_weight = ctx.needs_input_grad
-        return (
-            conv_transpose2d(gradient, weight, None, STRIDE, PADDING) if to_input else None,
-            weight_gradient(x, gradient) if to_weight else None,
-        )
-
-
-class TransposedConvolution(torch.autograd.Function):
-    """A transposed convolution whose gradients are products."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return conv_transpose2d(x, weight, None, STRIDE, PADDING)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        x, weight = ctx.saved_tensors
-        to_input, to_weight = ctx.needs_input_grad
-        return (
-            convolved(gradient, weight) if to_input else None,
-            weight_gradient(gradient, x) if to_weight else None,
-        )
-
-
-@contextmanager
-def deep_layers_as_products(network: nn.Module) -> Iterator[None]:
-    """Let the deep small layers of ``network`` compute by products."""
-    changed = [m for m in network.modules() if _is_deep(m)]
-    for module in changed:
-        vars(module)["forward"] = _forward_of(module)
-    try:
-        yield
-    finally:
-        for module in changed:
-            del vars(module)["forward"]
-
-
-def _is_deep(module: nn.Module) -> bool:
-    return (
-        isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
-        and module.kernel_size == (KERNEL, KERNEL)
-        and min(module.in_channels, module.out_channels) >= LEAST_CHANNELS
-        and module.bias is None
-    )
-
-
-def _forward_of(module: nn.Module) -> Any:
-    usual = module.forward
-    transposed = isinstance(module, nn.ConvTranspose2d)
-    function = TransposedConvolution if transposed else Convolution
-
-    def forward(x: Tensor) -> Tensor:
-        if max(x.shape[2:]) * (STRIDE if transposed else 1) > LARGEST:
-            return usual(x)
-        kind = x.device.type
-        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
-        with torch.autocast(kind, enabled=False):
-            return function.apply(x.to(dtype), module.weight.to(dtype))
-
-    return forward
 
 
 def upsampled(maps: Tensor, weight: Tensor) -> Tensor:

@@ -30,12 +30,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from faster_parts import (
-    convolved,
-    deep_layers_as_products,
+    deep_layers_as_convolutions,
     normalised_gradient,
     upsampled,
-    weight_gradient,
 )
+from saddlepoint.networks.strided import convolved, weight_gradient
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.freed_memory import keeping_freed_memory
 from step import BATCH, CASES, Ours
@@ -173,13 +172,13 @@ def parts_alone(dtype: torch.dtype, watch: Watch) -> list[dict[str, object]]:
             return aten.convolution_backward(gradient, x, weight, None, *CONVOLUTION, mask)[1]
 
         def product(x=x, gradient=gradient) -> Tensor:
-            return weight_gradient(x, gradient)
+            return weight_gradient(x, gradient, KERNEL, PADDING)
 
         def forward(x=x, weight=weight) -> Tensor:
             return aten.convolution(x, weight, None, *CONVOLUTION)
 
         def as_product(x=x, weight=weight) -> Tensor:
-            return convolved(x, weight)
+            return convolved(x, weight, PADDING)
 
         close(product(), usual())
         close(as_product(), forward())
@@ -225,11 +224,11 @@ def norm_backwards(channels: int, side: int, dtype: torch.dtype, watch: Watch) -
 
 
 def whole_step(ours: Ours, watch: Watch) -> dict[str, object]:
-    """The step as it is, and with products in the deep small layers."""
+    """The step with convolutions alone, and as it is: with products in the deep small layers."""
 
     def stepping(products: bool) -> Callable[[], None]:
         def run() -> None:
-            with deep_layers_as_products(ours.learner) if products else nullcontext():
+            with nullcontext() if products else deep_layers_as_convolutions():
                 ours.step()
 
         return run

@@ -68,7 +68,7 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, padding: int) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.padding = padding
-        return _convolved(x, weight, padding)
+        return convolved(x, weight, padding)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
@@ -82,7 +82,7 @@ class _Convolution(torch.autograd.Function):
         )
         return (
             conv_transpose2d(gradient, weight, None, STRIDE, padding, more) if to_input else None,
-            _weight_gradient(x, gradient, side, padding) if to_weight else None,
+            weight_gradient(x, gradient, side, padding) if to_weight else None,
             None,
         )
 
@@ -101,14 +101,14 @@ class _TransposedConvolution(torch.autograd.Function):
         to_input, to_weight, _, _ = ctx.needs_input_grad
         side, padding = weight.shape[2], ctx.padding
         return (
-            _convolved(gradient, weight, padding) if to_input else None,
-            _weight_gradient(gradient, x, side, padding) if to_weight else None,
+            convolved(gradient, weight, padding) if to_input else None,
+            weight_gradient(gradient, x, side, padding) if to_weight else None,
             None,
             None,
         )
 
 
-def _unfolded(maps: Tensor, side: int, padding: int) -> Tensor:
+def unfolded(maps: Tensor, side: int, padding: int) -> Tensor:
     """(batch, c, h, w) to (batch · h/2 · w/2, side² c): what each place of the half sees."""
     rows = pad(maps.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding)).contiguous()
     n, h, w, c = rows.shape
@@ -118,17 +118,17 @@ def _unfolded(maps: Tensor, side: int, padding: int) -> Tensor:
     return windows.reshape(-1, side * side * c)
 
 
-def _convolved(large: Tensor, weight: Tensor, padding: int) -> Tensor:
+def convolved(large: Tensor, weight: Tensor, padding: int) -> Tensor:
     """The convolution of ``large`` by a weight (k, c, side, side), as one product."""
     side = weight.shape[2]
     kernels = weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
-    rows = _unfolded(large, side, padding) @ kernels.t()
+    rows = unfolded(large, side, padding) @ kernels.t()
     h, w = ((length + 2 * padding - side) // STRIDE + 1 for length in large.shape[2:])
     return rows.view(len(large), h, w, -1).permute(0, 3, 1, 2)
 
 
-def _weight_gradient(large: Tensor, small: Tensor, side: int, padding: int) -> Tensor:
+def weight_gradient(large: Tensor, small: Tensor, side: int, padding: int) -> Tensor:
     """The gradient (k, c, side, side): large maps of c channels meet small ones of k."""
     flat = small.permute(0, 2, 3, 1).reshape(-1, small.shape[1])
-    product = flat.t() @ _unfolded(large, side, padding)
+    product = flat.t() @ unfolded(large, side, padding)
     return product.view(-1, side, side, large.shape[1]).permute(0, 3, 1, 2)

@@ -30,6 +30,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from faster_parts import (
+    KERNEL,
+    PADDING,
     deep_layers_as_convolutions,
     normalised_gradient,
     upsampled,

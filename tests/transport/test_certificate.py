@@ -93,6 +93,7 @@ def test_potentials_that_are_two_functions_are_seen_only_where_there_is_mass() -
     massless = certify(without, np.diag([1.0, 0.0]), np.array([0.0, -1.0]), np.array([0.0, 0.5]))
     assert massless.two_in_one == 0
     assert massless.holds
+    assert certify(without, np.diag([1.0, 0.0]), np.array([0.0, -1.0]), np.array([0.0, -5.0])).holds
 
 
 def test_a_space_that_is_no_metric_is_seen() -> None:
@@ -114,6 +115,17 @@ def test_the_critic_by_loops() -> None:
         assert value == pytest.approx(min(np.linalg.norm(Y - z, axis=1) - MOVED.g), abs=1e-12)
     np.testing.assert_allclose(phi[:9], MOVED.f, atol=1e-12)
     np.testing.assert_allclose(phi[9:], -MOVED.g, atol=1e-12)
+
+
+@pytest.mark.parametrize("held", [48, 2**22])
+def test_the_transform_of_any_potential(held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that is no critic's, whose minima lie anywhere."""
+    monkeypatch.setattr("saddlepoint.transport.certificate.HELD", held)
+    assert PROBLEM.ground is not None
+    g = RNG.normal(size=7)
+    z = np.concatenate([X, Y])
+    expected = (np.linalg.norm(z[:, None] - Y, axis=-1) - g).min(1)
+    np.testing.assert_allclose(critic_of(PROBLEM.ground, g), expected, atol=1e-12)
 
 
 def test_the_constant_by_loops_in_any_strips(monkeypatch: pytest.MonkeyPatch) -> None:

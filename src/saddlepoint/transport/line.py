@@ -30,7 +30,7 @@ class _Path:
     Attributes:
         rows: Atom of the first side (k,).
         columns: Atom of the second side (k,).
-        mass: What goes between them (k,), 0 where both sides end at once.
+        mass: What goes between them (k,), 0 where both sides end at once or an atom has none.
     """
 
     rows: np.ndarray
@@ -114,7 +114,7 @@ def by_quantiles(problem: Problem) -> Transport:
 
 
 def _path(x: Array, y: Array, a: Array, b: Array) -> _Path:
-    rows, columns = _sorted(x, a), _sorted(y, b)
+    rows, columns = (np.argsort(places, kind="stable") for places in (x, y))
     ends_x, ends_y = np.cumsum(a[rows])[:-1], np.cumsum(b[columns])[:-1]
     ends = np.concatenate([ends_x, ends_y])
     order = np.argsort(ends, kind="stable")
@@ -124,9 +124,3 @@ def _path(x: Array, y: Array, a: Array, b: Array) -> _Path:
     # Sums in two orders may pass the total by a rounding error.
     bounds = np.minimum(np.concatenate([start, ends[order], total]), total)
     return _Path(rows[i], columns[j], np.diff(bounds))
-
-
-def _sorted(places: Array, mass: Array) -> np.ndarray:
-    """The atoms with mass, from left to right."""
-    order = np.argsort(places, kind="stable")
-    return order[mass[order] > 0]

@@ -56,6 +56,7 @@ def test_less_regularisation_is_nearer() -> None:
     assert above[0] > above[1] > above[2] > 0
     assert below[0] > below[1] > below[2] > 0
     assert above[2] < 0.01 * exact
+    assert below[2] < 0.01 * exact
     assert [each.regularisation for each in found] == [3.0, 0.3, 0.03]
     assert all(each.marginal_error < 1e-7 for each in found)
     assert [each.iterations for each in found] == sorted(each.iterations for each in found)

@@ -29,6 +29,7 @@ ORDER = [
     "drawing",
     "data",
     "metrics",
+    "transport",
     "networks",
     "features",
     "games",

@@ -29,6 +29,7 @@ ORDER = [
     "drawing",
     "data",
     "metrics",
+    "two_sample",
     "networks",
     "features",
     "games",

@@ -59,9 +59,18 @@ def test_equally_near_samples_do_not_know_their_side() -> None:
         x, y = (torch.from_numpy(random.integers(0, 2, size=(12, 1))) for _ in range(2))
         count += nearest_neighbour_test(x, y, 19, s).p_value <= 0.05
     assert count <= binomial_bounds(trials, 0.05)[1]
-    constant = nearest_neighbour_test(torch.ones(20, 2), torch.ones(20, 2))
-    assert 0 < constant.p_value <= 1
-    assert constant.statistic.value == pytest.approx(0.5, abs=0.25)
+
+
+def test_neighbours_among_equal_samples_are_drawn_from_all_of_them() -> None:
+    """Then the statistic has the mean that it has over all assignments."""
+    n, m = 24, 6
+    x = torch.ones(n, 2)
+    outcomes = [nearest_neighbour_test(x, x[:m], 19, s) for s in range(200)]
+    values = np.array([each.statistic.value for each in outcomes])
+    expected = (n * (n - 1) + m * (m - 1)) / ((n + m) * (n + m - 1))
+    assert values.std() > 0
+    assert values.mean() == pytest.approx(expected, abs=4 * values.std() / math.sqrt(200))
+    assert sum(each.p_value <= 0.05 for each in outcomes) <= binomial_bounds(200, 0.05)[1]
 
 
 def test_it_repeats_itself_and_draws_of_many() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @score(
     "classifier two-sample test, accuracy",
     "lower",
-    blind="what a linear classifier of the features cannot use",
+    blind="shapes that coordinates and their squares do not show",
     paper="Lopez-Paz & Oquab 2017",
     unbiased=True,
     yardstick=0.5,

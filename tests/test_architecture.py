@@ -30,6 +30,7 @@ ORDER = [
     "data",
     "metrics",
     "transport",
+    "two_sample",
     "networks",
     "features",
     "games",

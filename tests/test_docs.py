@@ -20,8 +20,11 @@ from saddlepoint.games.objectives import OBJECTIVES
 from saddlepoint.learners.adversarial.tables import TABLES, filled
 from saddlepoint.recipes import RECIPES, table
 from saddlepoint.scores.declaration import SCORES
+from saddlepoint.two_sample import tables as two_sample_tables
+from saddlepoint.two_sample.kinds import TWO_SAMPLE_TESTS
 
 README, GUIDE, EXTENDING = ROOT / "README.md", DOCS / "guide.md", DOCS / "extending.md"
+TWO_SAMPLE = DOCS / "two-sample.md"
 
 
 def test_the_tables_of_games_are_current() -> None:
@@ -39,6 +42,13 @@ def test_the_table_of_scores_is_current() -> None:
         assert f"| `{name}`" in page
 
 
+def test_the_table_of_two_sample_tests_is_current() -> None:
+    page = TWO_SAMPLE.read_text(encoding="utf-8")
+    assert page == two_sample_tables.filled(page), "run `make docs`"
+    for name in TWO_SAMPLE_TESTS:
+        assert f"| `{name}` |" in page
+
+
 def test_the_table_of_recipes_is_current() -> None:
     page = README.read_text(encoding="utf-8")
     assert page == table.filled(page), "run `make docs`"
@@ -48,7 +58,7 @@ def test_the_table_of_recipes_is_current() -> None:
 
 
 def test_rows_have_as_many_cells_as_their_heads() -> None:
-    for one in (*TABLES.values(), table.markdown):
+    for one in (*TABLES.values(), table.markdown, two_sample_tables.two_sample_tests):
         lines = one().splitlines()
         cells = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
         assert len(cells) == 1
@@ -232,6 +242,7 @@ def test_every_kind_of_own_part_has_an_example(extended: Path) -> None:
 SMALLER = {
     README: {"steps=1500": "steps=4, width=4"},
     GUIDE: {"steps=1500": "steps=4, width=4"},
+    TWO_SAMPLE: {"repetitions=200": "repetitions=2"},
 }
 
 

@@ -30,7 +30,7 @@ def spectrum(view: View) -> Figure:
     0.5: it cannot. Sees noise, blur and upsampling at the images' full size.
     """
     from saddlepoint.metrics.spectrum import band_energies
-    from saddlepoint.metrics.two_sample import classifier_test
+    from saddlepoint.two_sample.learned import classifier_test
 
     test = classifier_test(band_energies(view.real), band_energies(view.fake), seed=view.seed)
     return Figure(test.statistic, test.p_value)

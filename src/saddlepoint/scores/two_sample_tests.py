@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 @score(
     "classifier two-sample test, accuracy",
     "lower",
-    blind="what a linear classifier of the features cannot use",
+    blind="shapes that coordinates and their squares do not show",
     paper="Lopez-Paz & Oquab 2017",
     unbiased=True,
     yardstick=0.5,
 )
 def classifier_test(view: View) -> Figure:
     """Can a trained classifier tell samples from real examples? 0.5: it cannot."""
-    from saddlepoint.metrics import two_sample
+    from saddlepoint.two_sample import learned
 
-    test = two_sample.classifier_test(view.real_features, view.fake_features, seed=view.seed)
+    test = learned.classifier_test(view.real_features, view.fake_features, seed=view.seed)
     return Figure(test.statistic, test.p_value)
 
 
@@ -36,7 +36,7 @@ def classifier_test(view: View) -> Figure:
 )
 def mmd_test(view: View) -> Figure:
     """Do the two distributions differ at all, at the scale of the median distance?"""
-    from saddlepoint.metrics import two_sample
+    from saddlepoint.two_sample import discrepancy
 
-    test = two_sample.mmd_test(view.real_features, view.fake_features, seed=view.seed)
+    test = discrepancy.mmd_test(view.real_features, view.fake_features, seed=view.seed)
     return Figure(test.statistic, test.p_value)

@@ -1,0 +1,1 @@
+"""Whether two samples come from one distribution: tests, a registry of them, and their power."""

@@ -44,7 +44,7 @@ lint: $(VENV)/.developer
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Writes the tables of README.md, docs/games.md, evaluation.md and two-sample.md from the registries.
+# Writes the tables of README.md and of the pages in docs/ from the registries.
 docs: $(VENV)/.installed
 	$(BIN)/python -c "import pathlib; from saddlepoint.recipes.table import filled; \
 	  page = pathlib.Path('README.md'); page.write_text(filled(page.read_text()))"
@@ -54,6 +54,8 @@ docs: $(VENV)/.installed
 	  page = pathlib.Path('docs/evaluation.md'); page.write_text(filled(page.read_text()))"
 	$(BIN)/python -c "import pathlib; from saddlepoint.two_sample.tables import filled; \
 	  page = pathlib.Path('docs/two-sample.md'); page.write_text(filled(page.read_text()))"
+	$(BIN)/python -c "import pathlib; from saddlepoint.divergences.tables import filled; \
+	  page = pathlib.Path('docs/distances.md'); page.write_text(filled(page.read_text()))"
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/step.py --json benchmarks/results/step.json

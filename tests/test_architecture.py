@@ -31,6 +31,7 @@ ORDER = [
     "metrics",
     "transport",
     "two_sample",
+    "divergences",
     "networks",
     "features",
     "games",

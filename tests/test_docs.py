@@ -15,6 +15,8 @@ import pytest
 from kit.names import Names
 from kit.pages import DOCS, PAGES, ROOT, Example, blocks, examples, modules, spans
 from saddlepoint.cli import COMMANDS
+from saddlepoint.divergences import tables as divergence_tables
+from saddlepoint.divergences.registry import DIVERGENCES
 from saddlepoint.evaluation import tables
 from saddlepoint.games.objectives import OBJECTIVES
 from saddlepoint.learners.adversarial.tables import TABLES, filled
@@ -25,6 +27,7 @@ from saddlepoint.two_sample.kinds import TWO_SAMPLE_TESTS
 
 README, GUIDE, EXTENDING = ROOT / "README.md", DOCS / "guide.md", DOCS / "extending.md"
 TWO_SAMPLE = DOCS / "two-sample.md"
+DISTANCES = DOCS / "distances.md"
 
 
 def test_the_tables_of_games_are_current() -> None:
@@ -49,6 +52,13 @@ def test_the_table_of_two_sample_tests_is_current() -> None:
         assert f"| `{name}` |" in page
 
 
+def test_the_table_of_divergences_is_current() -> None:
+    page = DISTANCES.read_text(encoding="utf-8")
+    assert page == divergence_tables.filled(page), "run `make docs`"
+    for key, each in DIVERGENCES.items():
+        assert f"| `{key}` | {each.title} |" in page
+
+
 def test_the_table_of_recipes_is_current() -> None:
     page = README.read_text(encoding="utf-8")
     assert page == table.filled(page), "run `make docs`"
@@ -58,7 +68,8 @@ def test_the_table_of_recipes_is_current() -> None:
 
 
 def test_rows_have_as_many_cells_as_their_heads() -> None:
-    for one in (*TABLES.values(), table.markdown, two_sample_tables.two_sample_tests):
+    tables_of = (two_sample_tables.two_sample_tests, divergence_tables.divergences)
+    for one in (*TABLES.values(), table.markdown, *tables_of):
         lines = one().splitlines()
         cells = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
         assert len(cells) == 1
@@ -243,6 +254,7 @@ SMALLER = {
     README: {"steps=1500": "steps=4, width=4"},
     GUIDE: {"steps=1500": "steps=4, width=4"},
     TWO_SAMPLE: {"repetitions=200": "repetitions=2"},
+    DISTANCES: {},
 }
 
 

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from scipy.optimize import OptimizeResult, linprog, minimize_scalar
 from torch import Tensor
 
+from saddlepoint.divergences.f_divergences import F_DIVERGENCES, FDivergence, kullback_leibler
 from saddlepoint.errors import BadInput
-from saddlepoint.games.f_divergences import F_DIVERGENCES, FDivergence, kullback_leibler
 from saddlepoint.games.objectives import OBJECTIVES, Objective, smoothed, weighted
 from saddlepoint.learners.adversarial.description import Adversarial
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from math import log
 from typing import TYPE_CHECKING, Literal
 
-from saddlepoint.errors import BadInput
-from saddlepoint.games.f_divergences import (
+from saddlepoint.divergences.f_divergences import (
     F_DIVERGENCES,
     FDivergence,
     jensen_shannon,
@@ -24,6 +23,7 @@ from saddlepoint.games.f_divergences import (
     softplus,
     triangular,
 )
+from saddlepoint.errors import BadInput
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from saddlepoint.commands.compare import compare
+from saddlepoint.commands.distance import distance
 from saddlepoint.commands.evaluate import evaluate
 from saddlepoint.commands.lab import lab
 from saddlepoint.commands.recipes import recipes
@@ -20,6 +21,7 @@ PLAIN: dict[str, Callable[..., None]] = {
     "sample": sample,
     "evaluate": evaluate,
     "compare": compare,
+    "distance": distance,
     "report": report,
     "recipes": recipes,
     "lab": lab,

@@ -7,14 +7,17 @@ from saddlepoint.explore.critics import (
     density_ratio,
     trained_critic,
 )
+from saddlepoint.explore.distance import Distances, distance
 from saddlepoint.explore.smoothing import SmoothedDensity, smoothed_density
 
 __all__ = [
     "Critic",
+    "Distances",
     "SmoothedDensity",
     "best_cost",
     "best_discriminator",
     "density_ratio",
+    "distance",
     "smoothed_density",
     "trained_critic",
 ]

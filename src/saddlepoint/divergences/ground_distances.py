@@ -38,7 +38,8 @@ class _Wasserstein(Divergence):
         if p.positions.shape[1] != 1 or q.positions.shape[1] != 1:
             raise BadInput(
                 f"W{self.power} of atoms is found by quantiles in one dimension, and these have "
-                f"{max(p.positions.shape[1], q.positions.shape[1])}: take exact transport or mmd."
+                f"{max(p.positions.shape[1], q.positions.shape[1])}: take "
+                "saddlepoint.transport or mmd."
             )
         cost = transported(
             p.positions[:, 0], p.probabilities, q.positions[:, 0], q.probabilities, self.power

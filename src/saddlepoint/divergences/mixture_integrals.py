@@ -137,7 +137,7 @@ def _line(p: GaussianMixture, q: GaussianMixture, what: str) -> None:
     if p.dimensions != 1:
         raise BadInput(
             f"{what} of densities is found in one dimension, where quantiles are the best plan, "
-            f"and these have {p.dimensions}: take samples or atoms and exact transport."
+            f"and these have {p.dimensions}: take samples or atoms and saddlepoint.transport."
         )
 
 

@@ -81,7 +81,7 @@ def quantile_estimate(x: Tensor, y: Tensor, power: int) -> Estimate:
     if x.shape[1] != 1:
         raise BadInput(
             f"W{power} of samples is found by quantiles in one dimension, and these have "
-            f"{x.shape[1]}: take exact transport or mmd."
+            f"{x.shape[1]}: take saddlepoint.transport or mmd."
         )
 
     def distance(one: Tensor, other: Tensor) -> float:

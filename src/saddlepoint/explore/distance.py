@@ -45,8 +45,8 @@ class Row:
         high: Upper end.
         method: How it was found, or why it is not there.
         certificate: Of an exact transport: how far its plan and potentials are from a proof.
-        between_halves: Of samples: the same between the two halves of the first side, which is 0
-            but for the number of samples.
+        between_halves: Of samples, if they are enough: the same between the two halves of the first
+            side, which would be 0 with ever more samples.
     """
 
     of: str
@@ -148,7 +148,7 @@ def distance(
         >>> from saddlepoint.explore import distance
         >>> found = distance("ring", "grid", ["total-variation", "kl"])
         >>> [f"{row.value:.3f}" for row in found.rows]
-        ['1.000', 'inf']
+        ['1.000', '201.762']
     """
     keys = [of] if isinstance(of, str) else list(of)
     for key in keys:
@@ -190,8 +190,9 @@ def _row(key: str, a: _Side, b: _Side, pair: tuple[Discrete, Discrete] | None) -
 
 def _sampled(key: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> Row:
     found = divergence(Samples(x), Samples(y), of=key)
-    half = len(x) // 2
-    halves = divergence(Samples(x[:half]), Samples(x[half : 2 * half]), of=key).value
+    half, halves = len(x) // 2, None
+    if half >= LEAST:
+        halves = divergence(Samples(x[:half]), Samples(x[half : 2 * half]), of=key).value
     return Row(key, found.value, found.low, found.high, found.method, None, halves)
 
 
@@ -221,10 +222,9 @@ def _transported(key: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> Ro
 
 def _between_histograms(key: str, p: Discrete, q: Discrete) -> Row:
     """W₁ or W₂ of two histograms in the plane, exactly, with a proof."""
-    assert p.positions is not None and q.positions is not None, "bins have places"
+    places = [side.positions for side in (p, q)]
     found = earth_mover(
-        p.positions.numpy(),
-        q.positions.numpy(),
+        *(np.asarray(each) for each in places),
         a=p.probabilities.numpy(),
         b=q.probabilities.numpy(),
         cost=TRANSPORTED[key],

@@ -59,6 +59,7 @@ docs: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/step.py --json benchmarks/results/step.json
+	$(BIN)/python benchmarks/penalised_step.py --json benchmarks/results/penalised_step.json
 	$(BIN)/python benchmarks/members.py --json benchmarks/results/members.json
 	$(BIN)/python benchmarks/precision.py --json benchmarks/results/precision.json
 

@@ -26,15 +26,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from ours import Ours
 from saddlepoint import recipes
 from saddlepoint.games.regularisers import r1, r2
 from saddlepoint.networks.r3 import R3
 from saddlepoint.networks.resnet import ResNet
 from saddlepoint.run.description import Run
-from saddlepoint.training.averaging import Average, decay_of
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.freed_memory import keeping_freed_memory
-from saddlepoint.training.step import Batches, Stepper
 from step import seconds
 
 BATCH, GAMMA, LATENT, RATE = 64, 0.1, 64, 2e-4
@@ -61,26 +60,6 @@ def described(name: str, images: np.ndarray, way: dict[str, Any]) -> Run:
         generator=generator, critic=critic, critic_regularisers=penalties, latent=LATENT
     )
     return run.replace(learner=learner)
-
-
-class Ours:
-    """The library's step, as the trainer calls it."""
-
-    def __init__(self, run: Run, policy: Policy) -> None:
-        data = run.data.open()
-        self.learner: Any = run.learner.learner(data.info, batch_size=BATCH, seed=1)
-        self.policy = policy.suited(self.learner, BATCH)
-        self.policy.place(self.learner)
-        self.learner.train()
-        loader = data.loader("train", BATCH, seed=1, device=policy.device)
-        self.stepper = Stepper(self.learner, self.policy, Batches(loader, BATCH), seed=1)
-        self.average = Average(self.learner, decay_of(run.training, BATCH))
-        self.done = 0
-
-    def step(self) -> None:
-        self.stepper.step(self.done, 0.0)
-        self.done += 1
-        self.average.update(self.done)
 
 
 class Plain:
@@ -138,7 +117,9 @@ def race(name: str, policy: Policy, rounds: int) -> list[dict[str, Any]]:
     """Time the plain loop and every way of ours in turn."""
     torch.manual_seed(0)
     images = np.random.default_rng(0).integers(0, 256, (512, 32, 32, 3), dtype=np.uint8)
-    ours = {way: Ours(described(name, images, options), policy) for way, options in WAYS.items()}
+    ours = {
+        way: Ours(described(name, images, options), policy, BATCH) for way, options in WAYS.items()
+    }
     plain = Plain(ours["exact"].learner, images)
     z = torch.randn(8, LATENT)
     with torch.no_grad():
@@ -177,7 +158,7 @@ def where_it_goes(name: str, policy: Policy) -> dict[str, float]:
     images = np.random.default_rng(0).integers(0, 256, (512, 32, 32, 3), dtype=np.uint8)
     run = described(name, images, {})
     bare = run.replace(learner=run.learner.replace(critic_regularisers=()))
-    ours, without = Ours(run, policy), Ours(bare, policy)
+    ours, without = Ours(run, policy, BATCH), Ours(bare, policy, BATCH)
     with keeping_freed_memory():
         ours.step()
         without.step()

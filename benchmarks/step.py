@@ -27,11 +27,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from ours import Ours
 from saddlepoint import recipes
-from saddlepoint.training.averaging import Average, decay_of
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.freed_memory import keeping_freed_memory
-from saddlepoint.training.step import Batches, Stepper
 
 BATCH = 128
 
@@ -57,25 +56,9 @@ CASES = [
 ]
 
 
-class Ours:
-    """The library's step, as the trainer calls it."""
-
-    def __init__(self, case: Case, images: np.ndarray, policy: Policy) -> None:
-        run = recipes.RECIPES[case.recipe](images, seed=1)
-        data = run.data.open()
-        self.learner = run.learner.learner(data.info, batch_size=BATCH, seed=1)
-        self.policy = policy = policy.suited(self.learner, BATCH)
-        policy.place(self.learner)
-        self.learner.train()
-        loader = data.loader("train", BATCH, seed=1, device=policy.device)
-        self.stepper = Stepper(self.learner, policy, Batches(loader, BATCH), seed=1)
-        self.average = Average(self.learner, decay_of(run.training, BATCH))
-        self.done = 0
-
-    def step(self) -> None:
-        self.stepper.step(self.done, 0.0)
-        self.done += 1
-        self.average.update(self.done)
+def ours_of(case: Case, images: np.ndarray, policy: Policy) -> Ours:
+    """The library's step of a case."""
+    return Ours(recipes.RECIPES[case.recipe](images, seed=1), policy, BATCH)
 
 
 class Tutorial:
@@ -164,7 +147,7 @@ def build_pair(case: Case, policy: Policy) -> tuple[Ours, Tutorial]:
     images = random.integers(0, 256, (512, *case.shape), dtype=np.uint8)
     if len(case.shape) == 1:
         images = random.standard_normal((512, *case.shape)).astype(np.float32)
-    ours = Ours(case, images, policy)
+    ours = ours_of(case, images, policy)
     if case.recipe == "dcgan-two-core":
         tutorial = Tutorial(*tutorial_networks(ours), images)
     else:

@@ -36,10 +36,11 @@ from faster_parts import (
     normalised_gradient,
     upsampled,
 )
+from ours import Ours
 from saddlepoint.networks.strided import convolved, weight_gradient
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.freed_memory import keeping_freed_memory
-from step import BATCH, CASES, Ours
+from step import BATCH, CASES, ours_of
 
 KINDS = {
     "native_batch_norm": "batch norm, forward",
@@ -284,7 +285,7 @@ def at_the_rate_of_products(ours: Ours, dtype: torch.dtype, watch: Watch) -> dic
 def built(policy: Policy) -> Ours:
     case = CASES[0]
     images = np.random.default_rng(0).integers(0, 256, (512, *case.shape), dtype=np.uint8)
-    return Ours(case, images, policy)
+    return ours_of(case, images, policy)
 
 
 def main() -> None:

@@ -21,45 +21,28 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
+from ours import Ours
 from saddlepoint import recipes
 from saddlepoint.learners.variational.description import Variational
 from saddlepoint.networks.mlp import Mlp
-from saddlepoint.training.averaging import Average
 from saddlepoint.training.device import Policy, choose, processor
-from saddlepoint.training.step import Batches, Stepper
 
 BATCH, HIDDEN, LATENT, RATE = 128, 512, 16, 1e-3
 COSTS = {"bernoulli": "bce", "gaussian": "mse"}  # ours, and pythae's nearest
 
 
-class Ours:
-    """The library's step, as the trainer calls it."""
-
-    def __init__(self, likelihood: str, images: np.ndarray, policy: Policy) -> None:
-        network = Mlp(hidden=(HIDDEN,))
-        run = recipes.vae(images, likelihood=likelihood, seed=1)
-        family = run.learner
-        assert isinstance(family, Variational)
-        family = family.replace(latent=LATENT, encoder=network, decoder=network)
-        data = run.data.open()
-        self.learner: Any = family.learner(data.info, batch_size=BATCH, seed=1)
-        self.policy = policy.suited(self.learner, BATCH)
-        self.policy.place(self.learner)
-        self.learner.train()
-        loader = data.loader("train", BATCH, seed=1, device=policy.device)
-        self.stepper = Stepper(self.learner, self.policy, Batches(loader, BATCH), seed=1)
-        self.average = Average(self.learner, run.training.averaging)
-        self.done = 0
-
-    def step(self) -> None:
-        self.stepper.step(self.done, 0.0)
-        self.done += 1
-        self.average.update(self.done)
+def ours_of(likelihood: str, images: np.ndarray, policy: Policy) -> Ours:
+    """The library's step with networks of the benchmark's size."""
+    network = Mlp(hidden=(HIDDEN,))
+    run = recipes.vae(images, likelihood=likelihood, seed=1)
+    family = run.learner
+    assert isinstance(family, Variational)
+    family = family.replace(latent=LATENT, encoder=network, decoder=network)
+    return Ours(run.replace(learner=family), policy, BATCH)
 
 
 class Pythae:
@@ -94,7 +77,7 @@ class Pythae:
 
 def build_pair(likelihood: str, images: np.ndarray, policy: Policy) -> tuple[Ours, Pythae]:
     """Both contestants with the same weights, checked to compute the same."""
-    ours, theirs = Ours(likelihood, images, policy), Pythae(COSTS[likelihood], images)
+    ours, theirs = ours_of(likelihood, images, policy), Pythae(COSTS[likelihood], images)
     mine, other = ours.learner.autoencoder, theirs.model
     encoder = next(m for m in mine.encoder if isinstance(m, torch.nn.Linear))
     first, last = (m for m in mine.decoder.layers if isinstance(m, torch.nn.Linear))

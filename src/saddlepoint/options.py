@@ -24,7 +24,7 @@ from saddlepoint.data.describing import describe_data
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.kinds import built_in
 from saddlepoint.description import Description, OneOf, explain
-from saddlepoint.errors import BadInput, did_you_mean_place
+from saddlepoint.errors import PROG, BadInput, did_you_mean_place
 from saddlepoint.recipes import RECIPES, find
 from saddlepoint.recipes.registry import Recipe
 from saddlepoint.run.description import GROUP, Run, read_run
@@ -32,6 +32,7 @@ from saddlepoint.run.training import Training, Validation
 from saddlepoint.scores.declaration import VALIDATING
 
 DEFAULT_PATIENCE = 10
+MOST_NAMED = 3  # recipes that are listed as having an option
 Described = TypeVar("Described", bound=Description)
 
 
@@ -340,6 +341,8 @@ def _instead(
         for other, function in RECIPES.items()
         if name.removeprefix("--") in [each.name for each in recipe_options(function)]
     ]
+    if len(elsewhere) > MOST_NAMED:
+        elsewhere = [elsewhere[0], f"others, see `{PROG} recipes`"]
     belongs = f" It is an option of the recipe {' and of '.join(elsewhere)}." * bool(elsewhere)
     return did_you_mean_place(name, [*short, *flags.names(run)]) or belongs
 

@@ -126,7 +126,7 @@ def test_all_help_lists_every_option_with_choices_and_default(
     for flag in (flag for group in flags.groups(run) for flag in group.flags):
         tail = f"|{flag.opposite}" if flag.switch else flag.values.replace(" ", "")
         start = said.index(flag.name + tail)
-        assert f"(default:{''.join(flag.words)})" in said[start:]
+        assert f"(default:{''.join(flag.words) or 'empty'})" in said[start:]
     norms = ("virtual",) if "-norm{" in said else ()  # the networks of r3gan have none
     for choice in (*OBJECTIVES, *norms, "feature_matching", "bfloat16"):
         assert choice in said or run.learner.kind == "variational"
@@ -234,7 +234,11 @@ def test_switches_of_recipes() -> None:
         ("dcgan", "--log-every", "Did you mean '--training.log-every'?"),
         ("dcgan", "--stpes", "Did you mean '--steps'?"),
         ("dcgan", "--widht", "Did you mean '--width'?"),
-        ("gan", "--width", "It is an option of the recipe dcgan."),
+        (
+            "gan",
+            "--width",
+            "It is an option of the recipe dcgan and of others, see `saddlepoint recipes`.",
+        ),
         (
             "wgan-gp",
             "--learner.critic-regularisers.0.wieght",
@@ -297,7 +301,7 @@ def test_keys_of_a_run_file_are_compared_where_they_stand(
 
 
 def test_values_of_a_run_file_are_named_by_their_place(tmp_path: Path) -> None:
-    whole = json.loads(str(RECIPES["wgan-gp"]()))
+    whole = json.loads(str(RECIPES["wgan-gp-mlp"]()))
     whole["learner"]["critic_regularisers"][0]["everi"] = 2
     whole["learner"]["generator"]["pieces"] = 1
     whole["learner"]["critic_optimiser"]["learning_rate"] = "fast"

@@ -21,7 +21,7 @@ VIRTUAL = {"generator": {"norm": "virtual"}, "critic": {"norm": "virtual"}}
 BATCH_NORM = {"generator": {"norm": "batch"}, "critic": {"norm": "batch"}}
 # What makes a recipe small; a recipe that is not named here runs as it is.
 SMALL: dict[str, dict[str, Any]] = {
-    name: {"width": 8 if "r3" in name else 4}
+    name: {"width": 16 if "r3" in name else 4}
     for name, each in RECIPES.items()
     if "width" in inspect.signature(each).parameters
 }

@@ -18,7 +18,7 @@ from kit.built import build_critic, build_generator
 from kit.double import explicit, flat
 from kit.double import stepper_of as double_stepper_of
 from kit.drawn import BATCH, IMAGES, POINTS, Drawn, spy
-from kit.tiny import VIRTUAL, same_bits, tensors, tiny
+from kit.tiny import DISTINCT, VIRTUAL, same_bits, tensors, tiny
 from saddlepoint.cli import main
 from saddlepoint.data.info import DataInfo
 from saddlepoint.games.constraints import SpectralNorm, WeightClipping
@@ -507,13 +507,22 @@ def test_unrolling_differentiates_through_virtual_batch_norm() -> None:
 # ---- As a user sets them -----------------------------------------------------------------------
 
 
-ADVERSARIAL = [n for n in RECIPES if isinstance(RECIPES[n]().learner, Adversarial)]
+def takes_them(name: str) -> bool:
+    """Whether a recipe's networks have norms and minibatch layers."""
+    learner = RECIPES[name]().learner
+    return isinstance(learner, Adversarial) and {"norm", "minibatch"} <= {
+        *type(learner.critic).model_fields
+    }
+
+
+ADVERSARIAL = [name for name in DISTINCT if takes_them(name)]
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_every_recipe_takes_them(name: str) -> None:
     options: dict[str, Any] = {"data": np.random.default_rng(0).normal(size=(400, 2))}
-    run = tiny(name, **({} if name in ("dcgan", "gan-2014") else options), **VIRTUAL)
+    images = RECIPES[name].facts.data == "images"
+    run = tiny(name, **({} if images else options), **VIRTUAL)
     variants = [run.learner]
     if not any(p.kind == "gradient_penalty" for p in run.learner.critic_regularisers):
         for minibatch in ("discrimination", "std"):

@@ -58,7 +58,7 @@ def test_a_long_training_names_options_that_this_run_has(tmp_path: Path) -> None
     assert said == (
         "at 1.9 s a step the 10,000 steps left take about 5 h 20 min on this machine (cpu, 2 "
         "threads); shorter: --steps 1800 (an hour), smaller images (--data.size 32), narrower "
-        "networks (--learner.generator.width 32 --learner.critic.width 32), --batch-size 64."
+        "networks (--learner.generator.width 64 --learner.critic.width 64), --batch-size 64."
     )
     for recipe, data in [("dcgan", tmp_path), ("gan", "digits"), ("vae", "digits")]:
         run, _ = described(start_of(recipe), ["--data", str(data)], "test")

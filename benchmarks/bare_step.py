@@ -1,10 +1,10 @@
-"""The least that a small GAN's step costs: PyTorch's modules, one fused Adam a player, nothing else.
+"""The least that a small GAN's step costs: PyTorch's modules, a fused Adam a player, nothing else.
 
     python benchmarks/bare_step.py
 
-The networks of the fully connected cases of `benchmarks/step.py`, float32, batch 128, written out by
-hand: one pass for real and fake examples, a frozen critic in the generator's turn, fresh latents in
-each turn. No averaged weights, no norms of gradients, no guard, no random streams, no batches drawn.
+The networks of the fully connected cases of `benchmarks/step.py`, float32, batch 128, by hand: one
+pass for real and fake examples, a frozen critic in the generator's turn, fresh latents in each turn.
+No averaged weights, no norms of gradients, no guard, no random streams, no batches drawn.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python benchmarks/bare_step.py
 
-The networks of the fully connected cases of `benchmarks/step.py`, float32, batch 128, by hand: one
-pass for real and fake examples, a frozen critic in the generator's turn, fresh latents in each turn.
+The networks of the fully connected cases of `benchmarks/step.py`, float32, batch 128: one pass for
+real and fake examples, a frozen critic in the generator's turn, fresh latents in each turn.
 No averaged weights, no norms of gradients, no guard, no random streams, no batches drawn.
 """
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from kit.tiny import DISTINCT
 from saddlepoint import flags
 from saddlepoint.cli import main
 from saddlepoint.commands import PLAIN
@@ -45,7 +46,7 @@ def complaint(*words: str) -> str:
     return ""
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", DISTINCT)
 def test_help_completion_and_parser_agree_option_by_option(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,7 +79,7 @@ def test_help_completion_and_parser_agree_option_by_option(
             assert "choose from" not in complaint(name, flag.name, choice)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", DISTINCT)
 def test_sweep_completes_what_train_does_and_its_own(name: str) -> None:
     train, sweep = (options_of(completed()[c]["subcommands"][name]) for c in ("train", "sweep"))
     assert set(sweep) - set(train) == set(names_of_options())

@@ -95,7 +95,7 @@ def test_short_help_has_the_short_options(name: str, capsys: pytest.CaptureFixtu
     assert f"{sum(len(group.flags) for group in flags.groups(run))} options go by their" in said
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", DISTINCT)
 def test_short_help_has_the_words_of_every_part(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,7 +144,7 @@ def test_kinds_and_lists_show_what_could_stand_there(capsys: pytest.CaptureFixtu
     assert ".kind" not in said
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", DISTINCT)
 def test_every_listed_option_with_its_default_is_the_run_itself(name: str) -> None:
     run, _ = described(start_of(name), [], "test")
     words = []
@@ -157,7 +157,7 @@ def test_every_listed_option_with_its_default_is_the_run_itself(name: str) -> No
     assert described(start_of(name), words, "test")[0] == run
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", DISTINCT)
 def test_what_the_help_lists_is_what_there_is(name: str) -> None:
     """Every leaf of the description is an option, and every list of parts is one."""
 

@@ -8,12 +8,12 @@ import pytest
 from pydantic import Field
 
 import saddlepoint as sp
+from kit.tiny import DISTINCT
 from saddlepoint import flags, kind_words
 from saddlepoint.description import Description, Kinds, Part, one_of
 from saddlepoint.errors import BadInput
 from saddlepoint.games.regularisers import REGULARISERS, GradientPenalty, r1, wgan_gp
 from saddlepoint.options import described, start_of
-from saddlepoint.recipes import RECIPES
 from saddlepoint.run.description import Run
 
 PENALTIES = "--learner.critic-regularisers"
@@ -117,7 +117,7 @@ def test_words_that_stand_for_nothing_are_refused(words: list[str], expected: st
     assert expected in refused("dcgan", *words)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", DISTINCT)
 def test_every_word_of_every_part_makes_it(name: str) -> None:
     run = made(name)
     for flag in (flag for group in flags.groups(run) for flag in group.flags if flag.part):

@@ -61,7 +61,7 @@ def test_dcgan_draws_digits(tmp_path: Path, precision: str) -> None:
         margins = np.sort(classifier.decision_function(flat), axis=1)
         return int((counts >= 20).sum()), float((margins[:, -1] - margins[:, -2]).mean())
 
-    start = sp.recipes.dcgan(steps=1, device="cpu", precision=precision)
+    start = sp.recipes.dcgan_two_core(steps=1, device="cpu", precision=precision)
     sp.train(start, tmp_path / "untrained", quiet=True)
     sp.train(
         start.replace(training=start.training.replace(steps=3000)), tmp_path / "run", quiet=True

@@ -12,7 +12,7 @@ def distance(
     first: Positional[str],
     second: Positional[str],
     *,
-    of: tuple[str, ...] = ("jensen-shannon", "total-variation", "wasserstein-1", "energy", "mmd"),
+    of: tuple[str, ...] = (),
     n: int = 1000,
     bins: int | None = None,
     seed: int = 0,
@@ -24,8 +24,8 @@ def distance(
     Args:
         first: A toy (ring, grid, ...), an .npy or .npz file of points, or a run directory.
         second: The same.
-        of: Divergences: kl, reverse-kl, jensen-shannon, total-variation, pearson-chi2,
-            neyman-chi2, squared-hellinger, wasserstein-1, wasserstein-2, mmd, energy.
+        of: Divergences, such as kl or wasserstein-1 (a wrong word lists them all; by default five
+            of them).
         n: Points of each side, where samples are compared.
         bins: Compare histograms of so many bins along each axis.
         seed: Of samples.
@@ -42,8 +42,9 @@ def distance(
     elif overwrite:
         raise BadInput("--overwrite is for a file that --out names.")
     from saddlepoint.explore import distance as measure
+    from saddlepoint.explore.distance import USUAL
 
-    found = measure(first, second, of, n=n, bins=bins, seed=seed)
+    found = measure(first, second, of or USUAL, n=n, bins=bins, seed=seed)
     print(found)
     if out is not None:
         clear_output(out)

@@ -99,7 +99,7 @@ def score(cell: Cell) -> Score:
     figures: dict[str, float | None] = {"untrained": before.row("kernel").figure.estimate.value}
     for name in SCORES:
         figures |= _figures(name, after.row(name))
-    figures["images"] = float(model.step * (model.run.training.batch_size or 128))
+    figures["images"] = float(model.step * _batch(model))
     images = model.sample(16, seed=7).numpy()
     return Score([figures], drawing.captioned(drawing.grid(images), cell.title))
 
@@ -121,10 +121,17 @@ def _untrained(model: Model) -> Model:
     from saddlepoint.run.description import seeds_of
 
     learner = model.run.learner.learner(
-        model.data, batch_size=model.run.training.batch_size or 128, seed=seeds_of(model.run)
+        model.data, batch_size=_batch(model), seed=seeds_of(model.run)
     )
     learner.recalibrate(model.run.seed)
     return replace(model, learner=learner.eval(), step=0)
+
+
+def _batch(model: Model) -> int:
+    """Examples of an update; Fashion-MNIST has more than the usual number."""
+    from saddlepoint.training.trainer import DEFAULT_BATCH
+
+    return model.run.training.batch_size or DEFAULT_BATCH
 
 
 def row(cell: Trained) -> Row:
@@ -168,7 +175,8 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
     for recipe in dict.fromkeys(str(r["recipe"]) for r in rows):
         shares = [r["closed"] for r in rows if r["recipe"] == recipe]
         held = all(isinstance(share, float) and share >= LEAST_SHARE for share in shares)
-        shown = ", ".join(COLUMNS[6].shown(share) for share in shares)
+        column = next(column for column in COLUMNS if column.key == "closed")
+        shown = ", ".join(column.shown(share) for share in shares)
         statement = (
             f"{recipe}{TWO_CORE} closes at least {LEAST_SHARE:.0%} of the gap from its untrained "
             "generator to real images, in every seed."

@@ -56,6 +56,10 @@ docs: $(VENV)/.installed
 	  page = pathlib.Path('docs/two-sample.md'); page.write_text(filled(page.read_text()))"
 	$(BIN)/python -c "import pathlib; from saddlepoint.divergences.tables import filled; \
 	  page = pathlib.Path('docs/distances.md'); page.write_text(filled(page.read_text()))"
+	$(BIN)/python -c "import pathlib; from saddlepoint.lab.gallery import filled, rewritten; \
+	  results = pathlib.Path('docs/results'); \
+	  [(each / 'page.md').write_text(rewritten(each)) for each in results.iterdir()]; \
+	  page = pathlib.Path('docs/lab.md'); page.write_text(filled(page.read_text(), results))"
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/step.py --json benchmarks/results/step.json

@@ -43,6 +43,7 @@ ORDER = [
     "explore",
     "exporting",
     "recipes",
+    "pages",
     "lab",
     "report",
     "kind_words",
@@ -178,7 +179,7 @@ def test_the_check_of_tests_sees_what_it_should(tmp_path: Path) -> None:
 
 
 def test_the_tests_stand_in_the_rooms_of_what_they_test() -> None:
-    rooms = {path.name for path in SOURCE.iterdir() if path.is_dir()}
+    rooms = {str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*") if path.is_dir()}
     folders = {path.parent.relative_to(TESTS) for path in TESTS.rglob("*.py")}
     assert {str(folder) for folder in folders} - {".", "kit", "contracts"} <= rooms
 

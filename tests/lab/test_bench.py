@@ -17,10 +17,13 @@ import saddlepoint as sp
 from kit.outcomes import quickly
 from kit.tiny import tiny
 from saddlepoint.cli import main
+from saddlepoint.drawing import Drawing, curves
+from saddlepoint.errors import BadInput
 from saddlepoint.lab import (
     EXPERIMENTS,
     Bench,
     Budget,
+    Claim,
     Column,
     Findings,
     PerSeed,
@@ -31,6 +34,7 @@ from saddlepoint.lab.bench import Score
 from saddlepoint.lab.experiment import find
 from saddlepoint.lab.lab_options import LabOptions
 from saddlepoint.lab.running import TABLES, carry_out
+from saddlepoint.lab.tables import read_result
 
 MODE_COLLAPSE = EXPERIMENTS["mode-collapse"]
 COLUMNS = (Column("title", "title"), Column("mean", "mean of the samples", "seeds", ".3f"))
@@ -71,20 +75,44 @@ def trio(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def exact() -> Iterator[str]:
     """An experiment that trains nothing."""
 
-    @experiment("exact", chapter="Theory", full=Budget(seeds=4), fast=Budget(seeds=2))
+    @experiment(
+        "exact",
+        chapter="Theory",
+        full=Budget(seeds=4, seconds=120),
+        fast=Budget(seeds=2),
+        pictures=("line",),
+    )
     def exact(bench: Bench) -> Findings:
-        """What is computed."""
+        """What is computed.
+
+        The seeds are
+        counted.
+        """
 
         def compute() -> dict[str, Any]:
             scored.append("computed")
             return {"sum": float(bench.budget.seeds)}
 
-        result = bench.kept("sum", compute)
-        return Findings((Column("sum", "sum", "number", ".1f"),), [result])
+        (result,) = bench.all_kept({"sum": compute})
+        drawn = {"line": Drawing([curves([0, 1], {"seeds": [0, result["sum"]]})])}
+        columns = (Column("sum", "sum", "number", ".1f"),)
+        claim = Claim("There are seeds.", result["sum"] > 0, f"{result['sum']:.0f}")
+        reading = f"The first seed is {bench.seeds[0]}."
+        return Findings(columns, [result], (), [claim], drawn, reading)
 
     scored.clear()
     yield "exact"
     del EXPERIMENTS["exact"]
+
+
+@pytest.fixture
+def empty() -> Iterator[None]:
+    """No experiment but those of the test; afterwards all of them, in their order."""
+    before = dict(EXPERIMENTS)
+    EXPERIMENTS.clear()
+    yield
+    EXPERIMENTS.clear()
+    EXPERIMENTS.update(before)
 
 
 def test_an_experiment_that_was_stopped_goes_on_with_the_cells_that_are_missing(
@@ -105,7 +133,7 @@ def test_an_experiment_that_was_stopped_goes_on_with_the_cells_that_are_missing(
     assert "trio: 3 training(s) of 3 minutes of one core each, so about 9 min" in (
         capsys.readouterr().out
     )
-    assert not (tmp_path / "out/table.md").exists()
+    assert not (tmp_path / "out/page.md").exists()
     monkeypatch.setattr(side_by_side.trainer, "train", train)
     with quickly():
         again = carry_out(EXPERIMENTS[trio], tmp_path / "out", LabOptions(at_once=1))
@@ -159,6 +187,76 @@ def test_a_kept_result_is_computed_once_and_never_edited(tmp_path: Path, exact: 
     (tmp_path / "out/cells/sum.json").write_text('{"sum": 5.0}')
     with pytest.raises(sp.BadInput, match=r"sum\.json was changed since it was measured"):
         carry_out(EXPERIMENTS[exact], tmp_path / "out")
+
+
+def test_the_page_says_what_was_asked_done_measured_and_shown(tmp_path: Path, exact: str) -> None:
+    options = LabOptions(svg=True, seed=7)
+    carry_out(EXPERIMENTS[exact], tmp_path / "out", options)
+    page = (tmp_path / "out/page.md").read_text()
+    for words in (
+        "# Exact",
+        "**What is computed.**",
+        "The seeds are counted.",
+        "![line.png](line.png)",
+        "The first seed is 7.",
+        "- holds: There are seeds.",
+        "| sum |",
+        "4 seeds, done in",
+        "saddlepoint lab exact --seed 7",
+    ):
+        assert words in page, words
+    html = (tmp_path / "out/page.html").read_text()
+    for words in ("What is computed.", "The seeds are counted.", "data:image/png", "holds: There"):
+        assert words in html, words
+    assert (tmp_path / "out/line.svg").read_bytes().lstrip().startswith(b"<?xml")
+    result = read_result((tmp_path / "out/result.json").read_text())[1]
+    assert result["seeds"] == [7, 8, 9, 10]
+    with pytest.raises(BadInput, match="another budget"):
+        carry_out(EXPERIMENTS[exact], tmp_path / "out", LabOptions(seed=8))
+    with pytest.raises(BadInput, match="another budget"):
+        carry_out(EXPERIMENTS[exact], tmp_path / "out", LabOptions(seed=7, fast=True, seeds=4))
+
+
+def test_figures_are_light_or_dark(tmp_path: Path, exact: str) -> None:
+    corners = []
+    for dark in (False, True):
+        carry_out(EXPERIMENTS[exact], tmp_path / str(dark), LabOptions(dark=dark))
+        with Image.open(tmp_path / str(dark) / "line.png") as picture:
+            corners.append(max(picture.convert("L").getpixel((2, 2)), 0))
+    assert corners[0] > 250
+    assert corners[1] < 50
+    assert not (tmp_path / "True/line.svg").exists()
+
+
+def test_what_it_takes_is_said_first(
+    tmp_path: Path, exact: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    main(["lab", exact])
+    said = capsys.readouterr().out
+    assert said.startswith("exact: about 2 min 00 s on two free cores.")
+    assert max(map(len, said.splitlines())) <= 80
+    assert "sum\n4.0\n" in said
+    assert "holds: There are seeds.\n  4\n" in said
+
+
+def test_trainings_may_have_a_number_of_steps(tmp_path: Path, empty: None) -> None:
+    @experiment("steps", chapter="Tests", full=Budget(2, steps=9), fast=Budget(1, steps=6))
+    def steps(bench: Bench) -> Findings:
+        """What nine and twelve steps come to."""
+        ring = tiny("gan", data="ring")
+        cells = [bench.cell("usual", "usual", ring), bench.cell("more", "more", ring, steps=12)]
+        trained = bench.train(cells, score)
+        rows = [{"title": t.title, "mean": PerSeed.of(t.of("mean"))} for t in trained]
+        assert [t.steps for t in trained] == [bench.budget.steps, 12]
+        return Findings(COLUMNS, rows)
+
+    findings = carry_out(EXPERIMENTS["steps"], tmp_path / "out", LabOptions(seed=3, at_once=1))
+    assert [len(row["mean"].values) for row in findings.rows] == [2, 2]
+    assert sp.load(tmp_path / "out/more").run.seed == 3
+    with pytest.raises(BadInput, match="a number of steps, not a time"):
+        carry_out(EXPERIMENTS["steps"], tmp_path / "out", LabOptions(minutes=1))
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "budget.json", "ring-gan/photo.png"])
@@ -266,10 +364,9 @@ def test_without_a_name_the_experiments_are_listed(
 
 
 def test_all_does_every_experiment_in_its_own_folder(
-    tmp_path: Path, exact: str, trio: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, empty: None, exact: str, trio: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(EXPERIMENTS, "mode-collapse")
     with quickly():
         main(["lab", "all", "--fast", "--minutes", "0.1", "--at-once", "1", "--whole"])
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [
@@ -282,11 +379,9 @@ def test_all_does_every_experiment_in_its_own_folder(
 
 
 def test_long_experiments_are_a_group_of_their_own(
-    tmp_path: Path, exact: str, trio: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, empty: None, exact: str, trio: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("mode-collapse", "image-gans"):
-        monkeypatch.delitem(EXPERIMENTS, name)
     monkeypatch.setitem(EXPERIMENTS, "exact", replace(EXPERIMENTS["exact"], long=True))
     main(["lab", "long", "--fast"])
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["exact-fast"]
@@ -316,7 +411,7 @@ def test_an_experiment_of_ones_own_is_done(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "| 3 |" in done.stdout
+    assert "n\n3\n" in done.stdout
     assert all((tmp_path / "out" / name).exists() for name in TABLES)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from saddlepoint.lab import EXPERIMENTS, PerSeed, tables
-from saddlepoint.lab.mode_collapse import COLUMNS, claims, control
+from saddlepoint.lab import EXPERIMENTS, PerSeed, gallery, tables
+from saddlepoint.lab.cures.mode_collapse import COLUMNS, claims, control
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
@@ -21,6 +21,7 @@ def test_every_committed_result_has_the_claims_that_its_rows_bear_out(folder: Pa
     assert about["experiment"] == folder.name
     assert not about["settings"]["fast"]
     assert about["settings"]["minutes"] == experiment.full.minutes
+    assert about["settings"].get("steps") == experiment.full.steps
     assert len(about["seeds"]) == experiment.full.seeds
     assert findings.rows
     assert findings.claims
@@ -28,6 +29,17 @@ def test_every_committed_result_has_the_claims_that_its_rows_bear_out(folder: Pa
     assert claims_of(findings.rows) == list(findings.claims)
     for claim in findings.claims:
         assert claim.evidence
+    assert (folder / "page.md").read_text(encoding="utf-8") == gallery.rewritten(folder)
+
+
+def test_the_gallery_is_that_of_the_committed_results() -> None:
+    page = (RESULTS.parent / "lab.md").read_text(encoding="utf-8")
+    assert gallery.filled(page, RESULTS) == page, "make docs"
+    for experiment in EXPERIMENTS.values():
+        if experiment.function.__module__.startswith("saddlepoint."):
+            assert (RESULTS / experiment.name / "result.json").is_file(), experiment.name
+            assert experiment.full.seconds, "all say what they take"
+            assert experiment.fast.seconds, "all say what they take"
 
 
 def test_the_result_of_mode_collapse_bears_out_its_claims() -> None:
@@ -51,5 +63,5 @@ def test_the_result_of_mode_collapse_bears_out_its_claims() -> None:
     covered = {"complete": 10, "reached": PerSeed((8.0,) * 10)}
     others = claims({**row, **covered} for row in findings.rows)
     assert [claim.holds for claim in others] != [claim.holds for claim in made]
-    shown = (RESULTS / "mode-collapse/table.md").read_text(encoding="utf-8")
-    assert shown.endswith(tables.markdown(findings))
+    shown = (RESULTS / "mode-collapse/page.md").read_text(encoding="utf-8")
+    assert tables.table(findings) in shown

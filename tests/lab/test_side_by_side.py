@@ -11,7 +11,7 @@ import pytest
 import saddlepoint as sp
 from kit.outcomes import quickly
 from saddlepoint.lab import side_by_side
-from saddlepoint.lab.mode_collapse import METHODS
+from saddlepoint.lab.cures.mode_collapse import METHODS
 from saddlepoint.training import checkpoint
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from saddlepoint.lab import Claim, Column, Findings, PerSeed, tables
+from saddlepoint.lab import Claim, Column, Findings, PerSeed, tables, write_up
 
 COLUMNS = (
     Column("name", "name, of it"),
@@ -34,15 +34,37 @@ def test_the_result_is_read_back() -> None:
         assert tuple(getattr(findings, name)) == getattr(FINDINGS, name)
 
 
-def test_markdown_shows_means_spreads_and_claims() -> None:
-    text = tables.markdown(FINDINGS, "Three seeds.")
-    assert text.startswith("Three seeds.\n\n| name, of it | number_n | share, % | σ̂ |\n|---|")
+def test_the_table_shows_means_and_spreads() -> None:
+    text = tables.table(FINDINGS)
+    assert text.startswith("| name, of it | number_n | share, % | σ̂ |\n|---|")
     assert '| a "b", ∣ & c | 50,000 | 33.3 | 0.65 ± 0.49 (1 of 3 none) |' in text
     assert "| 12 | -3 | 0.0 | none |" in text
     assert "| perfect | 0 | 100.0 | 2.00 ± 0.00 |" in text
-    assert "- holds: It is so.\n  Measured: n = 3\n" in text
-    failed = Findings(COLUMNS, (), (), (Claim("It is so.", False, "n = 0"),))
-    assert "- **fails**: It is so." in tables.markdown(failed)
+    lines = tables.aligned(FINDINGS)
+    assert lines[0].split() == ["name,", "of", "it", "number_n", "share,", "%", "σ̂"]
+    assert len({line.index("number_n") + 8 for line in lines[:1]}) == 1
+    assert lines[1].index("50,000") + len("50,000") == lines[0].index("number_n") + len("number_n")
+
+
+ABOUT = {
+    "experiment": "coin-toss",
+    "question": "Is it so?",
+    "method": ["It is tossed."],
+    "settings": {"minutes": 2.0, "fast": True, "whole": False, "given": {"minutes": 2.0}},
+    "seeds": [0],
+    "processor": "an abacus",
+}
+
+
+def test_the_page_says_which_claims_hold() -> None:
+    page = write_up.markdown(FINDINGS, ABOUT, ["toss.png"])
+    assert page.startswith("# Coin toss\n\n**Is it so?**\n\nIt is tossed.\n\n![toss.png]")
+    assert "- holds: It is so.\n  Measured: n = 3\n" in page
+    assert "1 seed, 2 minutes of one core a training, on an abacus;" in page
+    assert page.endswith("Done again by `saddlepoint lab coin-toss --fast --minutes 2.0`.\n")
+    failed = Findings(COLUMNS, (), (), (Claim("It is so.", False, "n < 0"),), reading="It is not.")
+    assert "It is not.\n\n- **fails**: It is so." in write_up.markdown(failed, ABOUT, [])
+    assert "fails: It is so. Measured: n &lt; 0" in write_up.html(failed, ABOUT, {})
 
 
 def test_latex_is_escaped() -> None:

@@ -11,7 +11,8 @@ from PIL import Image
 
 from saddlepoint.drawing import grid, save_png
 from saddlepoint.errors import BadInput
-from saddlepoint.report import figures, markup
+from saddlepoint.pages import markup
+from saddlepoint.report import figures
 from saddlepoint.report.gather import Curve, gather
 from saddlepoint.report.page import NAME, build_report
 from saddlepoint.training.record import Record

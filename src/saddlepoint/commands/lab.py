@@ -6,13 +6,16 @@ import shutil
 import textwrap
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from tyro.conf import Positional
 
 from saddlepoint.errors import BadInput
 from saddlepoint.lab.lab_options import LabOptions
+
+if TYPE_CHECKING:
+    from saddlepoint.lab.findings import Findings
 
 How = Annotated[LabOptions, tyro.conf.arg(name="")]
 
@@ -50,36 +53,67 @@ def lab(
         chosen = [find(name) for name in dict.fromkeys(experiments)]
     if how.only is not None and (len(chosen) > 1 or every):
         raise BadInput("--only names trainings of one experiment: name that one.")
-    from saddlepoint.lab.running import TABLES, carry_out
+    from saddlepoint.lab.running import TABLES, carry_out, drawn_files, takes
 
     above = out or Path("runs")
+    if every:
+        seconds = sum((one.fast if how.fast else one.full).seconds or 0 for one in chosen)
+        print(f"{len(chosen)} experiments: {takes(seconds)} on two free cores.\n", flush=True)
     for one in chosen:
         single = out is not None and len(chosen) == 1 and not every
         where = above if single else above / f"{one.name}{'-fast' if how.fast else ''}"
-        trains = one.full.minutes is not None
         fitting = how  # of all experiments, each takes the options that fit it
         if every:
             whole = how.whole and bool(one.whole)
             fitting = replace(how, whole=whole)
-            if not trains:
-                fitting = replace(fitting, minutes=None, at_once=None)
-        carry_out(one, where, fitting)
-        print((where / TABLES[0]).read_text())
-        drawn = [f"{name}.png" for name in one.pictures]
-        print(f"{where}: {', '.join((*TABLES, *drawn))}")
+            if one.full.minutes is None:
+                fitting = replace(fitting, minutes=None)
+            if not one.trains:
+                fitting = replace(fitting, at_once=None)
+        print(told(carry_out(one, where, fitting)))
+        files = (*drawn_files(one, how), *TABLES)
+        print(textwrap.fill(f"{where}: {', '.join(files)}", _width(), break_on_hyphens=False))
+        print()
+
+
+def told(findings: Findings) -> str:
+    """What an experiment came to, for the terminal: the table where it fits, and the claims."""
+    from saddlepoint.lab.tables import aligned
+    from saddlepoint.lab.write_up import verdict
+
+    width = _width()
+    lines = ["", *(rows if max(map(len, rows := aligned(findings))) <= width else [])]
+    lines += [""] * (len(lines) > 1)
+    if findings.reading:
+        lines += [*textwrap.wrap(findings.reading, width), ""]
+    for claim in findings.claims:
+        lines += textwrap.wrap(f"{verdict(claim)}: {claim.statement}", width)
+        for line in textwrap.wrap(claim.evidence, width - 2):
+            lines.append(f"  {line}")
+    return "\n".join([*lines, ""])
+
+
+def _width() -> int:
+    return min(100, shutil.get_terminal_size().columns)
+
+
+def _takes(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.0f} minutes"
 
 
 def listing() -> str:
     """The experiments by chapter, with what they ask and what they take."""
     from saddlepoint.lab import EXPERIMENTS
 
-    width = min(100, shutil.get_terminal_size().columns)
+    width = _width()
     lines: list[str] = []
     for chapter in dict.fromkeys(one.chapter for one in EXPERIMENTS.values()):
         lines += [chapter, ""] if not lines else ["", chapter, ""]
         for one in (one for one in EXPERIMENTS.values() if one.chapter == chapter):
             minutes = one.full.minutes
             takes = "" if minutes is None else f" {minutes:.3g} minutes of one core a training."
+            if minutes is None and one.full.seconds is not None:
+                takes = f" Takes {_takes(one.full.seconds)}."
             whole = f" --whole: {one.whole}." if one.whole else ""
             text = f"{one.question}{takes}{whole}{' Long.' if one.long else ''}"
             lines += [

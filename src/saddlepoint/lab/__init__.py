@@ -1,6 +1,6 @@
-"""The lab: classic experiments, one function each; what is imported here is registered."""
+"""The lab: classic experiments, a folder a chapter, a function each; importing one registers it."""
 
-from saddlepoint.lab import image_gans, mode_collapse
+from saddlepoint.lab import cures, game, images, likelihood
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import EXPERIMENTS, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, Interval, PerSeed
@@ -14,7 +14,9 @@ __all__ = [
     "Findings",
     "Interval",
     "PerSeed",
+    "cures",
     "experiment",
-    "image_gans",
-    "mode_collapse",
+    "game",
+    "images",
+    "likelihood",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,11 +37,16 @@ class Budget:
 
     Attributes:
         seeds: Seeds of each training, or repetitions of what is drawn.
-        minutes: Training time of each cell, in minutes of one core; None: it trains nothing.
+        minutes: Training time of each cell, in minutes of one core.
+        steps: Training steps of each cell, where they are to have the same number, not the same
+            time.
+        seconds: What the whole takes on two cores, roughly, where it is not ``minutes`` that say.
     """
 
     seeds: int
     minutes: float | None = None
+    steps: int | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,8 @@ class Bench:
         experiment: The experiment's name.
         out: Its folder.
         budget: What it may use.
+        seed: The first seed.
+        fast: Whether the reduced form is asked for.
         whole: Whether its longer form is asked for.
         only: Only cells whose title holds this.
         at_once: How many train side by side, each on a thread of its own.
@@ -103,11 +110,18 @@ class Bench:
     experiment: str
     out: Path
     budget: Budget
+    seed: int = 0
+    fast: bool = False
     whole: bool = False
     only: str | None = None
     at_once: int = 2
     files: tuple[str, ...] = ()
     devices: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def seeds(self) -> range:
+        """The seeds, of which there are as many as the budget says."""
+        return range(self.seed, self.seed + self.budget.seeds)
 
     def open(self) -> None:
         """Refuse a folder that is not this experiment's, and note what a new one is given.
@@ -116,7 +130,9 @@ class Bench:
             BadInput: It holds another experiment, another budget, or files of the user's.
             RunStopped: It cannot be written.
         """
-        given = {"experiment": self.experiment, **asdict(self.budget)}
+        # What it takes is no setting: an estimate may be corrected while an experiment stands.
+        budget = {key: value for key, value in asdict(self.budget).items() if key != "seconds"}
+        given = {"experiment": self.experiment, **budget, "seed": self.seed, "fast": self.fast}
         path = self.out / BUDGET
         before = read_json(path) if path.is_file() else None
         if before == given:
@@ -137,24 +153,38 @@ class Bench:
         for name in self.files:
             check_replaceable(self.out / name)
 
-    def cell(self, name: str, title: str, described: Run, seed: int | None = None) -> Cell:
+    def cell(
+        self,
+        name: str,
+        title: str,
+        described: Run,
+        seed: int | None = None,
+        *,
+        steps: int | None = None,
+        checkpoints: int = 5,
+    ) -> Cell:
         """A training of the experiment: of all its seeds in one program, or of one seed.
 
         Args:
             name: Its file name.
             title: Its title.
             described: Its description but for steps and seeds.
-            seed: One seed, for networks that do not stack; None: all seeds of the budget.
+            seed: One seed, for networks that do not stack; None: all seeds of the bench.
+            steps: Its training steps, where the budget is none of time; by default the budget's.
+            checkpoints: How often it saves, draws and is validated.
         """
         from saddlepoint.lab.side_by_side import Cell
 
-        seeds = {"seeds": self.budget.seeds} if seed is None else {"seed": seed, "seeds": 1}
-        return Cell(title, described.replace(**seeds), self.out / name)
+        seeds = {"seed": self.seed, "seeds": self.budget.seeds}
+        if seed is not None:
+            seeds = {"seed": seed, "seeds": 1}
+        steps = steps or self.budget.steps
+        return Cell(title, described.replace(**seeds), self.out / name, steps, checkpoints)
 
     def train(
         self, cells: Sequence[Cell], score: Callable[[Cell], Score], *, most: int | None = None
     ) -> list[Trained]:
-        """Train the cells that are asked for, each for as long, and score them.
+        """Train the cells that are asked for, each for its time or its steps, and score them.
 
         Args:
             cells: All cells of the experiment.
@@ -169,18 +199,17 @@ class Bench:
         """
         from saddlepoint.lab.side_by_side import train_cells
 
-        assert self.budget.minutes is not None, "an experiment that trains has a budget in minutes"
+        minutes = self.budget.minutes
+        assert minutes is not None or all(cell.steps for cell in cells), "minutes or steps"
         chosen = [cell for cell in cells if self.only is None or self.only in cell.title]
         if not chosen:
             titles = ", ".join(cell.title for cell in cells)
             raise BadInput(f"--only '{self.only}' names none of: {titles}.")
         self.open()
         missing = [cell for cell in chosen if not self._has(cell.where.name)]
-        if missing:
+        if missing and minutes is not None:
             print(self.estimate(missing), flush=True)
-        for number, cell in enumerate(
-            train_cells(missing, self.budget.minutes, self.at_once, most), 1
-        ):
+        for number, cell in enumerate(train_cells(missing, minutes, self.at_once, most), 1):
             self._keep(cell, score(cell))
             print(f"{cell.title} is done ({number} of {len(missing)}).", flush=True)
         trained = [Trained(**self._read(cell.where.name)) for cell in chosen]
@@ -215,6 +244,25 @@ class Bench:
         if not self._has(name):
             self._write(name, compute())
         return self._read(name)
+
+    def all_kept(self, parts: Mapping[str, Callable[[], dict[str, Any]]]) -> list[dict[str, Any]]:
+        """``kept`` of several results, with a bar while those that are missing are computed.
+
+        Args:
+            parts: What computes each result, by its file name.
+
+        Returns:
+            One a part, in their order.
+        """
+        from saddlepoint.evaluation.progress import telling
+
+        with telling(quiet=False) as tell:
+            results = []
+            for number, (name, compute) in enumerate(parts.items()):
+                tell(name, number, len(parts))
+                results.append(self.kept(name, compute))
+            tell("", len(parts), len(parts))
+        return results
 
     def picture(self, cell: str) -> Image.Image:
         """The picture of a cell that was scored, by its file name."""

@@ -27,6 +27,7 @@ class Experiment:
         whole: What ``--whole`` adds to it, in a few words; empty if it has no longer form.
         pictures: Names of the pictures that it draws.
         long: Whether it is done only where it, or the group of long ones, is named.
+        lectures: Topics of the lectures that it answers, such as "D 12" (``docs/lectures.md``).
     """
 
     name: str
@@ -37,13 +38,36 @@ class Experiment:
     whole: str = ""
     pictures: tuple[str, ...] = ()
     long: bool = False
+    lectures: tuple[str, ...] = ()
 
     @property
     def question(self) -> str:
         """What it asks: the first line of its docstring."""
-        return inspect.cleandoc(self.function.__doc__ or "").split("\n")[0]
+        return self._paragraphs[0]
+
+    @property
+    def method(self) -> tuple[str, ...]:
+        """What is done and measured: the further paragraphs of its docstring, a line each."""
+        return self._paragraphs[1:]
+
+    @property
+    def _paragraphs(self) -> tuple[str, ...]:
+        paragraphs = inspect.cleandoc(self.function.__doc__ or "").split("\n\n")
+        return tuple(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+    @property
+    def trains(self) -> bool:
+        """Whether it has trainings, for a time or a number of steps each."""
+        return self.full.minutes is not None or self.full.steps is not None
 
 
+#: The chapters of the house, in the order of its folders; an experiment elsewhere has its own.
+LIKELIHOOD, GAME, CURES, IMAGES = (
+    "Likelihood and distances",
+    "The game",
+    "The cures",
+    "Image GANs",
+)
 #: Words for several experiments: those that are not long, and those that are.
 GROUPS = ("all", "long")
 EXPERIMENTS: dict[str, Experiment] = {}
@@ -59,6 +83,7 @@ def experiment(
     whole: str = "",
     pictures: tuple[str, ...] = (),
     long: bool = False,
+    lectures: tuple[str, ...] = (),
 ) -> Callable[[Function], Function]:
     """Register an experiment; the arguments are those of ``Experiment``.
 
@@ -72,7 +97,7 @@ def experiment(
             raise BadInput(f"the experiment '{name}' is there already: rename it.")
         if not function.__doc__:
             raise BadInput(f"the experiment '{name}' has no docstring: its first line is its help.")
-        entry = Experiment(name, chapter, function, full, fast, whole, pictures, long)
+        entry = Experiment(name, chapter, function, full, fast, whole, pictures, long, lectures)
         # As functools.wraps does: an experiment belongs to the module of its function.
         object.__setattr__(entry, "__module__", function.__module__)
         EXPERIMENTS[name] = entry

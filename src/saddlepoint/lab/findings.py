@@ -10,6 +10,8 @@ from typing import Literal
 
 from PIL import Image
 
+from saddlepoint.drawing import Drawing
+
 
 @dataclass(frozen=True)
 class PerSeed:
@@ -145,14 +147,18 @@ class Findings:
         rows: What was measured: a value for every column.
         controls: Rows of the same columns for what is known beforehand, such as a perfect sampler.
         claims: What the rows bear out or refute.
-        pictures: By name, without an ending; those that the experiment declares.
+        pictures: By name, without an ending; those that the experiment declares. A ``Drawing``
+            is also written dark or as SVG where that is asked for.
+        reading: What the rows show, in a few plain sentences; put together from what was
+            measured, so that it says so where the lecture's words are not borne out.
     """
 
     columns: Sequence[Column]
     rows: Sequence[Row]
     controls: Sequence[Row] = ()
     claims: Sequence[Claim] = ()
-    pictures: Mapping[str, Image.Image] = field(default_factory=dict)
+    pictures: Mapping[str, Image.Image | Drawing] = field(default_factory=dict)
+    reading: str = ""
 
     def __post_init__(self) -> None:
         for row in (*self.rows, *self.controls):

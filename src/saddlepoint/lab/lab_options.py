@@ -13,11 +13,17 @@ class LabOptions:
     """Time of each training, in minutes of one core (by default the experiment's own)."""
     seeds: int | None = None
     """Seeds trained side by side (by default the experiment's own)."""
+    seed: int = 0
+    """The first seed; the others follow it."""
     whole: bool = False
     """The longer form of the experiments that have one."""
     only: str | None = None
     """Of one experiment only the trainings whose title holds this."""
     fast: bool = False
     """The experiment's reduced budget, to see that it works."""
+    dark: bool = False
+    """Drawn figures on a dark ground."""
+    svg: bool = False
+    """Drawn figures as SVG, too."""
     at_once: int | None = None
     """How many trainings run side by side, each on one thread (by default 2)."""

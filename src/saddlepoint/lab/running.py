@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from typing import Any
 
 from saddlepoint import drawing
+from saddlepoint.drawing import Drawing
+from saddlepoint.drawing.panels import Theme
 from saddlepoint.errors import BadInput
-from saddlepoint.lab import tables
+from saddlepoint.lab import tables, write_up
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import Experiment
 from saddlepoint.lab.findings import Findings
@@ -16,7 +19,7 @@ from saddlepoint.lab.lab_options import LabOptions
 from saddlepoint.outputs import replace_output
 from saddlepoint.run.description import MOST_SEEDS
 
-TABLES = ("table.md", "table.csv", "table.tex", tables.RESULT)
+TABLES = (write_up.NAME, write_up.HTML, "table.csv", "table.tex", tables.RESULT)
 
 
 def carry_out(
@@ -37,11 +40,17 @@ def carry_out(
     """
     minutes, seeds, only, at_once = options.minutes, options.seeds, options.only, options.at_once
     budget = experiment.fast if options.fast else experiment.full
-    if budget.minutes is None:
+    if not experiment.trains:
         training_alone = {"--minutes": minutes, "--only": only, "--at-once": at_once}
         for option, value in training_alone.items():
             if value is not None:
                 raise BadInput(f"{option} is for trainings, and {experiment.name} trains nothing.")
+    if minutes is not None and budget.minutes is None:
+        raise BadInput(
+            f"--minutes: the trainings of {experiment.name} have a number of steps, not a time."
+        )
+    if options.seed < 0:
+        raise BadInput(f"--seed {options.seed}: use 0 or more.")
     if options.whole and not experiment.whole:
         raise BadInput(f"{experiment.name} has no longer form: leave out --whole.")
     if at_once is not None and at_once < 1:
@@ -56,44 +65,84 @@ def carry_out(
         budget=Budget(
             seeds=budget.seeds if seeds is None else seeds,
             minutes=budget.minutes if minutes is None else minutes,
+            steps=budget.steps,
+            seconds=budget.seconds,
         ),
+        seed=options.seed,
+        fast=options.fast,
         whole=options.whole,
         only=only,
         at_once=at_once or 2,
-        files=(*TABLES, *(f"{name}.png" for name in experiment.pictures)),
+        files=(*TABLES, *drawn_files(experiment, options)),
     )
+    if budget.seconds is not None and budget.minutes is None:
+        print(f"{experiment.name}: {takes(budget.seconds)} on two free cores.", flush=True)
+    start = time.perf_counter()
     findings = experiment.function(bench)
     assert set(findings.pictures) == set(experiment.pictures), "pictures are declared"
     bench.open()
-    _write(bench, findings, options.fast)
+    about = {
+        "experiment": experiment.name,
+        "question": experiment.question,
+        "method": list(experiment.method),
+        "settings": _settings(bench, options),
+        "seeds": list(bench.seeds),
+        "took": None if experiment.trains else time.perf_counter() - start,
+        **_machine(bench),
+    }
+    _write(bench, findings, about, options)
     return findings
 
 
-def _write(bench: Bench, findings: Findings, fast: bool) -> None:
-    about = {
-        "experiment": bench.experiment,
-        "settings": _settings(bench, fast),
-        "seeds": list(range(bench.budget.seeds)),
-        **_machine(bench),
-    }
+def drawn_files(experiment: Experiment, options: LabOptions) -> list[str]:
+    """Names of the pictures that an experiment writes."""
+    endings = (".png", ".svg") if options.svg else (".png",)
+    return [f"{name}{ending}" for name in experiment.pictures for ending in endings]
+
+
+def takes(seconds: float) -> str:
+    """How long something takes, in words."""
+    from saddlepoint.training.progress import duration
+
+    return "some seconds" if seconds < 10 else f"about {duration(math.ceil(seconds))}"
+
+
+def _write(bench: Bench, findings: Findings, about: dict[str, Any], options: LabOptions) -> None:
+    theme: Theme = "dark" if options.dark else "light"
+    pictures: dict[str, bytes] = {}
+    for name, picture in findings.pictures.items():
+        if isinstance(picture, Drawing):
+            pictures[f"{name}.png"] = drawing.png(picture.picture(theme))
+            if options.svg:
+                replace_output(bench.out / f"{name}.svg", picture.svg(theme))
+        else:
+            pictures[f"{name}.png"] = drawing.png(picture)
     texts = {
-        "table.md": tables.markdown(findings, _protocol(bench)),
+        write_up.NAME: write_up.markdown(findings, about, list(pictures)),
+        write_up.HTML: write_up.html(findings, about, pictures),
         "table.csv": tables.csv_text(findings),
         "table.tex": tables.latex(findings),
         tables.RESULT: tables.result_text(findings, about),
     }
     for name, text in texts.items():
         replace_output(bench.out / name, text.encode())
-    for name, picture in findings.pictures.items():
-        replace_output(bench.out / f"{name}.png", drawing.png(picture))
+    for name, content in pictures.items():
+        replace_output(bench.out / name, content)
 
 
-def _settings(bench: Bench, fast: bool) -> dict[str, Any]:
+def _settings(bench: Bench, options: LabOptions) -> dict[str, Any]:
     return {
         "minutes": bench.budget.minutes,
+        "steps": bench.budget.steps,
         "whole": bench.whole,
         "only": bench.only,
-        "fast": fast,
+        "fast": options.fast,
+        "given": {
+            "minutes": options.minutes,
+            "seeds": options.seeds,
+            "seed": options.seed or None,
+            "only": options.only,
+        },
     }
 
 
@@ -110,9 +159,3 @@ def _machine(bench: Bench) -> dict[str, Any]:
         "processor": ", ".join(dict.fromkeys(model for _, model in places)),
         "versions": versions(),
     }
-
-
-def _protocol(bench: Bench) -> str:
-    seeds, minutes = bench.budget.seeds, bench.budget.minutes
-    budget = "" if minutes is None else f", {minutes:.3g} minutes of one core a training"
-    return f"{seeds} seed(s){budget}; means ± standard deviations over seeds."

@@ -31,15 +31,25 @@ _INTERRUPTED: list[int] = []  # the signal that this process of the pool receive
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of an experiment: its title, its description but for the steps, its directory."""
+    """One run of an experiment.
+
+    Attributes:
+        title: Its title.
+        described: Its description but for the steps.
+        where: Its directory.
+        steps: Its training steps; None: what the experiment's time buys.
+        checkpoints: How often it saves, draws and is validated.
+    """
 
     title: str
     described: Run
     where: Path
+    steps: int | None = None
+    checkpoints: int = 5
 
 
 def train_cells(
-    cells: Sequence[Cell], minutes: float, at_once: int, most: int | None = None
+    cells: Sequence[Cell], minutes: float | None, at_once: int, most: int | None = None
 ) -> Iterator[Cell]:
     """Train every cell for as long, and give each back when it is done.
 
@@ -50,7 +60,7 @@ def train_cells(
 
     Args:
         cells: What to train.
-        minutes: Processor time of each.
+        minutes: Processor time of each; not needed where each has its own number of steps.
         at_once: Processes side by side; 1 trains in this one.
         most: Steps that no cell exceeds, however cheap its steps are.
     """
@@ -80,7 +90,7 @@ def _cancel(waiting: dict[Future[None], Cell]) -> None:
         future.cancel()
 
 
-def _train(cell: Cell, minutes: float, most: int | None) -> None:
+def _train(cell: Cell, minutes: float | None, most: int | None) -> None:
     """Train one cell in a process of the pool; a process that was interrupted starts no other.
 
     The pool hands out a cell or two in advance, which it cannot take back.
@@ -103,16 +113,16 @@ def core_seconds(where: Path) -> float:
     return float(read_json(spent)["core_seconds"]) if spent.exists() else 0.0
 
 
-def _train_measured(cell: Cell, minutes: float, most: int | None, quiet: bool) -> None:
+def _train_measured(cell: Cell, minutes: float | None, most: int | None, quiet: bool) -> None:
     before = core_seconds(cell.where)
     start = time.process_time()
     try:
         if (cell.where / NAME).exists():
             trainer.resume(cell.where, quiet=quiet)
         else:
-            steps = _steps(cell.described, minutes, most)
+            steps = cell.steps or _steps(cell.described, minutes, most)
             start = time.process_time()
-            often = max(1, steps // 5)
+            often = max(1, steps // cell.checkpoints)
             training = cell.described.training.replace(
                 steps=steps, sample_every=often, checkpoint_every=often, threads=1
             )
@@ -123,7 +133,8 @@ def _train_measured(cell: Cell, minutes: float, most: int | None, quiet: bool) -
             replace_text(cell.where / SPENT, json.dumps({"core_seconds": seconds}))
 
 
-def _steps(described: Run, minutes: float, most: int | None) -> int:
+def _steps(described: Run, minutes: float | None, most: int | None) -> int:
+    assert minutes is not None, "a cell has steps or time"
     if most is not None and most <= LEAST_STEPS:  # no budget buys fewer, so nothing is measured
         return most
     steps = affordable(described, minutes)

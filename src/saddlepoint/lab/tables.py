@@ -1,4 +1,4 @@
-"""Findings as Markdown, CSV and LaTeX, and as ``result.json``; the last two are read back, too."""
+"""Findings as tables, for readers and LaTeX; CSV and ``result.json``, which are read back."""
 
 from __future__ import annotations
 
@@ -26,24 +26,30 @@ _LATEX = {
 } | {sign: f"\\{sign}" for sign in "&%$#_{}"}
 
 
-def markdown(findings: Findings, protocol: str = "") -> str:
-    """The table with its controls last, then the claims.
-
-    Args:
-        findings: What is shown.
-        protocol: A sentence above the table.
-    """
+def table(findings: Findings) -> str:
+    """The table as Markdown, its controls last."""
     columns = findings.columns
-    lines = [protocol, ""] if protocol else []
-    lines += [_line([column.heading for column in columns]), "|---" * len(columns) + "|"]
+    lines = [_line([column.heading for column in columns]), "|---" * len(columns) + "|"]
     for row in (*findings.rows, *findings.controls):
         lines.append(_line([column.shown(row[column.key]) for column in columns]))
-    if findings.claims:
-        lines += ["", "Claims:", ""]
-    for claim in findings.claims:
-        lines.append(f"- {'holds' if claim.holds else '**fails**'}: {claim.statement}")
-        lines.append(f"  Measured: {claim.evidence}")
     return "\n".join(lines) + "\n"
+
+
+def aligned(findings: Findings) -> list[str]:
+    """The table for a terminal, its columns aligned and its controls last."""
+    columns = findings.columns
+    rows = [[column.heading for column in columns]]
+    for row in (*findings.rows, *findings.controls):
+        rows.append([column.shown(row[column.key]) for column in columns])
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    sides = ["<" if column.holds == "text" else ">" for column in columns]
+    layout = list(zip(sides, widths, strict=True))
+    return [
+        "  ".join(
+            f"{cell:{side}{width}}" for cell, (side, width) in zip(row, layout, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -140,6 +146,7 @@ def result_text(findings: Findings, about: Mapping[str, Any]) -> str:
         "rows": [_plain(row) for row in findings.rows],
         "controls": [_plain(row) for row in findings.controls],
         "claims": [asdict(claim) for claim in findings.claims],
+        "reading": findings.reading,
     }
     return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -169,4 +176,5 @@ def read_result(text: str) -> tuple[Findings, dict[str, Any]]:
         [{name: _from_plain(value) for name, value in row.items()} for row in about.pop(key)]
         for key in ("rows", "controls")
     )
-    return Findings(columns, rows, controls, claims), about
+    reading = about.pop("reading", "")
+    return Findings(columns, rows, controls, claims, reading=reading), about

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from saddlepoint.errors import command_line
-from saddlepoint.report import markup
+from saddlepoint.pages import markup
 from saddlepoint.report.gather import at, number
 from saddlepoint.run.description import EVALUATIONS
 

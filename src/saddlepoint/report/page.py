@@ -7,7 +7,6 @@ import json
 import math
 import statistics
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,9 @@ from PIL import Image
 from saddlepoint.drawing import animation, evenly_spaced
 from saddlepoint.errors import BadInput, RunStopped, command_line
 from saddlepoint.outputs import check_output, check_replaceable, output_file, replace_output
-from saddlepoint.report import figures, markup, seeds
+from saddlepoint.pages import markup
+from saddlepoint.pages.document import document
+from saddlepoint.report import figures, seeds
 from saddlepoint.report.evaluations import evaluation
 from saddlepoint.report.gather import Event, Frame, Summary, at, gather, number
 
@@ -71,7 +72,6 @@ def build_report(folder: Path, out: Path | None = None, *, overwrite: bool = Fal
 def page(summary: Summary, gif: bytes | None = None, more: str = "") -> str:
     """Return the whole page as HTML; ``gif`` is the timeline, ``more`` a section of a group."""
     name = _name(summary)
-    style = files("saddlepoint.report").joinpath("style.css").read_text(encoding="utf-8")
     sections = [
         _samples(summary),
         more,
@@ -83,27 +83,7 @@ def page(summary: Summary, gif: bytes | None = None, more: str = "") -> str:
         _environment(summary),
         _onwards(summary),
     ]
-    # The policy makes the browser itself refuse anything that is not part of the page.
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{markup.text(name)} · saddlepoint</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-{_head(summary, name)}
-{chr(10).join(sections)}
-</main>
-</body>
-</html>
-"""
+    return document(name, "\n".join([_head(summary, name), *sections]))
 
 
 def _name(summary: Summary) -> str:

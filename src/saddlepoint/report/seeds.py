@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from saddlepoint.errors import BadInput, command_line
-from saddlepoint.report import markup
+from saddlepoint.pages import markup
 from saddlepoint.report.gather import Curve, State, Summary, gather
 from saddlepoint.run.description import GROUP, NAME, check_format, read_json
 

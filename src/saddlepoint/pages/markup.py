@@ -113,18 +113,21 @@ def png(picture: Image.Image) -> bytes:
 
 
 def compact(path: Path, width: int, most: int) -> tuple[bytes, tuple[int, int]] | None:
-    """Read a PNG and make it at most ``width`` pixels wide and about ``most`` bytes long.
-
-    Photographs make large PNGs: these become JPEG. Returns the content and its size, or None if
-    the file is no readable picture.
-    """
+    """``compacted`` of a file; None if it is no readable picture."""
     try:
-        data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as image:
-            is_png = image.format == "PNG"
-            picture = image.convert("L" if image.mode == "L" else "RGB")
+        return compacted(path.read_bytes(), width, most)
     except (OSError, ValueError, SyntaxError):
         return None
+
+
+def compacted(data: bytes, width: int, most: int) -> tuple[bytes, tuple[int, int]]:
+    """Make a picture at most ``width`` pixels wide and about ``most`` bytes long.
+
+    Photographs make large PNGs: these become JPEG. Returns the content and its size.
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        is_png = image.format == "PNG"
+        picture = image.convert("L" if image.mode == "L" else "RGB")
     if is_png and picture.width <= width and len(data) <= most:
         return data, picture.size
     for _ in range(4):

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from kit.outcomes import quickly
-from saddlepoint.lab import EXPERIMENTS, Interval, image_gans, side_by_side
+from saddlepoint.lab import EXPERIMENTS, Interval, side_by_side
 from saddlepoint.lab.bench import Trained
-from saddlepoint.lab.image_gans import SCORES, claims, closed, control, row
+from saddlepoint.lab.images import image_gans
+from saddlepoint.lab.images.image_gans import SCORES, claims, closed, control, row
 from saddlepoint.lab.lab_options import LabOptions
 from saddlepoint.lab.running import carry_out
 

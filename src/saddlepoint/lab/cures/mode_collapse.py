@@ -18,7 +18,7 @@ from saddlepoint import drawing
 from saddlepoint.games.constraints import WeightClipping
 from saddlepoint.games.regularisers import r1, r2, wgan_gp
 from saddlepoint.lab.bench import Bench, Budget, Score, Trained
-from saddlepoint.lab.experiment import experiment
+from saddlepoint.lab.experiment import CURES, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
 from saddlepoint.learners.adversarial.costs import Unrolled
 from saddlepoint.learners.adversarial.description import Adversarial
@@ -134,11 +134,12 @@ COLUMNS = (
 
 @experiment(
     "mode-collapse",
-    chapter="Training problems",
-    full=Budget(seeds=10, minutes=13.0),
-    fast=Budget(seeds=4, minutes=70 / 60),
+    chapter=CURES,
+    full=Budget(seeds=10, minutes=13.0, seconds=2900),
+    fast=Budget(seeds=4, minutes=70 / 60, seconds=300),
     whole="a grid of 25 modes beside the ring of 8",
     pictures=("samples",),
+    lectures=("D 11", "E 11"),
 )
 def mode_collapse(bench: Bench) -> Findings:
     """Which methods find every mode of a mixture of Gaussians, given the same time.

@@ -14,14 +14,14 @@ import saddlepoint as sp
 from kit.outcomes import quickly
 from saddlepoint import cli
 from saddlepoint.lab import EXPERIMENTS, PerSeed, side_by_side, tables
-from saddlepoint.lab.lab_options import LabOptions
-from saddlepoint.lab.mode_collapse import (
+from saddlepoint.lab.cures.mode_collapse import (
     DATA,
     METHODS,
     claims,
     control,
     reached,
 )
+from saddlepoint.lab.lab_options import LabOptions
 from saddlepoint.lab.running import TABLES, carry_out
 from saddlepoint.learners.adversarial.costs import Unrolled
 
@@ -42,7 +42,7 @@ def test_every_cell_runs_and_is_not_run_again(
     pairs = [(row["data"], row["method"]) for row in findings.rows]
     assert pairs == [(d, m) for d in DATA for m, method in METHODS.items() if d in method.data]
     assert all(row["steps"] == 12 for row in findings.rows)
-    table = (tmp_path / "out/table.md").read_text()
+    table = (tmp_path / "out/page.md").read_text()
     for name in (*METHODS, "perfect sampler"):
         assert f"| {name} |" in table
     for claim in findings.claims:

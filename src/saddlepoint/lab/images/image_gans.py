@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from saddlepoint import drawing
 from saddlepoint.lab.bench import Bench, Budget, Score, Trained
-from saddlepoint.lab.experiment import experiment
+from saddlepoint.lab.experiment import IMAGES, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, Interval, Row
 from saddlepoint.recipes import find
 from saddlepoint.recipes.registry import TWO_CORE
@@ -44,9 +44,9 @@ COLUMNS = (
 
 @experiment(
     "image-gans",
-    chapter="Image GANs",
-    full=Budget(seeds=2, minutes=12.0),
-    fast=Budget(seeds=1, minutes=0.5),
+    chapter=IMAGES,
+    full=Budget(seeds=2, minutes=12.0, seconds=3000),
+    fast=Budget(seeds=1, minutes=0.5, seconds=150),
     pictures=("samples",),
     long=True,
 )

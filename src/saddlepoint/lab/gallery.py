@@ -1,0 +1,55 @@
+"""The gallery of docs/lab.md: committed results by chapter, with pictures and claims."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+from saddlepoint.lab import tables, write_up
+from saddlepoint.lab.experiment import EXPERIMENTS, Experiment
+
+_BETWEEN = re.compile(r"(<!-- gallery -->\n).*?(<!-- /gallery -->)", re.DOTALL)
+
+
+def filled(text: str, results: Path) -> str:
+    """A page of the docs with the gallery between its two marks.
+
+    Args:
+        text: The page, with ``<!-- gallery -->`` and ``<!-- /gallery -->``.
+        results: The folder of committed results, beside the page.
+    """
+    gallery = "\n".join(_lines(results))
+    return _BETWEEN.sub(lambda marks: f"{marks[1]}{gallery}\n{marks[2]}", text)
+
+
+def _lines(results: Path) -> Iterator[str]:
+    house = [one for one in EXPERIMENTS.values() if _of_the_house(one)]
+    for chapter in dict.fromkeys(one.chapter for one in house):
+        yield f"### {chapter}\n"
+        for one in (one for one in house if one.chapter == chapter):
+            yield from _entry(one, results / one.name)
+
+
+def _of_the_house(one: Experiment) -> bool:
+    return one.function.__module__.startswith("saddlepoint.")
+
+
+def _entry(one: Experiment, folder: Path) -> Iterator[str]:
+    link = f"{folder.parent.name}/{folder.name}"
+    words = f"**[{one.name}]({link}/{write_up.NAME})** {one.question}"
+    yield textwrap.fill(words, 118, break_on_hyphens=False) + "\n"
+    findings, _ = tables.read_result((folder / tables.RESULT).read_text(encoding="utf-8"))
+    for claim in findings.claims:
+        words = f"- {write_up.verdict(claim)}: {claim.statement}"
+        yield textwrap.fill(words, 118, subsequent_indent="  ", break_on_hyphens=False)
+    yield "\n" + " ".join(f"![{one.name}]({link}/{name}.png)" for name in one.pictures) + "\n"
+
+
+def rewritten(folder: Path) -> str:
+    """The Markdown page of a committed result, made again from its ``result.json``."""
+    findings, about = tables.read_result((folder / tables.RESULT).read_text(encoding="utf-8"))
+    one = EXPERIMENTS[folder.name]
+    about |= {"question": one.question, "method": list(one.method)}
+    return write_up.markdown(findings, about, [f"{name}.png" for name in one.pictures])

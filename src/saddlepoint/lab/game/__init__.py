@@ -1,0 +1,1 @@
+"""The game: two players, their costs, and what their steps do."""

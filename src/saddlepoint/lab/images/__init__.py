@@ -1,0 +1,5 @@
+"""Image GANs: recipes beside each other on the same pictures."""
+
+from saddlepoint.lab.images import image_gans
+
+__all__ = ["image_gans"]

@@ -1,0 +1,1 @@
+"""Likelihood and distances: what it means that two distributions are near."""

@@ -98,7 +98,7 @@ def certify(problem: Problem, plan: Array, f: Array, g: Array) -> Certificate:
         gap=float(np.vdot(problem.cost, plan)) - float(problem.a @ f + problem.b @ g),
         row_error=_largest(abs(plan.sum(1) - problem.a)),
         column_error=_largest(abs(plan.sum(0) - problem.b)),
-        negative=_largest(np.maximum(0.0, -plan)),
+        negative=_largest(np.maximum(0.0, -plan)) + 0.0,  # of a zero with a sign, zero
         excess=max(float((f[i] + g - problem.cost[i]).max()) for i in range(len(f))),
         lipschitz=lipschitz,
         two_in_one=two_in_one,

@@ -95,6 +95,8 @@ _VECTORS = _words("sources", lambda source: isinstance(source, Toy))
 _OF_IMAGES = _words("networks", lambda network: "vectors" not in network.takes)
 _APART = _words("networks", lambda network: not network.stacks_members)
 _MIXING = _words("networks", lambda network: getattr(network, "norm", "none") == "batch")
+_READERS = _words("auxiliaries", lambda part: part.reads_codes)
+_NO_CODES = _words("priors", lambda prior: not prior.codes)
 _CONVOLUTIONS = "needs images"
 _ONE_PROGRAM = "several seeds in one program need fully connected networks"
 _EXAMPLES = "a gradient penalty needs each example's own gradient"
@@ -112,6 +114,14 @@ REFUSALS = [
         regulariser="none drift centring historical_averaging",
         constraint="none",
         technique="none standardised repeats minibatch",  # smoothing is refused before
+    ),
+    _refused("adversarial", "reads codes, and the prior", auxiliary=_READERS, prior=_NO_CODES),
+    _refused(
+        "adversarial",
+        "reads the codes of one example",
+        auxiliary=_READERS,
+        lens="pack",
+        prior=_words("priors", lambda prior: bool(prior.codes)),
     ),
     _refused("adversarial", _EXAMPLES, regulariser="gradient_penalty", critic=_MIXING),
     _refused("adversarial", _EXAMPLES, regulariser="gradient_penalty", technique="minibatch"),

@@ -36,7 +36,12 @@ from saddlepoint.games.regularisers import (
     GradientPenalty,
     HistoricalAveraging,
 )
-from saddlepoint.learners.adversarial.auxiliaries import AUXILIARIES, LatentRegression
+from saddlepoint.learners.adversarial.auxiliaries import (
+    AUXILIARIES,
+    LatentRegression,
+    LateRecogniser,
+    Recogniser,
+)
 from saddlepoint.learners.adversarial.costs import COSTS, FeatureMatching, GameCost, Unrolled
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.lenses import (
@@ -46,7 +51,7 @@ from saddlepoint.learners.adversarial.lenses import (
     Pack,
     UnitRange,
 )
-from saddlepoint.learners.adversarial.priors import PRIORS, Normal, Uniform
+from saddlepoint.learners.adversarial.priors import PRIORS, Coded, Normal, Uniform
 from saddlepoint.learners.kinds import FAMILIES
 from saddlepoint.learners.variational.description import Variational
 from saddlepoint.networks.dcgan import Dcgan
@@ -117,10 +122,14 @@ _INSTANCES: dict[str, list[Part]] = {
         OptimisticAdam(),
         Consensus(strength=1e-3),
     ],
-    "priors": [Normal(), Uniform()],
+    "priors": [Normal(), Uniform(), Coded(categorical=(3,), uniform=1)],
     "lenses": [InstanceNoise(), UnitRange(), Dequantise(), Pack()],
     "costs": [GameCost(), FeatureMatching(), Unrolled(steps=1)],
-    "auxiliaries": [LatentRegression()],
+    "auxiliaries": [
+        LatentRegression(),
+        Recogniser(hidden=4, norm="layer"),
+        LateRecogniser(hidden=4, norm="layer", after=0.5),
+    ],
     "families": [
         Adversarial(
             latent=2,
@@ -216,6 +225,8 @@ _DIGITS = BASE.replace(data=TINY["sources", "digits"])  # which fit every networ
 _VARIATIONAL = BASE.replace(learner=TINY["families", "variational"])
 _VARIATIONAL_DIGITS = _DIGITS.replace(learner=TINY["families", "variational"])
 
+_CODED = BASE.replace(learner=BASE.learner.replace(prior=TINY["priors", "coded"]))
+
 # The ways into a run of each list, the ordinary one first.
 PLACES: dict[str, dict[str, Place]] = {
     "networks": {
@@ -242,7 +253,8 @@ PLACES: dict[str, dict[str, Place]] = {
     "priors": {"latents": Place(("learner.prior",))},
     "lenses": {"critic": Place(("learner.lenses.0",))},
     "costs": {"generator": Place(("learner.cost",))},
-    "auxiliaries": {"game": Place(("learner.auxiliaries.0",))},
+    # with codes to be read; the ordinary prior stands in the base run
+    "auxiliaries": {"game": Place(("learner.auxiliaries.0",), _CODED)},
     "families": {"learner": Place(("learner",))},
     "sources": {"data": Place(("data",))},
 }

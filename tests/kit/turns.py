@@ -29,7 +29,7 @@ class Scored:
 
 
 def turn_of(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, **changes: Any) -> Turn:
-    scores = critic(real), critic(fake)
+    outputs = CriticOutput(critic(real), real), CriticOutput(critic(fake), fake)
     whole = Turn(
         streams=Streams(3, "test"),
         parameters={},
@@ -38,6 +38,6 @@ def turn_of(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, **ch
         latents=torch.empty(0),
         fake=fake,
         examples=real,
-        scored=lambda: scores,
+        judged=lambda: outputs,
     )
     return replace(whole, **changes)

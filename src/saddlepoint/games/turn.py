@@ -45,8 +45,8 @@ class Turn:
         fake: Generated examples (*batch shape, *example shape), packed already or not; without
             gradient where the generator does not move.
         examples: Those of the data, likewise; None if the turn draws none.
-        scored: Gives the scores of ``examples`` and ``fake``, each in the batch shape; they are
-            computed when they are first asked for. None without examples.
+        judged: Gives what the critic says of ``examples`` (None without any) and of ``fake``, in
+            one pass where it does not mix them; computed when it is first asked for.
         mixes_examples: True if an example's score depends on the others in its batch.
         repeatable: True if another pass of the critic gives an example the score that it has, up to
             rounding: nothing is dropped at random, and no weight is computed anew in each pass.
@@ -67,8 +67,8 @@ class Turn:
     objective: Objective
     latents: Tensor
     fake: Tensor
+    judged: Callable[[], tuple[CriticOutput | None, CriticOutput]]
     examples: Tensor | None = None
-    scored: Callable[[], tuple[Tensor, Tensor]] | None = None
     mixes_examples: bool = False
     repeatable: bool = False
     label: Tensor | None = None
@@ -89,21 +89,24 @@ class Turn:
     @property
     def real_score(self) -> Tensor:
         """The critic's scores of ``real``, in the batch shape."""
-        return self._scores()[0]
+        real, _ = self.judged()
+        if real is None:
+            raise LookupError("this turn has no real examples, and so no scores of them")
+        return real.score
 
     @property
     def fake_score(self) -> Tensor:
         """The critic's scores of ``fake``, computed together with those of ``real``."""
-        return self._scores()[1]
+        return self.judged()[1].score
+
+    @property
+    def fake_features(self) -> Tensor:
+        """The critic's features of ``fake`` (*batch shape, features), from the same pass."""
+        return self.judged()[1].features
 
     def critic(self, x: Tensor) -> Tensor:
         """The score of each critic input in ``x``."""
         return self.judge(x).score
-
-    def _scores(self) -> tuple[Tensor, Tensor]:
-        if self.scored is None:
-            raise LookupError("this turn has no real examples, whose scores come with the fakes'")
-        return self.scored()
 
 
 class Remembering(Part):

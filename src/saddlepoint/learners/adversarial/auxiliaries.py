@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -10,7 +12,9 @@ from typing_extensions import override
 
 from saddlepoint.description import one_of
 from saddlepoint.games.turn import Remembering, Turn
-from saddlepoint.schedules import NonNegative
+from saddlepoint.learners.adversarial.codes import Code
+from saddlepoint.networks.fields import Norm
+from saddlepoint.schedules import NonNegative, value_at
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from saddlepoint.networks.network import Site
 
 Player = Literal["critic", "generator"]
+Owner = Literal["critic", "generator", "recogniser"]
 
 
 class Auxiliary(Remembering):
@@ -27,33 +32,59 @@ class Auxiliary(Remembering):
         equation: The term, as a reader would write it.
         cures: The trouble it is a remedy for.
         paper: Where it comes from.
-        owner: The player that its parameters belong to.
+        owner: The player that its parameters belong to; "recogniser" is one of its own.
         joins: The turns whose loss its term joins; in the other player's turn its own parameters
             do not move.
+        reads_codes: Whether it needs codes among the latents.
     """
 
     equation: ClassVar[str]
     cures: ClassVar[str]
     paper: ClassVar[str]
-    owner: ClassVar[Player]
+    owner: ClassVar[Owner]
     joins: ClassVar[frozenset[Player]]
+    reads_codes: ClassVar[bool] = False
 
     weight: NonNegative = Field(1.0, description="Factor of the term in the player's loss.")
 
-    def module(self, site: Site, features: int) -> nn.Module:
+    def module(self, site: Site, features: int, codes: Sequence[Code]) -> nn.Module:
         """What it learns; by default a module without parameters.
 
         Args:
             site: Where the critic stands; ``inputs`` numbers of latents belong to one critic input.
             features: Number of the critic's features.
+            codes: Those among the latents, which stand last.
         """
         from torch import nn
 
         return nn.Identity()
 
+    @property
+    def phase(self) -> AuxiliaryPhase | None:
+        """Its phase, where it has one of its own and joins no turn; None for most."""
+        return None
+
     @abstractmethod
     def values(self, turn: Turn, module: nn.Module) -> Tensor:
         """Unweighted values of each critic input ([members,] batch)."""
+
+    def watched(self, turn: Turn, module: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
+        """The ``values``, and what else is recorded of them, by name."""
+        return self.values(turn, module), {}
+
+
+@dataclass(frozen=True)
+class AuxiliaryPhase:
+    """A phase that belongs to an auxiliary.
+
+    Attributes:
+        moves: The players that it moves.
+        after: The share of the run after which it plays; where that is more than 0, the game
+            itself plays before it alone.
+    """
+
+    moves: tuple[Owner, ...]
+    after: float = 0.0
 
 
 class LatentRegression(Auxiliary):
@@ -75,17 +106,131 @@ class LatentRegression(Auxiliary):
     kind: Literal["latent_regression"] = "latent_regression"
 
     @override
-    def module(self, site: Site, features: int) -> nn.Module:
+    def module(self, site: Site, features: int, codes: Sequence[Code]) -> nn.Module:
         from saddlepoint.networks.member_linear import linear
 
         return linear(features, site.inputs, site.members)
 
     @override
     def values(self, turn: Turn, module: nn.Module) -> Tensor:
-        features = turn.judge(turn.fake).features
+        features = turn.fake_features
         latents = turn.latents.reshape(*features.shape[:-1], -1)  # those of one pack side by side
         return (latents - module(features)).square().mean(-1)
 
 
-AUXILIARIES: list[type[Auxiliary]] = [LatentRegression]
+class _Recogniser(Auxiliary):
+    """What is common to recognisers.
+
+    The term is −Σ λ log q(c | x), and H(c) + E log q(c | x) a bound of the information that an
+    example has of its code, I(c; G(z, c)), in nats.
+    """
+
+    equation = "−λ Σ log q(c | G(z, c))"
+    paper = "Chen et al., InfoGAN, 2016"
+    reads_codes = True
+
+    discrete: NonNegative = Field(1.0, description="λ of categorical codes.")
+    continuous: NonNegative = Field(1.0, description="λ of continuous codes.")
+    hidden: int = Field(128, ge=0, description="Units of its hidden layer; 0: none.")
+    norm: Norm = Field("batch", description="Behind the hidden layer.")
+    floor: float | None = Field(
+        0.1,
+        gt=0,
+        description="The least σ of q for a continuous code, without which the game raises log q "
+        "for ever; none: σ is 1, as in the authors' program, and the bound at most −0.226 of "
+        "0.693 for U(−1, 1).",
+    )
+
+    @override
+    def module(self, site: Site, features: int, codes: Sequence[Code]) -> nn.Module:
+        from saddlepoint.learners.adversarial.recognition import Recognition
+
+        return Recognition(features, codes, self.hidden, self.norm, self.floor, site.members)
+
+    @override
+    def values(self, turn: Turn, module: nn.Module) -> Tensor:
+        return self.watched(turn, module)[0]
+
+    @override
+    def watched(self, turn: Turn, module: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
+        import torch
+
+        from saddlepoint.learners.adversarial.recognition import Recognition
+
+        assert isinstance(module, Recognition)
+        each = module.log_likelihoods(self.features(turn), turn.latents)
+        shares = {
+            code.name: value_at(
+                self.discrete if code.is_categorical else self.continuous, turn.moment
+            )
+            for code in module.codes
+        }
+        total = torch.stack([shares[name] * value for name, value in each.items()]).sum(0)
+        bounds = {
+            f"information_{code.name}": (code.entropy + each[code.name]).detach().mean(-1)
+            for code in module.codes
+        }
+        return -total, bounds
+
+    @abstractmethod
+    def features(self, turn: Turn) -> Tensor:
+        """The critic's features of the fakes."""
+
+
+class Recogniser(_Recogniser):
+    """How badly q(c | x), read off the critic's features, tells which codes made a fake.
+
+    The term joins both turns, each on the adversarial term's own fakes and their codes: it moves
+    the recogniser and the critic's backbone in the critic's turn, and the generator in its own. The
+    head that scores gets none of it.
+    """
+
+    cures = "codes that the generator ignores"
+    owner = "critic"
+    joins = frozenset({"critic", "generator"})
+
+    kind: Literal["recogniser"] = "recogniser"
+    apart: bool = Field(
+        False,
+        description="A phase of its own after the game's instead, on fresh codes, in which critic "
+        "and generator move together, by their own optimisers.",
+    )
+
+    @property
+    @override
+    def phase(self) -> AuxiliaryPhase | None:
+        return AuxiliaryPhase(("critic", "generator")) if self.apart else None
+
+    @override
+    def features(self, turn: Turn) -> Tensor:
+        return turn.fake_features
+
+
+class LateRecogniser(_Recogniser):
+    """A recogniser that learns after the game, of a generator and a backbone that stand still.
+
+    The control of InfoGAN: what the codes of a plain game mean. The game plays the first share of
+    the run, the recogniser the rest; it moves nobody else.
+    """
+
+    cures = "nothing: the control of a game with a recogniser"
+    owner = "recogniser"
+    joins = frozenset()
+
+    kind: Literal["late_recogniser"] = "late_recogniser"
+    after: float = Field(
+        0.8, gt=0, lt=1, description="The share of the run that the game has; the rest is its own."
+    )
+
+    @property
+    @override
+    def phase(self) -> AuxiliaryPhase | None:
+        return AuxiliaryPhase(("recogniser",), self.after)
+
+    @override
+    def features(self, turn: Turn) -> Tensor:
+        return turn.fake_features.detach()
+
+
+AUXILIARIES: list[type[Auxiliary]] = [LatentRegression, Recogniser, LateRecogniser]
 AnyAuxiliary = Annotated[Auxiliary, one_of(AUXILIARIES)]

@@ -57,8 +57,7 @@ class GameCost(Cost):
         if turn.examples is not None:
             return turn.objective.generator(turn.real_score, turn.fake_score)
         # A game whose generator ignores the real score gets the fake one in its place.
-        score = turn.critic(turn.fake)
-        return turn.objective.generator(score, score)
+        return turn.objective.generator(turn.fake_score, turn.fake_score)
 
 
 class FeatureMatching(Cost):

@@ -14,7 +14,7 @@ from saddlepoint.games.objective_name import ObjectiveName
 from saddlepoint.games.objectives import OBJECTIVES, smoothed
 from saddlepoint.games.regulariser import Regulariser
 from saddlepoint.games.regularisers import AnyRegulariser
-from saddlepoint.learners.adversarial.auxiliaries import AnyAuxiliary, Player
+from saddlepoint.learners.adversarial.auxiliaries import AnyAuxiliary, AuxiliaryPhase, Player
 from saddlepoint.learners.adversarial.costs import AnyCost, GameCost
 from saddlepoint.learners.adversarial.lenses import AnyLens
 from saddlepoint.learners.adversarial.priors import AnyPrior, Normal
@@ -33,7 +33,9 @@ class Adversarial(Family):
     stacks_members: ClassVar[bool] = True
 
     kind: Literal["adversarial"] = "adversarial"
-    latent: int = Field(100, gt=0, description="Length of the latent vector.")
+    latent: int = Field(
+        100, ge=0, description="Length of the latent vector, of a coded prior of its noise."
+    )
     prior: AnyPrior = Field(Normal(), description="What latents are drawn from.")
     standardise: bool = Field(
         False,
@@ -99,6 +101,35 @@ class Adversarial(Family):
         for lens in self.lenses:
             size *= lens.examples
         return size
+
+    @property
+    def auxiliary_phases(self) -> dict[str, AuxiliaryPhase]:
+        """Phases of auxiliaries that have one of their own, by the auxiliary's name."""
+        return {part.name: part.phase for part in self.auxiliaries if part.phase is not None}
+
+    @model_validator(mode="after")
+    def _codes_are_read(self) -> Self:
+        if not self.prior.columns(self.latent):
+            raise ValueError(
+                f"latent: {self.latent} numbers of noise and no codes leave the generator nothing "
+                "to start from: use 1 or more."
+            )
+        readers = [part.kind for part in self.auxiliaries if part.reads_codes]
+        if len(readers) > 1:
+            raise ValueError(
+                f"auxiliaries: {' and '.join(readers)} would read the same codes: leave one."
+            )
+        if readers and not self.prior.codes:
+            raise ValueError(
+                f"auxiliaries: '{readers[0]}' reads codes, and the prior '{self.prior.kind}' has "
+                "none: choose --learner.prior coded, or leave the part out."
+            )
+        if readers and self.pack > 1:
+            raise ValueError(
+                f"auxiliaries: '{readers[0]}' reads the codes of one example, and this critic sees "
+                f"{self.pack} as one: leave the lens that packs them out."
+            )
+        return self
 
     @model_validator(mode="after")
     def _penalties_have_what_they_see(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
@@ -16,14 +16,14 @@ from saddlepoint.games.moment import Moment
 from saddlepoint.games.objectives import OBJECTIVES, smoothed, weighted
 from saddlepoint.games.regulariser import Regulariser
 from saddlepoint.games.turn import Judge, Turn
-from saddlepoint.learners.adversarial.auxiliaries import Player
+from saddlepoint.learners.adversarial.auxiliaries import Auxiliary, Owner, Player
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.judgement import Elsewhere, Judgement
 from saddlepoint.learners.adversarial.lenses import Look
 from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.learners.part_memories import PartMemories
 from saddlepoint.learners.present_parameters import PresentParameters
-from saddlepoint.networks.critic import Critic
+from saddlepoint.networks.critic import Critic, CriticOutput
 from saddlepoint.networks.network import Site
 from saddlepoint.networks.repeating import drops_units, repeats
 from saddlepoint.networks.virtual_batch_norm import WithReference, with_reference
@@ -110,7 +110,7 @@ class Duel(nn.Module):
         self.auxiliary_memories = PartMemories(description.auxiliaries, self.critic)
         self.auxiliaries = nn.ModuleDict(
             {
-                name: part.module(seen, self.critic.features)
+                name: part.module(seen, self.critic.features, description.prior.codes)
                 for name, part in self.auxiliary_memories.parts.items()
             }
         )
@@ -121,11 +121,18 @@ class Duel(nn.Module):
             "critic": self._side("critic", self.critic),
             "generator": self._side("generator", self.generator),
         }
+        late = self._owned("recogniser")
+        if late:
+            self.sides["recogniser"] = nn.ModuleDict(late)
 
     def _side(self, player: Player, network: nn.Module) -> nn.Module:
-        parts = self.auxiliary_memories.parts
-        owned = {n: m for n, m in self.auxiliaries.items() if parts[n].owner == player}
+        owned = self._owned(player)
         return nn.ModuleDict({player: network, **owned}) if owned else network
+
+    def _owned(self, owner: Owner) -> dict[str, nn.Module]:
+        """The modules of the auxiliaries that belong to a player."""
+        parts = self.auxiliary_memories.parts
+        return {n: m for n, m in self.auxiliaries.items() if parts[n].owner == owner}
 
     @property
     def penalties(self) -> dict[Player, PartMemories[Regulariser]]:
@@ -151,14 +158,17 @@ class Duel(nn.Module):
                 x = lens.see(x, Look(which, streams, moment, self.members, memory))
         return x
 
-    def scores(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores of both batches: in one pass, unless the critic would mix them."""
+    def outputs(
+        self, judge: Judge, real: Tensor, fake: Tensor
+    ) -> tuple[CriticOutput, CriticOutput]:
+        """What is said of both batches: in one pass, unless the critic would mix them."""
         if self.critic.mixes_examples:
-            return judge(real).score, judge(fake).score
-        scores = judge(torch.cat([real, fake], dim=self._batch_axis)).score
+            return judge(real), judge(fake)
+        both = judge(torch.cat([real, fake], dim=self._batch_axis))
         sizes = [real.shape[self._batch_axis], fake.shape[self._batch_axis]]
-        real_score, fake_score = scores.split(sizes, -1)
-        return real_score, fake_score
+        scores = both.score.split(sizes, -1)
+        features = both.features.split(sizes, self._batch_axis)
+        return CriticOutput(scores[0], features[0]), CriticOutput(scores[1], features[1])
 
     def critic_turn(self, real: Tensor, streams: Streams, moment: Moment) -> Losses:
         """The critic's cost of the game, its penalties and the auxiliaries that join it."""
@@ -193,12 +203,9 @@ class Duel(nn.Module):
         latents = self.latents(streams, batches)
         fake = self.seen(self.generator(latents), streams, moment, "fake")
         judge = self._judgement(streams, moment, batches)
-        scored = None
         if real is not None:
-            shown = self.seen(real, streams, moment, "real")
-            scored = cache(lambda: self.scores(judge, shown, fake))
-            real = shown
-        turn = self._turn(self.generator, streams, moment, judge, latents, fake, real, scored)
+            real = self.seen(real, streams, moment, "real")
+        turn = self._turn(self.generator, streams, moment, judge, latents, fake, real)
         if real is not None:
             at_hand = turn
             turn = replace(
@@ -220,8 +227,20 @@ class Duel(nn.Module):
         latents = self.latents(streams)
         fake = self.seen(self.generator(latents), streams, moment, "fake")
         judge = self._judgement(streams, moment)
-        turn = self._turn(self.generator, streams, moment, judge, latents, fake, None, None)
+        turn = self._turn(self.generator, streams, moment, judge, latents, fake)
         return self._apart("generator", turn)
+
+    def auxiliary_turn(self, name: str, streams: Streams, moment: Moment) -> Losses:
+        """An auxiliary that has a phase of its own, on fresh latents."""
+        part = self.auxiliary_memories.parts[name]
+        latents = self.latents(streams)
+        fake = self.seen(self.generator(latents), streams, moment, "fake")
+        judge = self._judgement(streams, moment)
+        turn = self._turn(self.generator, streams, moment, judge, latents, fake)
+        terms: dict[str, Term] = {}
+        watched: dict[str, Tensor] = {}
+        self._join(name, part, turn, terms, watched, part.owner)
+        return Losses(terms, watched)
 
     def prepare_critic(self) -> None:
         """Commit what the parts of the critic's turn remember of it."""
@@ -247,8 +266,7 @@ class Duel(nn.Module):
             real = self.seen(real, streams, moment, "real")
             self.critic.offer(real)
         judge = self._judgement(streams, moment)
-        scored = cache(lambda: self.scores(judge, real, fake))
-        return self._turn(self.critic, streams, moment, judge, latents, fake, real, scored)
+        return self._turn(self.critic, streams, moment, judge, latents, fake, real)
 
     def _judgement(self, streams: Streams, moment: Moment, batches: int = 1) -> Judgement:
         inside = tuple((lens, memory) for _, lens, memory in self.lens_memories if lens.inside)
@@ -263,9 +281,11 @@ class Duel(nn.Module):
         judge: Judge,
         latents: Tensor,
         fake: Tensor,
-        real: Tensor | None,
-        scored: Callable[[], tuple[Tensor, Tensor]] | None,
+        real: Tensor | None = None,
     ) -> Turn:
+        def judged() -> tuple[CriticOutput | None, CriticOutput]:
+            return (None, judge(fake)) if real is None else self.outputs(judge, real, fake)
+
         return Turn(
             streams=streams,
             parameters=PresentParameters(mover),
@@ -275,8 +295,8 @@ class Duel(nn.Module):
             objective=self.objective,
             latents=latents,
             fake=fake,
+            judged=cache(judged),
             examples=real,
-            scored=scored,
             moment=moment,
             members=self.members,
         )
@@ -284,14 +304,14 @@ class Duel(nn.Module):
     def _critic_loss(self, turn: Turn, at: Mapping[str, Tensor]) -> Tensor:
         """The critic's whole loss of a turn's examples and fakes, at other parameters."""
         judge = Elsewhere(turn.judge, at)
-        scored = cache(lambda: self.scores(judge, turn.real, turn.fake))
-        turn = replace(turn, parameters=at, judge=judge, scored=scored)
-        terms = [Term(self.objective.critic(*scored()))]
+        judged = cache(lambda: self.outputs(judge, turn.real, turn.fake))
+        turn = replace(turn, parameters=at, judge=judge, judged=judged)
+        terms = [Term(self.objective.critic(turn.real_score, turn.fake_score))]
         for _, penalty, memory in self.critic_memories:
             values = penalty.values(replace(turn, memory=memory))
             terms.append(Term(values, weight=value_at(penalty.weight, turn.moment)))
         for name, part, memory in self.auxiliary_memories:
-            if "critic" in part.joins:
+            if "critic" in part.joins and part.phase is None:
                 values = part.values(replace(turn, memory=memory), self.auxiliaries[name])
                 terms.append(Term(values, weight=value_at(part.weight, turn.moment)))
         return torch.stack([term.weight * term.reduced for term in terms]).sum()
@@ -356,10 +376,23 @@ class Duel(nn.Module):
         for name, part, memory in self.auxiliary_memories:
             seen = replace(turn, memory=memory)
             self.auxiliary_memories.saw(name, seen)
-            if player in part.joins:
-                values = part.values(seen, self.auxiliaries[name])
-                terms[name] = Term(values, weight=value_at(part.weight, turn.moment))
-                watched[f"{player}/{name}"] = terms[name].each.detach()
+            if player in part.joins and part.phase is None:
+                self._join(name, part, seen, terms, watched, player)
+
+    def _join(
+        self,
+        name: str,
+        part: Auxiliary,
+        turn: Turn,
+        terms: dict[str, Term],
+        watched: dict[str, Tensor],
+        player: Owner,
+    ) -> None:
+        """Add an auxiliary's term to those of a loss."""
+        values, more = part.watched(turn, self.auxiliaries[name])
+        terms[name] = Term(values, weight=value_at(part.weight, turn.moment))
+        watched[f"{player}/{name}"] = terms[name].each.detach()
+        watched |= {f"{player}/{key}": value for key, value in more.items()}
 
     def _look_back(self, turn: Turn) -> None:
         """Let the lenses see the critic's turn, for what they remember."""

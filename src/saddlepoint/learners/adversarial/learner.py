@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -52,14 +53,27 @@ class AdversarialLearner(LatentLearner):
         self.mixing = tuple(self.duel.critic.mixing)
         self.bounded = output != "linear"
         self._optimisers = {
-            "critic": description.optimiser_of("critic"),
-            "generator": description.optimiser_of("generator"),
+            player: description.optimiser_of("generator" if player == "generator" else "critic")
+            for player in self.duel.sides
         }
         self._scale = data.scale if standardise else 1.0
         self._centre = torch.tensor(data.centre) if standardise else None
         self.phases = tuple(self._phases())
 
     def _phases(self) -> Iterator[Phase]:
+        phases = self.description.auxiliary_phases
+        game = (0.0, min((own.after for own in phases.values() if own.after), default=1.0))
+        for phase in self._game():
+            yield replace(phase, during=game)
+        for name, own in phases.items():
+            yield DatalessPhase(
+                name,
+                own.moves,
+                partial(self.duel.auxiliary_turn, name),
+                during=(own.after, 1.0),
+            )
+
+    def _game(self) -> Iterator[Phase]:
         steps = self.description.critic_steps
         yield DataPhase(
             "critic",

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 import numpy as np
+from PIL import Image
 
 from saddlepoint import drawing
 from saddlepoint.data.info import DataInfo
@@ -88,6 +89,7 @@ def write_samples(
     *,
     overwrite: bool = False,
     quiet: bool = False,
+    columns: int | None = None,
 ) -> None:
     """Write ``n`` samples to ``out``.
 
@@ -102,6 +104,7 @@ def write_samples(
         overwrite: Replace what this program wrote there before: a file once the new one is whole,
             the files of a folder when the first sample is ready.
         quiet: Show no progress.
+        columns: Images in a row of a grid; by default such that it is nearly square.
 
     Raises:
         BadInput: The form does not fit the samples, or a user's file is in the way.
@@ -120,10 +123,16 @@ def write_samples(
                     _array(file, counted, n, out, data)
                 else:
                     samples = np.concatenate(list(counted))
-                    drawing.draw(samples, images=data.images).save(file, "PNG")
+                    _drawn(samples, data, columns).save(file, "PNG")
         except KeyboardInterrupt:
             sentence = f"stopped by Ctrl-C before {out} was whole: nothing was written."
             raise Interrupted(sentence, signal.SIGINT) from None
+
+
+def _drawn(samples: np.ndarray, data: DataInfo, columns: int | None) -> Image.Image:
+    if columns is not None and data.images:
+        return drawing.grid(samples, columns)
+    return drawing.draw(samples, images=data.images)
 
 
 def _array(

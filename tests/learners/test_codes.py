@@ -13,11 +13,11 @@ from kit.drawn import BATCH, POINTS, Drawn
 from saddlepoint.data.batch import Batch
 from saddlepoint.games.moment import Moment
 from saddlepoint.learners.adversarial.auxiliaries import LateRecogniser, Recogniser
-from saddlepoint.learners.adversarial.codes import Categorical, Continuous
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.learner import AdversarialLearner
 from saddlepoint.learners.adversarial.priors import Coded
 from saddlepoint.learners.adversarial.recognition import Recognition
+from saddlepoint.learners.codes import Categorical, Continuous
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.randomness import Streams
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from tyro.conf import Positional
+from tyro.conf import Positional, UseAppendAction
 
 from saddlepoint.commands.shared import Drawing, DrawingOptions, Output, OutputOptions
+from saddlepoint.errors import BadInput
 
 
 def sample(
@@ -17,6 +18,7 @@ def sample(
     n: int = 64,
     member: int = 0,
     of_class: Annotated[str | None, tyro.conf.arg(name="class")] = None,
+    code: UseAppendAction[tuple[str, ...]] = (),
     out: Path | None = None,
     drawing: Drawing = DrawingOptions(),  # noqa: B008 - frozen
     output: Output = OutputOptions(),  # noqa: B008
@@ -29,6 +31,9 @@ def sample(
         member: Which of several seeds that were trained as a group, from 0.
         of_class: Only samples of this class, by its name or number; of a learner that learnt from
             labels.
+        code: NAME=VALUE or NAME=FROM..TO of a code that the run was trained with (class=3,
+            number-1=-1..1), as often as there are codes; a walk goes along the rows of the grid, a
+            second one down.
         out: A .png grid, an .npz or .npy array (images: uint8, channels last), or a folder of PNGs.
             By default samples.png, or samples-2.png and so on where that exists.
         drawing: How samples are drawn.
@@ -48,8 +53,37 @@ def sample(
     for note in model.notes:
         print(f"{note} Using the checkpoint of step {model.step}.")
     check_form(target, n, model.data)
+    if code and of_class is not None:
+        raise BadInput("--class and --code cannot be asked for together: leave one out.")
     label = None if of_class is None else model.of_class(of_class, n)
-    batches = model.batches(n, drawing.seed, label=label, member=member)
-    blocks = (batch.numpy() for batch in batches)
-    write_samples(blocks, n, target, model.data, overwrite=output.overwrite, quiet=drawing.quiet)
+    columns = None
+    if code:
+        asked = _asked(code)
+        columns = model.columns(n, asked)
+        blocks = iter([model.coded(n, asked, drawing.seed, member=member).numpy()])
+    else:
+        batches = model.batches(n, drawing.seed, label=label, member=member)
+        blocks = (batch.numpy() for batch in batches)
+    write_samples(
+        blocks,
+        n,
+        target,
+        model.data,
+        overwrite=output.overwrite,
+        quiet=drawing.quiet,
+        columns=columns,
+    )
     print(f"{n} samples of {run} (step {model.step}, seed {drawing.seed}): {target}")
+
+
+def _asked(words: tuple[str, ...]) -> dict[str, str]:
+    """What is asked of each code."""
+    asked: dict[str, str] = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name or not value:
+            raise BadInput(f"--code {word}: write NAME=VALUE or NAME=FROM..TO.")
+        if name in asked:
+            raise BadInput(f"--code {name} stands there twice: ask for each code once.")
+        asked[name] = value
+    return asked

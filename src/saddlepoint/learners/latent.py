@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from saddlepoint.errors import BadInput
+from saddlepoint.learners.codes import Code
 from saddlepoint.learners.learner import Learner, evaluating
 from saddlepoint.networks.batch_norm import reestimate
 from saddlepoint.randomness import derive
@@ -63,6 +64,11 @@ class LatentLearner(Learner):
     @abstractmethod
     def decode_block(self, z: Tensor, label: Tensor | None) -> Tensor:
         """Examples of one whole block: ([members,] 64, d) to ([members,] 64, *shape)."""
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """Those among the columns, which stand last; most learners have none."""
+        return ()
 
     def from_normal(self, normal: Tensor) -> Tensor:
         """Standard normal numbers (64, d) turned into draws of the prior."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 from typing_extensions import override
 
+from saddlepoint.errors import BadInput
 from saddlepoint.networks.fields import (
     ACTIVATION,
     MAP_NORM,
@@ -57,6 +58,18 @@ class Dcgan(Network):
         description="Side of the kernels: 4 (3 where a side is odd), or 5 everywhere, as in the "
         "authors' program.",
     )
+    halvings: int | None = Field(
+        None,
+        ge=1,
+        description="How often a side is halved; by default as often as the class says. InfoGAN "
+        "halves 28 pixels twice.",
+    )
+    dense: int = Field(
+        0,
+        ge=0,
+        description="Units of a fully connected layer at the innermost map, first of a generator "
+        "and last of a backbone (InfoGAN: 1024); 0: none.",
+    )
     norm: MapNorm = Field("batch", description=MAP_NORM)
     activation: MapActivation | None = Field(
         None,
@@ -81,7 +94,7 @@ class Dcgan(Network):
         from saddlepoint.networks.strided import StridedConvTranspose2d
 
         colours, height, width = site.shape
-        path = sizes(height, width)
+        path = self._sizes(height, width)
         levels = len(path) - 1
         bare = self.norm == "none"  # a norm takes a bias away again
         name = self.activation or "relu"
@@ -92,7 +105,9 @@ class Dcgan(Network):
             return [*map_norm(self.norm, units * per_unit), activation(name, axis=1)]
 
         inner, arriving = path[-1], channels_at(self.width, levels - 1, self.widest)
-        project = nn.Linear(site.inputs, arriving * per_unit * inner[0] * inner[1], bias=bare)
+        before = self._dense(site.inputs, name, bare) if self.dense else None
+        wide = arriving * per_unit * inner[0] * inner[1]
+        project = nn.Linear(self.dense or site.inputs, wide, bias=bare)
         layers = hidden(arriving)
         for level in range(levels - 1, -1, -1):
             last = level == 0
@@ -105,7 +120,7 @@ class Dcgan(Network):
             if not last:
                 layers += hidden(units)
             arriving = units
-        network = MapGenerator(project, inner, finished(layers, site.output))
+        network = MapGenerator(project, inner, finished(layers, site.output), before)
         return network.apply(self._start())
 
     @override
@@ -119,7 +134,7 @@ class Dcgan(Network):
         from saddlepoint.networks.strided import StridedConv2d
 
         arriving, height, width = site.shape
-        path = sizes(height, width)
+        path = self._sizes(height, width)
         name = self.activation or "leaky_relu"
         per_unit = features_per_unit(name)
         layers: list[nn.Module] = []
@@ -137,8 +152,11 @@ class Dcgan(Network):
             ]
             arriving = units
         layers.append(FlattenRows())
-        network = nn.Sequential(*layers).apply(self._start())
         features = arriving * path[-1][0] * path[-1][1]
+        if self.dense:
+            layers.append(self._dense(features, name, self.norm == "none"))
+            features = self.dense
+        network = nn.Sequential(*layers).apply(self._start())
         discriminates = self.minibatch == "discrimination"
         discrimination = MinibatchDiscrimination(features) if discriminates else None
         return Backbone(network, features, discrimination, self._start())
@@ -146,6 +164,35 @@ class Dcgan(Network):
     @override
     def narrower(self) -> dict[str, str]:
         return {"width": str(self.width // 2)} if self.width > 1 else {}
+
+    def _sizes(self, height: int, width: int) -> list[Size]:
+        if self.halvings is None:
+            return sizes(height, width)
+        halved = [(height, width)]
+        while len(halved) <= self.halvings:
+            h, w = halved[-1]
+            if min(h, w) < 2:
+                raise BadInput(
+                    f"the network 'dcgan' cannot halve images of {height}×{width} {self.halvings} "
+                    f"times: use --learner.generator.halvings {len(halved) - 1} or less, for the "
+                    "critic likewise."
+                )
+            halved.append(((h + 1) // 2, (w + 1) // 2))
+        return halved
+
+    def _dense(self, inputs: int, name: MapActivation, bare: bool) -> nn.Sequential:
+        """A fully connected layer with what stands behind it."""
+        from torch import nn
+
+        from saddlepoint.networks.activations import activation, features_per_unit
+        from saddlepoint.networks.norms import vector_norm
+
+        width = self.dense * features_per_unit(name)
+        # instance norm has nothing to normalise in a vector
+        norm = vector_norm(self.norm, width) if self.norm != "instance" else []
+        return nn.Sequential(
+            nn.Linear(inputs, width, bias=bare or not norm), *norm, activation(name, axis=-1)
+        )
 
     def _reach(self, size: Size) -> tuple[Size, int, Size]:
         """Kernel, padding, and padding of the output on the way up, between a size and its half."""

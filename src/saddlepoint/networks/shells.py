@@ -83,17 +83,26 @@ class MapGenerator(nn.Module):
         project: From the inputs to height · width · channels numbers.
         inner: Height and width of the first map.
         layers: From that map to the image.
+        before: In front of the projection; nothing by default.
     """
 
-    def __init__(self, project: nn.Linear, inner: tuple[int, int], layers: nn.Sequential) -> None:
+    def __init__(
+        self,
+        project: nn.Linear,
+        inner: tuple[int, int],
+        layers: nn.Sequential,
+        before: nn.Module | None = None,
+    ) -> None:
         super().__init__()
-        self.project, self.inner, self.layers = project, inner, layers
+        self.before, self.project, self.inner, self.layers = before, project, inner, layers
         self.start = project.out_features // (inner[0] * inner[1])
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """Map latents to images, at least in float32."""
         refuse_label(label)
         h, w = self.inner
+        if self.before is not None:
+            z = self.before(z)
         maps = self.project(z).view(-1, h, w, self.start).permute(0, 3, 1, 2)
         return widened(self.layers(maps))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,8 @@ from torch import Tensor
 
 from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput, command_line, did_you_mean
-from saddlepoint.learners.latent import LATENT_BLOCK
+from saddlepoint.learners.codes import choices, columns_of, placed
+from saddlepoint.learners.latent import LATENT_BLOCK, LatentLearner
 from saddlepoint.learners.learner import Learner
 from saddlepoint.run.description import Run, seeds_of
 from saddlepoint.training import checkpoint, run_directory
@@ -107,6 +108,48 @@ class Trained:
         if self.seeds:
             return self.seeds[member].sample(n, seed, label)
         return self._of(member, self.learner.sample(n, seed, label))
+
+    def coded(
+        self,
+        n: int,
+        codes: Mapping[str, str | float],
+        seed: int = 0,
+        *,
+        member: int = 0,
+        columns: int | None = None,
+    ) -> Tensor:
+        """Samples (n, *shape) with chosen codes: a value, or a walk such as ``"-1..1"``.
+
+        The first code that walks does so along rows of ``columns`` samples, the second down the
+        rows; all else is the same in a row. The rest is as drawn for ``sample(n, seed)``.
+
+        Args:
+            n: How many.
+            codes: What is asked of some of the codes, by name.
+            seed: Seed of the latents.
+            member: Of a run with several seeds, which one draws.
+            columns: Samples in a row; by default those of a grid of n, or the number of a walk's
+                classes.
+
+        Raises:
+            BadInput: The learner has no such code, or it cannot have such a value.
+        """
+        self._check(n, seed, member)
+        if self.seeds:
+            return self.seeds[member].coded(n, codes, seed, columns=columns)
+        known = self.learner.codes if isinstance(self.learner, LatentLearner) else ()
+        chosen = choices(known, codes)
+        assert isinstance(self.learner, LatentLearner), "there are codes"
+        across = columns or self.columns(n, codes)
+        z = placed(self.learner.latents(n, seed), known, chosen, across)
+        label = self.learner.labels(n, seed)
+        return self._of(member, self.learner.decode(z, label))
+
+    def columns(self, n: int, codes: Mapping[str, str | float]) -> int:
+        """Samples in a row of a grid of ``n``; where classes walk, their number."""
+        model = self.seeds[0] if self.seeds else self
+        known = model.learner.codes if isinstance(model.learner, LatentLearner) else ()
+        return columns_of(choices(known, codes), math.ceil(math.sqrt(n)))
 
     def of_class(self, name: str, n: int) -> Tensor:
         """``n`` labels (n,) of one class, by its name or its number, for ``sample``.

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from saddlepoint.description import one_of
 from saddlepoint.games.turn import Remembering, Turn
-from saddlepoint.learners.adversarial.codes import Code
+from saddlepoint.learners.codes import Code
 from saddlepoint.networks.fields import Norm
 from saddlepoint.schedules import NonNegative, value_at
 

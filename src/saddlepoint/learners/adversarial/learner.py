@@ -17,6 +17,7 @@ from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.duel import Duel
+from saddlepoint.learners.codes import Code
 from saddlepoint.learners.latent import LatentLearner
 from saddlepoint.learners.learner import DatalessPhase, DataPhase, Phase
 from saddlepoint.learners.losses import Losses
@@ -144,6 +145,11 @@ class AdversarialLearner(LatentLearner):
     @override
     def columns(self) -> tuple[str, ...]:
         return self.duel.columns
+
+    @property
+    @override
+    def codes(self) -> tuple[Code, ...]:
+        return self.description.prior.codes
 
     @property
     @override

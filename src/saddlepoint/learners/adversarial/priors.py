@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from typing_extensions import override
 
 from saddlepoint.description import Part, one_of
-from saddlepoint.learners.adversarial.codes import Categorical, Code, Continuous
+from saddlepoint.learners.codes import Categorical, Code, Continuous
 
 if TYPE_CHECKING:
     from torch import Tensor

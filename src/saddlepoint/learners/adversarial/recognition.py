@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from saddlepoint.learners.adversarial.codes import Categorical, Code
+from saddlepoint.learners.codes import Categorical, Code
 from saddlepoint.networks.fields import Norm
 from saddlepoint.networks.member_linear import linear
 from saddlepoint.networks.norms import vector_norm

@@ -1,5 +1,5 @@
 """Likelihood and distances: what it means that two distributions are near."""
 
-from saddlepoint.lab.likelihood import mode_covering
+from saddlepoint.lab.likelihood import likelihood_vs_samples, mode_covering
 
-__all__ = ["mode_covering"]
+__all__ = ["likelihood_vs_samples", "mode_covering"]

@@ -1,5 +1,10 @@
 """Likelihood and distances: what it means that two distributions are near."""
 
-from saddlepoint.lab.likelihood import likelihood_vs_samples, mode_covering
+from saddlepoint.lab.likelihood import (
+    earth_mover_lp,
+    likelihood_vs_samples,
+    mode_covering,
+    parallel_lines,
+)
 
-__all__ = ["likelihood_vs_samples", "mode_covering"]
+__all__ = ["earth_mover_lp", "likelihood_vs_samples", "mode_covering", "parallel_lines"]

@@ -101,7 +101,7 @@ class Digits:
         from saddlepoint.data.official import digits_examples
 
         random = np.random.default_rng(seed)
-        pixels = digits_examples().values.reshape(-1, SIDE * SIDE)
+        pixels = np.asarray(digits_examples().values).reshape(-1, SIDE * SIDE)
         levels = np.rint(pixels * ((LEVELS - 1) / 255))
         images = (levels + random.uniform(size=levels.shape)) / LEVELS
         images = images[random.permutation(len(images))]
@@ -110,7 +110,7 @@ class Digits:
         self.p.fit(self.train)
         n = len(self.test)
         drawn = random.permutation(self.p.sample(n)[0])  # it gives one component after another
-        noise = random.uniform(size=drawn.shape)
+        noise: Array = np.asarray(random.uniform(size=drawn.shape))
         mixed = np.where(random.uniform(size=(n, 1)) < KEPT, drawn, noise)
         chosen = self.train[random.integers(len(self.train), size=n)]
         steps = random.normal(size=chosen.shape)

@@ -5,6 +5,15 @@ from saddlepoint.lab.likelihood import (
     likelihood_vs_samples,
     mode_covering,
     parallel_lines,
+    transformation,
+    two_sample_power,
 )
 
-__all__ = ["earth_mover_lp", "likelihood_vs_samples", "mode_covering", "parallel_lines"]
+__all__ = [
+    "earth_mover_lp",
+    "likelihood_vs_samples",
+    "mode_covering",
+    "parallel_lines",
+    "transformation",
+    "two_sample_power",
+]

@@ -309,16 +309,16 @@ def reading(rows: Sequence[Row]) -> str:
 
     either = next(c for c in claims(rows) if c.statement.startswith("The non-saturating GAN"))
     other = (
-        "so does the non-saturating one"
+        "as does the non-saturating one"
         if either.holds
-        else "the non-saturating one is no case of it: the JSD of the two lines is as flat, but a "
-        "critic of finite slope has a gradient, and θ follows it"
+        else "the non-saturating one reaches the data all the same: JSD is as flat for it, but a "
+        "critic of finite slope has a gradient that its cost does not flatten"
     )
     return (
         "Of two lines side by side KL, JSD and TV say only that they are not the same; W₁ says how "
         f"far apart they are. The minimax generator gets a gradient of "
-        f"{shown(MINIMAX, 'gradient')} where W₁'s is 1, and ends at θ = {shown(MINIMAX, 'end')}; "
-        f"{other} (θ = {shown(SATURATING_NOT, 'end')}). WGAN-GP ends at "
+        f"{shown(MINIMAX, 'gradient')} where W₁'s is 1, and stays at θ = {shown(MINIMAX, 'end')}; "
+        f"{other} (θ = {shown(SATURATING_NOT, 'end')}). WGAN-GP ends at θ = "
         f"{shown(WGAN_GP, 'end')}, after it went beyond the data to "
         f"{shown(WGAN_GP, 'beyond')}: its critic's slope is 1 on the way and has to turn over."
     )

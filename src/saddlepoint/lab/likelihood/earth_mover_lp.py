@@ -49,8 +49,8 @@ COLUMNS = (
 @experiment(
     "earth-mover-lp",
     chapter=LIKELIHOOD,
-    full=Budget(seeds=50, seconds=15),
-    fast=Budget(seeds=5, seconds=8),
+    full=Budget(seeds=50, seconds=8),
+    fast=Budget(seeds=5, seconds=5),
     pictures=("programme",),
     lectures=("D 21", "E 14", "E 15", "E 17", "E 18"),
 )
@@ -266,7 +266,7 @@ def _constraints(matrix: Array, right: Array, costs: Array) -> Panel:
         axes.grid(which="minor", color=palette.faint, linewidth=0.6)
         axes.tick_params(which="minor", length=0)
 
-    return Panel("A, ones dark", draw, "c, the cost of each entry of x", "b, piles, then holes")
+    return Panel("A, ones and zeros", draw, "c, the cost of each entry of x", "b, piles, then holes")
 
 
 def _heights(before: Array, after: Array, moves: Array) -> Panel:

@@ -47,8 +47,8 @@ COLUMNS = (
 @experiment(
     "likelihood-vs-samples",
     chapter=LIKELIHOOD,
-    full=Budget(seeds=5, seconds=30),
-    fast=Budget(seeds=2, seconds=10),
+    full=Budget(seeds=5, seconds=8),
+    fast=Budget(seeds=2, seconds=5),
     pictures=("samples", "likelihood"),
     lectures=("D 2", "E 1"),
 )

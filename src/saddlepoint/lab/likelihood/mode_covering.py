@@ -45,7 +45,7 @@ COLUMNS = (
 @experiment(
     "mode-covering",
     chapter=LIKELIHOOD,
-    full=Budget(seeds=1, seconds=30),
+    full=Budget(seeds=1, seconds=25),
     fast=Budget(seeds=1, seconds=12),
     pictures=("fits", "switch"),
     lectures=("D 10", "D 12", "E 14"),

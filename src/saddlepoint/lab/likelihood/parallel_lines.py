@@ -49,8 +49,8 @@ COLUMNS = (
 @experiment(
     "parallel-lines",
     chapter=LIKELIHOOD,
-    full=Budget(seeds=5, seconds=90),
-    fast=Budget(seeds=1, seconds=15),
+    full=Budget(seeds=5, seconds=35),
+    fast=Budget(seeds=1, seconds=7),
     pictures=("distances", "learned"),
     lectures=("D 20", "D 23", "E 16"),
 )

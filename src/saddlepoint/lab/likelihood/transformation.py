@@ -41,8 +41,8 @@ COLUMNS = (
 @experiment(
     "transformation",
     chapter=LIKELIHOOD,
-    full=Budget(seeds=10, seconds=60),
-    fast=Budget(seeds=2, seconds=12),
+    full=Budget(seeds=10, seconds=30),
+    fast=Budget(seeds=2, seconds=6),
     pictures=("maps", "generator"),
     lectures=("A 12", "A 13", "A 14"),
 )

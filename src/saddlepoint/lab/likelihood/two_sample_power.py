@@ -63,8 +63,8 @@ COLUMNS = (
 @experiment(
     "two-sample",
     chapter=LIKELIHOOD,
-    full=Budget(seeds=5, seconds=120),
-    fast=Budget(seeds=1, seconds=12),
+    full=Budget(seeds=5, seconds=90),
+    fast=Budget(seeds=1, seconds=10),
     pictures=("power", "statistics"),
     lectures=("D 3",),
 )

@@ -266,7 +266,9 @@ def _constraints(matrix: Array, right: Array, costs: Array) -> Panel:
         axes.grid(which="minor", color=palette.faint, linewidth=0.6)
         axes.tick_params(which="minor", length=0)
 
-    return Panel("A, ones and zeros", draw, "c, the cost of each entry of x", "b, piles, then holes")
+    return Panel(
+        "A, ones and zeros", draw, "c, the cost of each entry of x", "b, piles, then holes"
+    )
 
 
 def _heights(before: Array, after: Array, moves: Array) -> Panel:

@@ -134,6 +134,12 @@ def test_curves_differ_in_colour_and_dashes():
     looks = {(line.get_color(), line.get_linestyle()) for line in axes.lines[:4]}
     assert len(looks) == 4
     assert len({line.get_linestyle() for line in axes.lines[:4]}) == 4
+    assert {line.get_marker() for line in axes.lines} <= {"", "None"}
+
+
+def test_marked_curves_differ_in_their_marks():
+    axes = drawn(curves([0, 1], {name: [0, 1] for name in "abcd"}, marked=True))
+    assert len({line.get_marker() for line in axes.lines}) == 4
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STYLES: tuple[str, ...] = ("-", "--", "-.", ":")  # beside the colours, for prints without any
+MARKERS = "osD^vP"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ def curves(
     x: ArrayLike,
     series: Mapping[str, ArrayLike | Band],
     *,
+    marked: bool = False,
     title: str = "",
     x_label: str = "",
     y_label: str = "",
@@ -48,6 +50,7 @@ def curves(
     Args:
         x: (n,).
         series: By name, (n,) or a ``Band``; values that are not finite leave gaps.
+        marked: Whether each place has a mark, as where few were measured.
         title: Above.
         x_label: The horizontal axis, with its unit.
         y_label: The vertical axis, with its unit.
@@ -64,7 +67,15 @@ def curves(
         for number, (name, (middle, low, high)) in enumerate(bands.items()):
             colour = palette.series[number % len(palette.series)]
             style = STYLES[number % len(STYLES)]
-            axes.plot(places, middle, style, color=colour, linewidth=2.5, label=name)
+            mark = MARKERS[number % len(MARKERS)] if marked else ""
+            axes.plot(
+                *(places, middle, style),
+                color=colour,
+                linewidth=2.5,
+                marker=mark,
+                markersize=8,
+                label=name,
+            )
             if low is not None and high is not None:
                 axes.fill_between(places, low, high, color=colour, alpha=0.2, linewidth=0)
         for name, value in (levels or {}).items():

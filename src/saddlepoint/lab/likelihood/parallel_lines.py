@@ -63,8 +63,9 @@ def parallel_lines(bench: Bench) -> Findings:
     Wasserstein GAN, 2017, example 1 and figure 1.)
 
     Then a generator (θ, U) of the one parameter θ is trained from θ = 1 against a critic of two
-    layers of 32, by 200 plain gradient steps whose size falls from 0.02 to 0, so that the critic
-    keeps up. It has 300 updates before the first step of θ and 5 for each. "The critic's estimate"
+    layers of 32, by 200 plain gradient steps whose size falls from 0.02 to 0: with a
+    constant one WGAN-GP's θ circles around the data (it was 0.22 ± 0.36 in two seeds at the end).
+    The critic has 300 updates before the first step of θ and 5 for each. "The critic's estimate"
     at θ = 1 is log 2 − cost / 2 of the GANs' critic, the JSD that it sees, and E f(x) − E f(G(z))
     of WGAN-GP's; the gradient is the mean size of its first ten steps. W₁'s own
     gradient has the size 1.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -195,15 +196,16 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
             f"largest difference {apart:.1e}.",
         ),
         Claim(
-            "Plain descent does not approach: alternating, its mean distance at the end is within "
-            f"{LEVEL:.0%} of that at the start; simultaneous, more than twice it, from every start.",
+            "Plain descent does not approach: from every start the mean distance at the end is "
+            f"within {LEVEL:.0%} of that at the start if players alternate, and more than twice it "
+            "if they move at once.",
             max(turning) <= LEVEL and min(leaving) > 2,
             f"alternating: {_shown(around, 'left')} of the start; simultaneous: "
             f"{_shown(away, 'left')}.",
         ),
         Claim(
             "The smaller λ is, the faster: exponents rise with λ, as means over starts.",
-            all(a < b for a, b in zip(means[:-1], means[1:], strict=True)),
+            all(a < b for a, b in pairwise(means)),
             ", ".join(f"{each:.3f}" for each in means) + ".",
         ),
     ]

@@ -1,6 +1,7 @@
 """The cures: what helps where the game fails, and what each costs."""
 
 from saddlepoint.lab.cures import (
+    batch_norm_correlation,
     feature_matching,
     historical_averaging,
     instance_noise,
@@ -9,6 +10,7 @@ from saddlepoint.lab.cures import (
 )
 
 __all__ = [
+    "batch_norm_correlation",
     "feature_matching",
     "historical_averaging",
     "instance_noise",

@@ -294,6 +294,7 @@ def drawn(by_noise: dict[float, list[dict[str, Any]]], updates: Sequence[int]) -
                 title="Accuracy of the critic",
                 x_label=label,
                 y_label="share of fresh points told right",
+                levels={"chance": 0.5},
                 logarithmic=("x",),
             ),
         ],

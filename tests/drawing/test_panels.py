@@ -16,6 +16,8 @@ from saddlepoint.drawing import (
     Panel,
     curves,
     densities,
+    interpolated,
+    lattice,
     phase_portrait,
     plan_in_the_plane,
     plan_matrix,
@@ -157,3 +159,25 @@ def test_curves_differ_in_colour_and_dashes():
 def test_what_cannot_be_drawn_is_refused(make, sentence):
     with np.errstate(all="ignore"), pytest.raises(BadInput, match=sentence):
         make()
+
+
+def test_a_function_that_is_known_on_a_lattice_is_drawn_as_the_function_itself() -> None:
+    limits = (-1.0, 2.0, 0.0, 5.0)
+    _, _, points = lattice(limits, 7)
+
+    def plane(x: np.ndarray) -> np.ndarray:
+        return np.asarray(2 * x[:, 0] - 3 * x[:, 1] + 1)
+
+    known = interpolated(plane(points).reshape(7, 7), limits)
+    fine = lattice(limits, 50)[2]
+    assert known(fine) == pytest.approx(plane(fine), abs=1e-12)
+    with pytest.raises(BadInput, match="is outside"):
+        known([[2.1, 1.0]])
+    with pytest.raises(BadInput, match=r"square, not \(2, 3\)"):
+        interpolated(np.zeros((2, 3)), limits)
+
+
+def test_places_that_are_asked_for_are_marked_and_no_others() -> None:
+    axes = drawn(curves([2, 4, 64], {"a": [1, 2, 3]}, logarithmic=("x",), ticks=(2, 4, 64)))
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "64"]
+    assert not len(axes.get_xticks(minor=True))

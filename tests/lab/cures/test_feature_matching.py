@@ -40,6 +40,7 @@ STAGE = {
     "ratio": 1e4,
     "ratio_ns": 10.0,
     "off": 1e-20,
+    "points": 33.0,
     "variation": 0.2,
     "fullest": 0.3,
 }
@@ -52,14 +53,19 @@ def test_claims_are_refuted_by_other_rows() -> None:
         (1, "accuracy", 0.98, 0),
         (1, "ratio", 9.0, 1),
         (1, "ratio_ns", 0.9, 2),
-        (1, "variation", 0.05, 3),
-        (0, "off", 1e-8, 3),
+        (1, "variation", 0.05, 4),
+        (0, "points", 34.0, 3),
     ):
         altered = [dict(r) for r in measured]
         before = measured[which][key].values[0]
         altered[which][key] = PerSeed((before, value, before))
         others = [claim.holds for claim in claims(altered)]
-        assert [n for n in range(4) if not others[n]] == [number], key
+        assert [n for n in range(5) if not others[n]] == [number], key
+
+
+def test_means_that_differ_refute_both_examples() -> None:
+    rows = [row("30 updates", [STAGE | {"off": 1e-8}] * 3)]
+    assert [claim.holds for claim in claims(rows)] == [True, True, True, False, False]
 
 
 def test_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

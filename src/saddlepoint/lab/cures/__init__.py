@@ -2,6 +2,7 @@
 
 from saddlepoint.lab.cures import (
     batch_norm_correlation,
+    clipping_vs_penalty,
     feature_matching,
     historical_averaging,
     instance_noise,
@@ -11,6 +12,7 @@ from saddlepoint.lab.cures import (
 
 __all__ = [
     "batch_norm_correlation",
+    "clipping_vs_penalty",
     "feature_matching",
     "historical_averaging",
     "instance_noise",

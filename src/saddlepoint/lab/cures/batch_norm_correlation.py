@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from saddlepoint.drawing.panels import Palette, Panel
 from saddlepoint.lab.bench import Bench, Budget, Score, Trained
 from saddlepoint.lab.experiment import CURES, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
+from saddlepoint.lab.row_values import joined, least, most, numbers, shown
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.optimisers import Adam
@@ -41,6 +43,7 @@ COLUMNS = (
     Column("largest", "largest change", "seeds", ".1e"),
     Column("correlation", "correlation in a batch", "seeds", ".4f"),
 )
+_shown = partial(shown, COLUMNS)
 
 
 @experiment(
@@ -207,63 +210,53 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
     made = []
     if mixing:
         small, large = mixing[BATCHES[0]], mixing[BATCHES[-1]]
-        pairs = list(zip(_values(small, "moved"), _values(large, "moved"), strict=True))
-        every = [v for r in mixing.values() for v in _values(r, "moved")]
+        pairs = list(zip(numbers(small, "moved"), numbers(large, "moved"), strict=True))
+        every = joined(mixing.values(), "moved")
         near = [r for r in mixing.values() if r["batch"] in BATCHES[:3]]
-        shown = "; ".join(f"batch {b}: {_shown(r, 'moved')} %" for b, r in mixing.items())
+        shares = "; ".join(f"batch {b}: {_shown(r, 'moved')} %" for b, r in mixing.items())
         made += [
             Claim(
                 "With batch norm in training mode G(z₀) moves with its partners at every size of "
                 "batch, and at 64 by less than a quarter of the share at 2, in every seed.",
-                min(every) > 0 and all(b < a / 4 for a, b in pairs),
-                f"{shown}.",
+                least(every) > 0 and all(b < a / 4 for a, b in pairs),
+                f"{shares}.",
             ),
             Claim(
-                "In batches of 2 the partners decide more of a pixel than its own code does, as the "
-                "tutorial has it: a share above 50 %, in every seed.",
-                min(_values(small, "moved")) > 0.5,
+                "In batches of 2 the partners decide more of a pixel than its own code does (the "
+                "tutorial's words): a share above 50 %, in every seed.",
+                least(numbers(small, "moved")) > 0.5,
                 f"{_shown(small, 'moved')} %.",
             ),
             Claim(
                 f"Samples of one small batch (2, 4, 8) are alike: their correlation is above "
                 f"{FLAT}, in every seed (the tutorial's picture).",
-                min(v for r in near for v in _values(r, "correlation")) > FLAT,
+                least(joined(near, "correlation")) > FLAT,
                 "; ".join(f"batch {r['batch']}: {_shown(r, 'correlation')}" for r in near) + ".",
             ),
         ]
     if others:
         largest = {
-            str(n): max(v for r in others if r["norm"] == n for v in _values(r, "largest"))
+            str(n): most(joined([r for r in others if r["norm"] == n], "largest"))
             for n in dict.fromkeys(r["norm"] for r in others)
         }
-        apart = [v for r in others for v in _values(r, "correlation")]
+        apart = joined(others, "correlation")
+        apart_there = joined([r for r in others if r["batch"] != 2], "correlation")
         made += [
             Claim(
                 "Without batch statistics nothing moves: with virtual, layer, instance or no norm, "
                 f"and with batch norm in evaluation mode, no pixel changes by more than {NONE:g} "
                 "whatever the partners are.",
-                max(largest.values()) <= NONE,
+                all(each <= NONE for each in largest.values()),
                 "largest change: " + "; ".join(f"{n}: {v:.1e}" for n, v in largest.items()) + ".",
             ),
             Claim(
                 f"Nor are their samples correlated in batches of 4 and more: within {FLAT} of 0 "
                 "in every seed.",
-                max(abs(v) for r in others if r["batch"] != 2 for v in _values(r, "correlation"))
-                <= FLAT,
-                f"from {min(apart):.3f} to {max(apart):.3f}, batches of 2 included.",
+                most(map(abs, apart_there)) <= FLAT,
+                f"from {least(apart):.3f} to {most(apart):.3f}, batches of 2 included.",
             ),
         ]
     return made
-
-
-def _values(r: Row, key: str) -> list[float]:
-    value = r[key]
-    assert isinstance(value, PerSeed)
-    return [np.nan if v is None else v for v in value.values]
-
-
-def _shown(r: Row, key: str) -> str:
-    return next(column for column in COLUMNS if column.key == key).shown(r[key])
 
 
 def reading(rows: Sequence[Row]) -> str:
@@ -277,14 +270,14 @@ def reading(rows: Sequence[Row]) -> str:
         f"partner, in one of 64 {_shown(large, 'moved')} %; with every other norm, and in "
         "evaluation mode, nothing but the code decides. "
     )
-    values = [v for r in mixing[:3] for v in _values(r, "correlation")]
-    if max(values) < 0:
+    values = joined(mixing[:3], "correlation")
+    if most(values) < 0:
         said += (
             "That samples of a batch are alike is not borne out by these generators: in small "
             f"batches they are less alike than independent ones ({_shown(small, 'correlation')} in "
             "batches of 2), since normalising takes the batch's common part away."
         )
-    elif min(values) > FLAT:
+    elif least(values) > FLAT:
         said += f"Samples of a batch are alike: {_shown(small, 'correlation')} in batches of 2."
     else:
         said += (
@@ -310,7 +303,7 @@ def drawn(rows: Sequence[Row], pictures: dict[str, Image.Image]) -> Drawing:
     def of(key: str, norms: Sequence[str]) -> dict[str, Band]:
         bands = {}
         for norm in norms:
-            values = np.array([_values(r, key) for r in rows if r["norm"] == norm])
+            values = np.array([numbers(r, key) for r in rows if r["norm"] == norm])
             if len(values):
                 bands[norm] = Band(values.mean(1), values.min(1), values.max(1))
         return bands
@@ -325,6 +318,7 @@ def drawn(rows: Sequence[Row], pictures: dict[str, Image.Image]) -> Drawing:
             x_label="batch",
             y_label="share of a pixel's variance",
             logarithmic=("x",),
+            ticks=BATCHES,
         ),
         curves(
             BATCHES,
@@ -334,6 +328,7 @@ def drawn(rows: Sequence[Row], pictures: dict[str, Image.Image]) -> Drawing:
             y_label="correlation",
             levels={"independent": 0.0},
             logarithmic=("x",),
+            ticks=BATCHES,
         ),
     ]
     return Drawing(panels, columns=2)

@@ -15,6 +15,7 @@ from saddlepoint.errors import RunStopped
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import CURES, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
+from saddlepoint.lab.row_values import joined, least, most, numbers, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +42,7 @@ COLUMNS = (
     Column("variation", "wrong data: total variation", "seeds", ".3f"),
     Column("fullest", "wrong data: fullest mode, %", "seeds", ".1f", 100),
 )
+_shown = partial(shown, COLUMNS)
 
 
 @experiment(
@@ -195,50 +197,41 @@ def row(critic: str, stages: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def claims(rows: Sequence[Row]) -> list[Claim]:
     """What the rows bear out or refute; of the critic that was trained longest."""
     last = rows[-1]
-    off, points = ([v for r in rows for v in _values(r, key)] for key in ("off", "points"))
+    off, points = joined(rows, "off"), joined(rows, "points")
     return [
         Claim(
             "The critic becomes nearly perfect: at least 99 % of fresh points are told right, in "
             "every seed.",
-            min(_values(last, "accuracy")) >= 0.99,
+            least(numbers(last, "accuracy")) >= 0.99,
             f"accuracy after {last['critic']}: {_shown(last, 'accuracy')} %.",
         ),
         Claim(
             f"At the near-perfect critic the gradient of feature matching is at least "
             f"{LARGER:g} times as large as minimax's, in every seed.",
-            min(_values(last, "ratio")) >= LARGER,
+            least(numbers(last, "ratio")) >= LARGER,
             f"ratio {_shown(last, 'ratio')}: {_shown(last, 'matching')} against "
             f"{_shown(last, 'minimax')}.",
         ),
         Claim(
             "It is also larger than the non-saturating one, in every seed.",
-            min(_values(last, "ratio_ns")) > 1,
+            least(numbers(last, "ratio_ns")) > 1,
             f"ratio {_shown(last, 'ratio_ns')}: {_shown(last, 'matching')} against "
             f"{_shown(last, 'non_saturating')}.",
         ),
         Claim(
             f"Equal means of features are no proof of the data: {FEATURES + 1} points or fewer "
             f"(one more than features) have them, ‖ΔE f‖² at most {SAME:g}, at every critic.",
-            max(off) <= SAME and max(points) <= FEATURES + 1,
-            f"{max(points):.0f} points at most, ‖ΔE f‖² = {max(off):.1e} at most.",
+            most(off) <= SAME and most(points) <= FEATURES + 1,
+            f"{most(points):.0f} points at most, ‖ΔE f‖² = {most(off):.1e} at most.",
         ),
         Claim(
             f"With equal means one mode can be filled until the distribution is {WRONG:g} or more "
             "in total variation over modes from the data, in every seed.",
-            max(off) <= SAME and min(_values(last, "variation")) >= WRONG,
-            f"total variation {_shown(last, 'variation')}; the fullest mode has {_shown(last, 'fullest')} % of the mass (right: 12.5).",
+            most(off) <= SAME and least(numbers(last, "variation")) >= WRONG,
+            f"total variation {_shown(last, 'variation')}; the fullest mode has "
+            f"{_shown(last, 'fullest')} % of the mass (right: 12.5).",
         ),
     ]
-
-
-def _values(r: Row, key: str) -> list[float]:
-    value = r[key]
-    assert isinstance(value, PerSeed)
-    return [np.nan if v is None else v for v in value.values]
-
-
-def _shown(r: Row, key: str) -> str:
-    return next(column for column in COLUMNS if column.key == key).shown(r[key])
 
 
 def reading(rows: Sequence[Row]) -> str:
@@ -251,8 +244,8 @@ def reading(rows: Sequence[Row]) -> str:
         f"{_shown(last, 'matching')}, in units of the critic's own features, which "
         "grow as it trains. The non-saturating gradient is there, too: "
         f"{_shown(last, 'non_saturating')}. But equal means of features are not equal "
-        f"distributions: {_shown(last, 'points')} points have them, too, and one mode can then hold "
-        f"{_shown(last, 'fullest')} % of the mass instead of 12.5."
+        f"distributions: {_shown(last, 'points')} points have them, too, and one mode can then "
+        f"hold {_shown(last, 'fullest')} % of the mass instead of 12.5."
     )
 
 

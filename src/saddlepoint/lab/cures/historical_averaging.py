@@ -14,6 +14,7 @@ from saddlepoint.drawing import Band, Drawing, curves, phase_portrait
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import CURES, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
+from saddlepoint.lab.row_values import least, most, number, numbers, shown
 
 Array = NDArray[np.float64]
 RATE = 0.05
@@ -33,6 +34,7 @@ COLUMNS = (
     Column("far", "exponent from (2, 2)", "number", ".4f"),
     Column("left", "distance left", "seeds", ".4g"),
 )
+_shown = partial(shown, COLUMNS)
 
 
 @experiment(
@@ -176,18 +178,18 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
     averaged = [r for r in rows if r["strength"]]
     around, away = (r for r in rows if not r["strength"])
     off = {
-        _number(r, "strength"): max(abs(v - _number(r, "theory")) for v in _values(r, "exponent"))
+        number(r, "strength"): most(abs(v - number(r, "theory")) for v in numbers(r, "exponent"))
         for r in averaged
     }
-    apart = max(abs(_number(r, "theory") - _number(r, "eigenvalue")) for r in averaged)
-    turning = [abs(v - 1) for v in _values(around, "left")]
-    leaving = _values(away, "left")
-    means = [np.mean(_values(r, "exponent")) for r in averaged]
+    apart = most(abs(number(r, "theory") - number(r, "eigenvalue")) for r in averaged)
+    turning = [abs(v - 1) for v in numbers(around, "left")]
+    leaving = numbers(away, "left")
+    means = [float(np.mean(numbers(r, "exponent"))) for r in averaged]
     return [
         Claim(
             f"The means approach as n^(−1/(1 + λ²)): for every λ and start the measured exponent "
             f"is within {TOLERANCE} of it.",
-            max(off.values()) <= TOLERANCE,
+            all(each <= TOLERANCE for each in off.values()),
             "; ".join(
                 f"λ = {r['strength']:g}: {_shown(r, 'exponent')} against {_shown(r, 'theory')}"
                 for r in averaged
@@ -203,7 +205,7 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
             "Plain descent does not approach: from every start the mean distance at the end is "
             f"within {LEVEL:.0%} of that at the start if players alternate, and more than twice it "
             "if they move at once.",
-            max(turning) <= LEVEL and min(leaving) > 2,
+            most(turning) <= LEVEL and least(leaving) > 2,
             f"alternating: {_shown(around, 'left')} of the start; simultaneous: "
             f"{_shown(away, 'left')}.",
         ),
@@ -213,22 +215,6 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
             ", ".join(f"{each:.3f}" for each in means) + ".",
         ),
     ]
-
-
-def _number(r: Row, key: str) -> float:
-    value = r[key]
-    assert isinstance(value, float)
-    return value
-
-
-def _values(r: Row, key: str) -> list[float]:
-    value = r[key]
-    assert isinstance(value, PerSeed)
-    return [np.nan if v is None else v for v in value.values]
-
-
-def _shown(r: Row, key: str) -> str:
-    return next(column for column in COLUMNS if column.key == key).shown(r[key])
 
 
 def reading(rows: Sequence[Row]) -> str:

@@ -13,6 +13,7 @@ from saddlepoint.drawing import Band, Drawing, curves
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import CURES, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
+from saddlepoint.lab.row_values import least, number, numbers, shown
 
 DISTANCE = 1.0  # between the two lines
 NOISES = (0.0, 0.25, 0.5, 1.0, 2.0)
@@ -33,6 +34,7 @@ COLUMNS = (
     Column("other_early", "non-saturating, 100", "seeds", ".3f"),
     Column("other_late", "non-saturating, at the end", "seeds", ".3f"),
 )
+_shown = partial(shown, COLUMNS)
 
 
 @experiment(
@@ -159,30 +161,30 @@ def row(noise: float, seeds: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def claims(rows: Sequence[Row]) -> list[Claim]:
     """What the rows bear out or refute."""
-    bare, noisy = rows[0], [r for r in rows if _number(r, "noise") >= 0.5]
+    bare, noisy = rows[0], [r for r in rows if number(r, "noise") >= 0.5]
     one = next(r for r in rows if r["noise"] == 1.0)
     fallen = [a / b if b else np.inf for a, b in _pairs(bare, "early", "late")]
     steady = [(a, b) for r in noisy for a, b in _pairs(r, "early", "late")]
     close = [
-        abs(v - _number(r, "exact")) <= NEAR * _number(r, "exact")
+        abs(v - number(r, "exact")) <= NEAR * number(r, "exact")
         for r in noisy
-        for v in _values(r, "late")
+        for v in numbers(r, "late")
     ]
     ratio = [b / a for a, b in _pairs(bare, "other_early", "other_late")]
     spread = [_spread(r, "other_late") for r in (bare, one)]
     return [
         Claim(
             "Without noise the critic is perfect: every fresh point is told right, in every seed.",
-            all(v == 1.0 for v in _values(bare, "accuracy")),
+            all(v == 1.0 for v in numbers(bare, "accuracy")),
             f"accuracy: {_shown(bare, 'accuracy')} %; the divergence is log 2 = "
             f"{_shown(bare, 'divergence')} for every distance.",
         ),
         Claim(
             "Without noise the minimax gradient falls to a hundredth or less between update 100 "
             "and the last, in every seed.",
-            min(fallen) >= FALL,
+            least(fallen) >= FALL,
             f"{_shown(bare, 'early')}, then {_shown(bare, 'late')}; the least fall is by a factor "
-            f"of {min(fallen):.3g}.",
+            f"of {least(fallen):.3g}.",
         ),
         Claim(
             "With noise of σ = 0.5 or more it changes by less than a factor of 2, in every seed.",
@@ -205,7 +207,7 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
         Claim(
             "Without noise the non-saturating gradient does not vanish: at the end it is at least "
             "what it was after 100 updates, in every seed.",
-            min(ratio) >= 1,
+            least(ratio) >= 1,
             f"{_shown(bare, 'other_early')}, then {_shown(bare, 'other_late')}.",
         ),
         Claim(
@@ -217,30 +219,14 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
     ]
 
 
-def _number(r: Row, key: str) -> float:
-    value = r[key]
-    assert isinstance(value, int | float)
-    return float(value)
-
-
-def _values(r: Row, key: str) -> list[float]:
-    value = r[key]
-    assert isinstance(value, PerSeed)
-    return [np.nan if v is None else v for v in value.values]
-
-
 def _pairs(r: Row, first: str, second: str) -> list[tuple[float, float]]:
-    return list(zip(_values(r, first), _values(r, second), strict=True))
+    return list(zip(numbers(r, first), numbers(r, second), strict=True))
 
 
 def _spread(r: Row, key: str) -> float:
     value = r[key]
     assert isinstance(value, PerSeed)
     return np.nan if value.deviation is None else value.deviation
-
-
-def _shown(r: Row, key: str) -> str:
-    return next(column for column in COLUMNS if column.key == key).shown(r[key])
 
 
 def reading(rows: Sequence[Row]) -> str:

@@ -14,6 +14,7 @@ from saddlepoint.drawing import Band, Drawing, curves, densities
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import CURES, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
+from saddlepoint.lab.row_values import joined, most, number, numbers, shown
 
 Array = NDArray[np.float64]
 MISSED, SHARED, STRAY = -4.0, 0.0, 5.0  # where data and generator have their modes, all of width 1
@@ -55,6 +56,7 @@ COLUMNS = (
     Column("learned", "trained: D there", "seeds", ".4f"),
     Column("learned_push", "trained: push there", "seeds", ".4f"),
 )
+_shown = partial(shown, COLUMNS)
 
 
 @experiment(
@@ -195,73 +197,57 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
     """What the rows bear out or refute."""
     of = {str(r["targets"]): r for r in rows}
     plain, one, fakes, both = (of[t.name] for t in ALL)
-    number = {c.key: c for c in COLUMNS}
-
-    def shown(r: Row, key: str) -> str:
-        return number[key].shown(r[key])
-
-    off = [v for r in (plain, one, fakes) for v in _values(r, "off")]
+    off = joined((plain, one, fakes), "off")
     return [
         Claim(
             "With real labels smoothed to α = 0.9 and β = 0, D* is 0.9 at most, and every fake is "
             "pushed the same way as without smoothing.",
-            _float(one, "highest") <= 0.9 and one["same_way"] == 1.0,
-            f"highest D*: {shown(one, 'highest')}; pushed the same way: {shown(one, 'same_way')} "
+            number(one, "highest") <= 0.9 and one["same_way"] == 1.0,
+            f"highest D*: {_shown(one, 'highest')}; pushed the same way: {_shown(one, 'same_way')} "
             "% of the fakes.",
         ),
         Claim(
             "With β = 0 the non-saturating push at the stray mode is that without smoothing, to "
             "1e-9.",
-            abs(_float(one, "push") - _float(plain, "push")) <= 1e-9,
-            f"{shown(one, 'push')} and {shown(plain, 'push')}.",
+            abs(number(one, "push") - number(plain, "push")) <= 1e-9,
+            f"{_shown(one, 'push')} and {_shown(plain, 'push')}.",
         ),
         Claim(
             "With β = 0.1, D* at the stray mode is 0.1 to 1e-3, where without smoothing of fakes "
             "it is 0 to 1e-3.",
-            all(abs(_float(r, "at_stray") - _float(r, "beta")) <= 1e-3 for r in of.values()),
-            "; ".join(f"{name}: {shown(r, 'at_stray')}" for name, r in of.items()) + ".",
+            all(abs(number(r, "at_stray") - number(r, "beta")) <= 1e-3 for r in of.values()),
+            "; ".join(f"{name}: {_shown(r, 'at_stray')}" for name, r in of.items()) + ".",
         ),
         Claim(
             "With β = 0.1 the push at the stray mode is less than a tenth of that with β = 0, "
             "exactly and in every trained critic.",
-            abs(_float(fakes, "push")) < 0.1 * abs(_float(plain, "push"))
-            and abs(_float(both, "push")) < 0.1 * abs(_float(one, "push"))
+            abs(number(fakes, "push")) < 0.1 * abs(number(plain, "push"))
+            and abs(number(both, "push")) < 0.1 * abs(number(one, "push"))
             and all(
                 abs(here) < 0.1 * abs(there)
                 for here, there in zip(
-                    _values(fakes, "learned_push"), _values(plain, "learned_push"), strict=True
+                    numbers(fakes, "learned_push"), numbers(plain, "learned_push"), strict=True
                 )
             ),
-            f"exactly {shown(fakes, 'push')} against {shown(plain, 'push')}; trained "
-            f"{shown(fakes, 'learned_push')} against {shown(plain, 'learned_push')}.",
+            f"exactly {_shown(fakes, 'push')} against {_shown(plain, 'push')}; trained "
+            f"{_shown(fakes, 'learned_push')} against {_shown(plain, 'learned_push')}.",
         ),
         Claim(
             "β = 0.1 makes D* peak at the stray mode, where without it D* has no peak "
             "(Goodfellow's tutorial, section 4.2).",
-            any(_float(r, "peaks") > _float(plain, "peaks") for r in (fakes, both)),
-            "; ".join(f"{name}: {shown(r, 'peaks')} peaks" for name, r in of.items()) + ".",
+            any(number(r, "peaks") > number(plain, "peaks") for r in (fakes, both)),
+            "; ".join(f"{name}: {_shown(r, 'peaks')} peaks" for name, r in of.items()) + ".",
         ),
         Claim(
             f"Trained critics are within {CLOSE} of D*, as a mean over data and fakes, in every "
             "seed.",
-            bool(off) and max(off) <= CLOSE,
+            most(off) <= CLOSE,
             "; ".join(
-                f"{r['targets']}: mean |D − D*| = {shown(r, 'off')}" for r in (plain, one, fakes)
+                f"{r['targets']}: mean |D − D*| = {_shown(r, 'off')}" for r in (plain, one, fakes)
             )
             + ".",
         ),
     ]
-
-
-def _float(r: Row, key: str) -> float:
-    value = r[key]
-    assert isinstance(value, int | float)
-    return float(value)
-
-
-def _values(r: Row, key: str) -> list[float]:
-    value = r[key]
-    return [np.nan if v is None else v for v in value.values] if isinstance(value, PerSeed) else []
 
 
 def reading(rows: Sequence[Row]) -> str:
@@ -269,9 +255,9 @@ def reading(rows: Sequence[Row]) -> str:
     plain, one, fakes, _ = rows
     said = (
         f"Smoothing the real labels caps D* at α and changes no direction: the push on stray fakes "
-        f"is {_float(one, 'push'):.2f} as without it ({_float(plain, 'push'):.2f}). Smoothing the "
-        f"fakes' labels lifts D* to β = {_float(fakes, 'at_stray'):.2f} where only fakes are, and "
-        f"the push there falls to {_float(fakes, 'push'):.4f}: such fakes have no reason to leave."
+        f"is {number(one, 'push'):.2f} as without it ({number(plain, 'push'):.2f}). Smoothing the "
+        f"fakes' labels lifts D* to β = {number(fakes, 'at_stray'):.2f} where only fakes are, and "
+        f"the push there falls to {number(fakes, 'push'):.4f}: such fakes have no reason to leave."
     )
     if all(r["peaks"] == plain["peaks"] for r in rows):
         said += (

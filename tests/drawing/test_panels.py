@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
+from PIL import Image
 
+from saddlepoint import drawing
 from saddlepoint.drawing import (
     Band,
     Drawing,
@@ -181,3 +184,13 @@ def test_places_that_are_asked_for_are_marked_and_no_others() -> None:
     axes = drawn(curves([2, 4, 64], {"a": [1, 2, 3]}, logarithmic=("x",), ticks=(2, 4, 64)))
     assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "64"]
     assert not len(axes.get_xticks(minor=True))
+
+
+def test_a_figure_with_few_colours_is_smaller_and_looks_the_same() -> None:
+    image = drawing.Drawing([PANELS["surface"]]).picture()
+    whole, few = drawing.png(image), drawing.png(image, 256)
+    assert len(few) < 0.6 * len(whole)
+    again = np.asarray(Image.open(io.BytesIO(few)).convert("RGB"), dtype=float)
+    assert np.abs(again - np.asarray(image)).mean() < 2
+    plain = Image.new("RGB", (8, 8), "red")
+    assert Image.open(io.BytesIO(drawing.png(plain, 256))).mode == "RGB"

@@ -307,10 +307,12 @@ def reading(rows: Sequence[Row]) -> str:
     slopes = [f"{_shown(r, 'slope')} ({r['critic']})" for r in deep]
     shallow = [r for r in rows if r["layers"] == 3]
     caught = "; ".join(f"{r['data']}, {r['critic']}: {_shown(r, 'caught')} %" for r in shallow)
+    clips = zip(deep[: len(LIMITS)], LIMITS, strict=True)
+    shares = ", ".join(f"{_shown(r, 'at_limit')} % (c = {limit:g})" for r, limit in clips)
     return (
-        f"Going back a layer, the logarithm of the gradient changes by {', '.join(slopes)}. "
-        "Clipped weights pile up at the limit, so the limit decides what the critic is, whatever "
-        f"the data are. Of W₁ the critics of three layers catch: {caught}."
+        f"Going back a layer, the logarithm of the gradient changes by {', '.join(slopes)}. Of the "
+        f"clipped weights {shares} lie at the limit, so that the limit decides what the critic "
+        f"is, whatever the data are. Of W₁ the critics of three layers catch: {caught}."
     )
 
 

@@ -283,7 +283,7 @@ def drawn(seeds: Sequence[dict[str, Any]], updates: Sequence[int]) -> Drawing:
                 y_label="norm of the gradient",
                 logarithmic=("x", "y"),
             ),
-            Panel("Wrong, with equal means of f", wrong, "x₁", "x₂", square=True),
+            Panel("Wrong, equal means of f", wrong, "x₁", "x₂", square=True),
         ],
         columns=3,
     )

@@ -105,3 +105,10 @@ def test_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(findings.pictures) == set(entry.pictures)
     assert findings.claims == claims(findings.rows)
     assert findings.pictures["partners"].picture().size[0] > 800
+    with quickly():
+        some = Bench(entry.name, tmp_path / "some", budget, fast=True, at_once=1, only="none")
+        monkeypatch.setattr(batch_norm_correlation, "FEW", ("none",))
+        alone = entry.function(some)
+    assert {r["norm"] for r in alone.rows} == {"none"}
+    assert alone.reading == ""
+    assert alone.pictures["partners"].picture()

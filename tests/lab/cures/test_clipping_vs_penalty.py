@@ -44,7 +44,7 @@ def test_gradients_are_those_of_a_chain_written_out() -> None:
     first, second = (m for m in network.backbone if isinstance(m, torch.nn.Linear))
     with torch.no_grad():
         h1 = first(torch.from_numpy(real[:50])).relu()
-        last = network.head.weight.expand(50, -1)
+        last = network.head.weight.detach().expand(50, -1)
         before = (last * (second(h1) > 0)) @ second.weight
     expected = [float(each.norm(dim=1).mean()) for each in (before, last)]
     assert gradients(critic, real[:50]) == pytest.approx(expected, rel=1e-9)

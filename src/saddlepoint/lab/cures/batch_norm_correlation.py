@@ -76,8 +76,12 @@ def batch_norm_correlation(bench: Bench) -> Findings:
     ]
     trained = bench.train(cells, score)
     rows = rows_of(trained)
-    drawn_norms = [n for n in ("batch", "virtual") if any(r["norm"] == _named(n) for r in rows)]
-    pictures = {n: bench.picture(f"{n}-{bench.seed}") for n in drawn_norms}
+    firsts = {each.title.split(" ")[0]: each.title for each in reversed(trained)}
+    pictures = {
+        norm: bench.picture(firsts[norm].replace(" seed ", "-"))
+        for norm in ("batch", "virtual")
+        if norm in firsts
+    }
     return Findings(
         columns=COLUMNS,
         rows=rows,

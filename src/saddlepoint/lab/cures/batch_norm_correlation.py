@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,7 @@ def batch_norm_correlation(bench: Bench) -> Findings:
     trained = bench.train(cells, score)
     rows = rows_of(trained)
     firsts = {each.title.split(" ")[0]: each.title for each in reversed(trained)}
-    pictures = {
+    pictures: dict[str, Image.Image] = {
         norm: bench.picture(firsts[norm].replace(" seed ", "-"))
         for norm in ("batch", "virtual")
         if norm in firsts
@@ -291,7 +291,7 @@ def reading(rows: Sequence[Row]) -> str:
     return said
 
 
-def drawn(rows: Sequence[Row], pictures: dict[str, Image.Image]) -> Drawing:
+def drawn(rows: Sequence[Row], pictures: Mapping[str, Image.Image]) -> Drawing:
     """Codes beside other partners, and how the share and the correlation fall with the batch."""
     panels = []
     for norm, picture in pictures.items():

@@ -81,6 +81,24 @@ LINEAR = USUAL.replace(
 )
 
 
+def test_a_critic_that_is_watched_is_trained_as_one_that_is_not():
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(0, 1, (200, 1)), rng.normal(1, 1, (200, 1))
+    seen = []
+
+    def watch(updates, critic):
+        torch.rand(3)
+        seen.append((updates, critic.losses[-1], critic.scores(real[:2])))
+
+    settings = {"steps": 4, "batch_size": 32, "seed": 1}
+    watched = trained_critic(real, fake, watch=watch, **settings)
+    alone = trained_critic(real, fake, **settings)
+    assert (watched.scores(real) == alone.scores(real)).all()
+    assert [(updates, loss) for updates, loss, _ in seen] == list(enumerate(alone.losses, 1))
+    assert (seen[-1][2] == alone.scores(real[:2])).all()
+    assert (seen[0][2] != seen[-1][2]).all(), "as it is then"
+
+
 def test_a_linear_critic_with_gradient_penalty_overshoots_as_theory_says():
     """Maximising sW − λ(|s| − 1)² gives the slope 1 + W/(2λ).
 

@@ -44,6 +44,7 @@ def curves(
     y_label: str = "",
     levels: Mapping[str, float] | None = None,
     logarithmic: Sequence[str] = (),
+    ticks: Sequence[float] | None = None,
 ) -> Panel:
     """Curves over one axis, each with its colour and its dashes.
 
@@ -56,6 +57,8 @@ def curves(
         y_label: The vertical axis, with its unit.
         levels: Horizontal lines by name: a bound, a chance level, an exact value.
         logarithmic: ``x``, ``y`` or both.
+        ticks: What is marked on the horizontal axis, such as the few places that were measured; by
+            default powers of ten or round numbers.
 
     Raises:
         BadInput: A curve has another length than ``x``.
@@ -82,6 +85,9 @@ def curves(
             axes.axhline(value, color=palette.ink, linewidth=1.2, linestyle=(0, (1, 3)), label=name)
         for axis in logarithmic:
             getattr(axes, f"set_{axis}scale")("log")
+        if ticks is not None:
+            axes.set_xticks([], minor=True)
+            axes.set_xticks(list(ticks), [f"{tick:g}" for tick in ticks])
         axes.grid(color=palette.faint, alpha=0.35, linewidth=0.8)
         legend(axes, palette)
 

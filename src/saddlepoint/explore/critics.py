@@ -124,6 +124,7 @@ def trained_critic(
     batch_size: int = 256,
     seed: int = 0,
     learner: Adversarial = USUAL,
+    watch: Callable[[int, Critic], None] | None = None,
 ) -> Critic:
     """A critic trained from scratch on two fixed sets of points, in float32 on the CPU.
 
@@ -135,6 +136,8 @@ def trained_critic(
         seed: Of weights and draws.
         learner: Objective, critic, its penalties, constraints and optimiser; a generator is not
             trained.
+        watch: Called after every update with how many there have been and the critic as it is
+            then, whose ``losses`` are the last one alone; the training goes on as without it.
 
     Raises:
         BadInput: Shapes do not fit, or what the learner asks for cannot be.
@@ -175,6 +178,10 @@ def trained_critic(
             optimiser.step()
             duel.project()
             losses.append(turn.terms["adversarial"].reduced.detach())
+            if watch is not None:
+                duel.critic.eval()
+                watch(step + 1, Critic(duel, losses[-1].double().numpy()[None]))
+                duel.critic.train()
     duel.critic.eval()
     return Critic(duel, np.asarray(torch.stack(losses).double().numpy()))
 

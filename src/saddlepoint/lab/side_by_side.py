@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
+from multiprocessing import connection
 from pathlib import Path
 
 from rich.console import Console
@@ -70,7 +73,8 @@ def train_cells(
             yield cell
         return
     context = multiprocessing.get_context("spawn")  # a fork would inherit PyTorch's threads
-    with ProcessPoolExecutor(at_once, mp_context=context) as pool, _Watched(cells) as watched:
+    pool = ProcessPoolExecutor(at_once, mp_context=context, initializer=_end_with_the_parent)
+    with pool, _Watched(cells) as watched:
         waiting = {pool.submit(_train, cell, minutes, most): cell for cell in cells}
         try:
             while waiting:
@@ -90,6 +94,18 @@ def _cancel(waiting: dict[Future[None], Cell]) -> None:
         future.cancel()
 
 
+def _end_with_the_parent() -> None:
+    """Let this process of the pool save and end when the one that started it is gone."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a process of a pool has a parent"
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _train(cell: Cell, minutes: float | None, most: int | None) -> None:
     """Train one cell in a process of the pool; a process that was interrupted starts no other.
 
@@ -101,6 +117,9 @@ def _train(cell: Cell, minutes: float | None, most: int | None) -> None:
         _train_measured(cell, minutes, most, quiet=True)
     except Interrupted as stop:
         _INTERRUPTED.append(stop.exit_code - 128)
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():
+            os._exit(stop.exit_code)  # the pool's queues would keep it waiting for ever
         raise
     except KeyboardInterrupt:
         _INTERRUPTED.append(signal.SIGINT)

@@ -1,1 +1,5 @@
 """The game: two players, their costs, and what their steps do."""
+
+from saddlepoint.lab.game import generator_costs
+
+__all__ = ["generator_costs"]

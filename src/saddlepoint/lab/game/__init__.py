@@ -1,5 +1,5 @@
 """The game: two players, their costs, and what their steps do."""
 
-from saddlepoint.lab.game import generator_costs
+from saddlepoint.lab.game import generator_costs, optimal_discriminator, vanishing_gradients
 
-__all__ = ["generator_costs"]
+__all__ = ["generator_costs", "optimal_discriminator", "vanishing_gradients"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,24 +88,22 @@ def _watched(
     """Train each critic on both sides, and note what is told at each look."""
     from saddlepoint.explore import trained_critic
 
-    found: Told = {}
+    found: Told = {game: {"mean": [], "noise": []} for each in PLAYED.values() for game in each}
+
+    def note(games: Sequence[str], update: int, critic: Critic) -> None:
+        if update in looks(updates):
+            for game, (mean, noise) in told(games, critic).items():
+                found[game]["mean"].append(mean)
+                found[game]["noise"].append(noise)
+
     for name, learner in described.items():
-        games = PLAYED[name]
-        found |= {game: {"mean": [], "noise": []} for game in games}
-
-        def watch(update: int, critic: Critic, games: Sequence[str] = games) -> None:
-            if update in looks(updates):
-                for game, (mean, noise) in told(games, critic).items():
-                    found[game]["mean"].append(mean)
-                    found[game]["noise"].append(noise)
-
         trained_critic(
             *sides,
             steps=updates,
             batch_size=batch_size,
             seed=seed,
             learner=learner,
-            watch=watch,
+            watch=partial(note, PLAYED[name]),
         )
     return found
 

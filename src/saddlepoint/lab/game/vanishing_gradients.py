@@ -66,11 +66,11 @@ def vanishing_gradients(bench: Bench) -> Findings:
 
     Learned: a generator is frozen, a critic trained from scratch, and after 1 to 1,000 of its
     updates each cost is differentiated. On the line (θ = 4 and 8) the gradient is by θ, its noise
-    the deviation over single fakes. For the 8×8 digits a small DCGAN is frozen after 25, 50 and
-    100 % of 400 steps; the gradient is the norm by all weights, its noise the root of the total
-    variance over batches of 64. The Wasserstein critic has WGAN-GP's penalty, λ = 10; critics have
-    no norms and Adam's rate 1e-3. The figure is that of Arjovsky and Bottou 2017 (2 and 3), at
-    two-core size.
+    the deviation over single fakes; at θ = 4 the exact minimax gradient is 0.137, so that it is to
+    vanish at θ = 8 alone. For the 8×8 digits a small DCGAN is frozen after 25, 50 and 100 % of 400
+    steps; the gradient is the norm by all weights, its noise the root of the total variance over
+    batches of 64. The Wasserstein critic has WGAN-GP's penalty, λ = 10; critics have no norms and
+    Adam's rate 1e-3. The figure is that of Arjovsky and Bottou 2017 (2 and 3), at two-core size.
     """
     updates = 300 if bench.fast else generator_gradients.LOOKS[-1]
     distances, shares = ((8.0,), SHARES[-1:]) if bench.fast else ((4.0, 8.0), SHARES)
@@ -187,7 +187,8 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
     ]
     learned = [r for r in rows if isinstance(r["last"], PerSeed)]
     for place, chosen in (
-        ("on the line", [r for r in learned if r["exact"] is not None]),
+        # at θ = 4 the exact gradients of all games are of one size yet, so that nothing vanishes
+        ("on the line at θ = 8", [r for r in learned if r["setting"] == _at(8.0)]),
         ("on digits", [r for r in learned if r["exact"] is None]),
     ):
         if chosen:

@@ -12,7 +12,7 @@ import pytest
 from saddlepoint.games.dynamics import DYNAMICS
 from saddlepoint.lab import EXPERIMENTS, PerSeed
 from saddlepoint.lab.game import xy_game
-from saddlepoint.lab.game.xy_game import RATES, THEORY, claims, controls, orbits, row, solution
+from saddlepoint.lab.game.xy_game import ALL, RATES, THEORY, claims, controls, orbits, row, solution
 from saddlepoint.lab.lab_options import LabOptions
 from saddlepoint.lab.running import carry_out
 
@@ -28,18 +28,19 @@ KNOWN = {
 def found() -> list[dict[str, Any]]:
     """Rows of two seeds with orbits of the right rate."""
     seeds: dict[str, Any] = {
-        f"{kind().kind} {rate:g}": {
-            "measured": (modulus := THEORY[kind().kind](rate)),
+        f"{dynamics.kind} {rate:g}": {
+            "measured": (modulus := THEORY[dynamics.kind](rate)),
             "end": modulus**600,
         }
-        for kind in DYNAMICS
+        for dynamics in ALL
         for rate in RATES
     }
-    return [dict(row(kind(), rate, [seeds, seeds])) for rate in RATES for kind in DYNAMICS]
+    return [dict(row(dynamics, rate, [seeds] * 2)) for rate in RATES for dynamics in ALL]
 
 
 def test_every_dynamics_has_its_theory_and_its_known_modulus() -> None:
-    assert set(THEORY) == {kind().kind for kind in DYNAMICS}
+    assert [type(dynamics) for dynamics in ALL] == DYNAMICS
+    assert set(THEORY) == {dynamics.kind for dynamics in ALL}
     rows = {(r["dynamics"], r["rate"]): r for r in found()}
     for name, moduli in KNOWN.items():
         for rate, expected in zip(RATES, moduli, strict=True):
@@ -89,6 +90,6 @@ def test_the_smallest_form_runs_to_its_end(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(xy_game, "SETTLED", 5)
     monkeypatch.setattr(xy_game, "DRAWN", 10)
     findings = carry_out(EXPERIMENTS["xy-game"], tmp_path / "out", LabOptions(seeds=1))
-    assert len(findings.rows) == len(RATES) * len(DYNAMICS)
+    assert len(findings.rows) == len(RATES) * len(ALL)
     assert list(findings.claims) == claims(findings.rows)
     assert (tmp_path / "out/orbits.png").is_file()

@@ -1,6 +1,7 @@
 """The game: two players, their costs, and what their steps do."""
 
 from saddlepoint.lab.game import (
+    dirac_gan,
     generator_costs,
     optimal_discriminator,
     saddle_point,
@@ -9,6 +10,7 @@ from saddlepoint.lab.game import (
 )
 
 __all__ = [
+    "dirac_gan",
     "generator_costs",
     "optimal_discriminator",
     "saddle_point",

@@ -14,6 +14,7 @@ from saddlepoint.drawing import Band, Drawing, Panel, curves
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import GAME, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
+from saddlepoint.lab.game.row_values import number
 from saddlepoint.lab.game.two_gaussians import density, draws, line, logit, slopes
 
 Array = NDArray[np.float64]
@@ -150,10 +151,10 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
     """What the rows bear out or refute."""
     by_game = {str(row["game"]): row for row in rows}
     minimax, other, likelihood = (by_game[name] for name in GAMES.values())
-    deviations = [_number(row, "deviation") for row in rows]
-    at_half = [_number(row, "even") for row in (minimax, other, likelihood)]
+    deviations = [number(row, "deviation") for row in rows]
+    at_half = [number(row, "even") for row in (minimax, other, likelihood)]
     right = all(abs(s - f) < 1e-9 for s, f in zip(at_half, (-0.5, -0.5, -1.0), strict=True))
-    flat, steep = _number(minimax, "rejected"), _number(other, "rejected")
+    flat, steep = number(minimax, "rejected"), number(other, "rejected")
     ratio = steep / flat if flat else math.inf
     expected = [exact_share("maximum_likelihood", d) for d in DISTANCES]
     carried = [_mean(likelihood, d) for d in DISTANCES]
@@ -197,8 +198,8 @@ def reading(rows: Sequence[Row]) -> str:
     minimax, other, likelihood = rows
     return (
         f"Where the critic is sure of a fake (D = 0.001) the minimax cost has the slope "
-        f"{_number(minimax, 'rejected'):.3f} by the logit and the non-saturating one "
-        f"{_number(other, 'rejected'):.3f}: the two costs exchange where they are flat, and agree "
+        f"{number(minimax, 'rejected'):.3f} by the logit and the non-saturating one "
+        f"{number(other, 'rejected'):.3f}: the two costs exchange where they are flat, and agree "
         f"at D = ½. By D itself minimax falls with slope −1 at D = 0 and without bound at 1, and "
         "−log D the other way round. Maximum likelihood is flat where minimax is, and without "
         f"bound where the critic accepts: at θ = 3 one fake in a hundred carries "
@@ -258,11 +259,6 @@ def _sigmoid(a: Array) -> Array:
 
 def _logit(chance: float) -> float:
     return math.log(chance / (1 - chance))
-
-
-def _number(row: Row, key: str) -> float:
-    value = row[key]
-    return float(value) if isinstance(value, float) else math.nan
 
 
 def _mean(row: Row, distance: float) -> float:

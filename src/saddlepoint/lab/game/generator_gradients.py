@@ -117,6 +117,7 @@ def on_digits(seed: int, shares: Sequence[float], updates: int) -> dict[str, Tol
     import torch
 
     import saddlepoint as sp
+    from saddlepoint.learners.adversarial.learner import AdversarialLearner
     from saddlepoint.recipes import dcgan
 
     run = dcgan("digits", width=WIDTH, kernel=4, prior="normal", seed=seed, batch_size=BATCH)
@@ -141,10 +142,12 @@ def on_digits(seed: int, shares: Sequence[float], updates: int) -> dict[str, Tol
         sp.train(run, where, quiet=True)
         for share in shares:
             model = sp.load(where, round(4 * share) * quarter, device="cpu")
-            generator = model.learner.duel.generator
+            learner = model.learner
+            assert isinstance(learner, AdversarialLearner)
             fake = model.sample(len(real), seed=seed).numpy()
-            latents = model.learner.latents(BATCHES * BATCH, seed + 1, 0)
-            found[f"{share:g}"] = _of_generator(generator, latents, (real, fake), seed, updates)
+            latents = learner.latents(BATCHES * BATCH, seed + 1, 0)
+            sides = (real, fake)
+            found[f"{share:g}"] = _of_generator(learner.generator, latents, sides, seed, updates)
     return found
 
 

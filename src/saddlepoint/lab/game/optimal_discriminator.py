@@ -15,6 +15,7 @@ from saddlepoint.drawing.panels import Palette, legend
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import GAME, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
+from saddlepoint.lab.game.row_values import number, shown, values
 from saddlepoint.lab.game.two_gaussians import density, draws, line, logit
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.mlp import Mlp
@@ -160,10 +161,10 @@ def row(theta: float, seeds: Sequence[dict[str, Any]]) -> Row:
 
 def claims(rows: Sequence[Row]) -> list[Claim]:
     """What the rows bear out or refute."""
-    apart = [abs(_number(r, "value") - _number(r, "divergence")) for r in rows]
-    means = [max(_values(r, "mean_error"), default=math.nan) for r in rows]
-    off = [abs(v - _number(r, "divergence")) for r in rows for v in _values(r, "learned")]
-    drawn = [min(_values(r, "uphill"), default=math.nan) for r in rows]
+    apart = [abs(number(r, "value") - number(r, "divergence")) for r in rows]
+    means = [max(values(r, "mean_error"), default=math.nan) for r in rows]
+    off = [abs(v - number(r, "divergence")) for r in rows for v in values(r, "learned")]
+    drawn = [min(values(r, "uphill"), default=math.nan) for r in rows]
     return [
         Claim(
             f"The value at D* is 2·JSD − log 4 to {TOLERANCE:g} at every θ.",
@@ -193,16 +194,16 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
 def reading(rows: Sequence[Row]) -> str:
     """What the rows show, in sentences."""
     far, near = rows[0], rows[-1]
-    worst = max(max(_values(r, "largest_error")) for r in rows)
+    worst = max(max(values(r, "largest_error")) for r in rows)
     return (
-        f"As θ goes from {_number(far, 'theta'):g} to {_number(near, 'theta'):g} the value falls "
-        f"from {_number(far, 'divergence'):.3f} to {_number(near, 'divergence'):.3f}, towards "
+        f"As θ goes from {number(far, 'theta'):g} to {number(near, 'theta'):g} the value falls "
+        f"from {number(far, 'divergence'):.3f} to {number(near, 'divergence'):.3f}, towards "
         f"−log 4 = −1.386. Learned discriminators follow D* where both sides have mass (largest "
         f"error {worst:.2f}). Uphill is towards the data, but how far a fake is told to go depends "
-        f"on what is climbed: at θ = {_number(far, 'theta'):g} the mean slope of D* at the fakes "
-        f"is {_number(far, 'flat'):.3f}, that of log D* {_number(far, 'steep'):.3f}. Of a learned "
-        f"log D it is {_shown(far, 'steep_learned')}: among fakes that have no data beside them "
-        "examples say little of the ratio, and a D that is right to a thousandth need not have "
+        f"on what is climbed: at θ = {number(far, 'theta'):g} the mean slope of D* at the fakes "
+        f"is {number(far, 'flat'):.3f}, that of log D* {number(far, 'steep'):.3f}. Of a learned "
+        f"log D it is {shown(COLUMNS, far, 'steep_learned')}: among fakes that have no data beside "
+        "them examples say little of the ratio, and a D that is right to a thousandth need not have "
         "the right slope of its logarithm."
     )
 
@@ -210,9 +211,9 @@ def reading(rows: Sequence[Row]) -> str:
 def picture(rows: Sequence[Row], by_distance: dict[float, list[dict[str, Any]]]) -> Drawing:
     """The densities with D* and learned D as q approaches, the value, and what fakes are told."""
     panels = [_panel(theta, by_distance[theta]) for theta in DRAWN]
-    places = np.array([_number(r, "theta") for r in rows])
-    learned = [_values(r, "learned") for r in rows]
-    exact = [_number(r, "divergence") for r in rows]
+    places = np.array([number(r, "theta") for r in rows])
+    learned = [values(r, "learned") for r in rows]
+    exact = [number(r, "divergence") for r in rows]
     panels.append(
         curves(
             places,
@@ -227,10 +228,10 @@ def picture(rows: Sequence[Row], by_distance: dict[float, list[dict[str, Any]]])
         curves(
             places,
             {
-                "∇ log D*": [_number(r, "steep") for r in rows],
-                "∇ log D, learned": _band([_values(r, "steep_learned") for r in rows]),
-                "∇ D*": [_number(r, "flat") for r in rows],
-                "∇ D, learned": _band([_values(r, "flat_learned") for r in rows]),
+                "∇ log D*": [number(r, "steep") for r in rows],
+                "∇ log D, learned": _band([values(r, "steep_learned") for r in rows]),
+                "∇ D*": [number(r, "flat") for r in rows],
+                "∇ D, learned": _band([values(r, "flat_learned") for r in rows]),
             },
             title="What fakes are told",
             x_label="θ",
@@ -281,24 +282,10 @@ def _sigmoid(a: Array) -> Array:
     return np.exp(-np.logaddexp(0, -a))
 
 
-def _number(row: Row, key: str) -> float:
-    value = row[key]
-    return float(value) if isinstance(value, float) else math.nan
-
-
-def _values(row: Row, key: str) -> list[float]:
-    value = row[key]
-    return value.finite if isinstance(value, PerSeed) else []
-
-
 def _list(rows: Sequence[Row]) -> str:
-    return ", ".join(f"{_number(r, 'theta'):g}" for r in rows)
-
-
-def _shown(row: Row, key: str) -> str:
-    return next(column for column in COLUMNS if column.key == key).shown(row[key])
+    return ", ".join(f"{number(r, 'theta'):g}" for r in rows)
 
 
 def _each(rows: Sequence[Row], key: str, unit: str = "") -> str:
-    shown = (f"θ = {_number(r, 'theta'):g}: {_shown(r, key)}{unit}" for r in rows)
+    shown = (f"θ = {number(r, 'theta'):g}: {shown(COLUMNS, r, key)}{unit}" for r in rows)
     return "; ".join(shown) + "."

@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from saddlepoint.drawing import Drawing, surface
+from saddlepoint.drawing import Drawing, Panel
+from saddlepoint.drawing.panels import TEXT, Palette, legend
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import GAME, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
+from saddlepoint.lab.game.row_values import number, values
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from saddlepoint.games.bare import BareGame, Tensors
 
 Array = NDArray[np.float64]
 Mode = Literal["minimised", "played"]
 MODES: tuple[Mode, ...] = ("minimised", "played")
+WORDS: dict[Mode, str] = {"minimised": "both minimise", "played": "x against y"}
 RATE, STEPS, DRAWN = 0.1, 60, 24
 LIMITS, START = (-2.0, 2.0, -2.0, 2.0), (-1.2, -0.25)
 TOLERANCE, NEAR, FAR = 1e-12, 0.1, 2.0
@@ -158,7 +163,7 @@ def row(function: Surface, mode: Mode, by_seed: Sequence[dict[str, Any]]) -> Row
     )
     return {
         "function": function.formula,
-        "mode": "both minimise" if mode == "minimised" else "x against y",
+        "mode": WORDS[mode],
         "eigenvalues": _words(values),
         "deviation": float(np.abs(values - expected).max()),
         "modulus": spectral_radius(step),
@@ -170,16 +175,15 @@ def row(function: Surface, mode: Mode, by_seed: Sequence[dict[str, Any]]) -> Row
 def claims(rows: Sequence[Row]) -> list[Claim]:
     """What the rows bear out or refute."""
     off = [
-        max(_number(r, "deviation"), abs(_number(r, "modulus") - _number(r, "theory")))
-        for r in rows
+        max(number(r, "deviation"), abs(number(r, "modulus") - number(r, "theory"))) for r in rows
     ]
     reached = {key: _reached(r) for key, r in zip(REACHES, rows, strict=True)}
     wrong = [f"{f} {mode}" for (f, mode), seen in reached.items() if seen != REACHES[f, mode]]
     saddle, turning = (
         {str(r["mode"]): r for r in rows if r["function"] == f} for f in ("x² − y²", "xy")
     )
-    played, other = _values(saddle["x against y"], "end"), _values(saddle["both minimise"], "end")
-    turn = _values(turning["x against y"], "end")
+    played, other = values(saddle["x against y"], "end"), values(saddle["both minimise"], "end")
+    turn = values(turning["x against y"], "end")
     growth = math.hypot(1, RATE) ** STEPS
     return [
         Claim(
@@ -211,7 +215,7 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
 
 def _reached(row: Row) -> bool | None:
     """Whether all seeds came near; None if some did."""
-    near = [value < NEAR for value in _values(row, "end")]
+    near = [value < NEAR for value in values(row, "end")]
     return all(near) if near and len(set(near)) == 1 else None
 
 
@@ -222,42 +226,53 @@ def reading(rows: Sequence[Row]) -> str:
     return (
         "A minimum of x² + y² is no equilibrium of the game, and the saddle of x² − y² no minimum: "
         f"each is reached in one way (a step multiplies by "
-        f"{_number(by['x² − y²', against], 'modulus'):.2f}) and left in the other "
-        f"({_number(by['x² − y²', both], 'modulus'):.2f}). A saddle of the right kind is not "
+        f"{number(by['x² − y²', against], 'modulus'):.2f}) and left in the other "
+        f"({number(by['x² − y²', both], 'modulus'):.2f}). A saddle of the right kind is not "
         "enough, though: xy has one, its eigenvalues in the game are "
         f"{by['xy', against]['eigenvalues']}, and simultaneous steps go round it outwards "
-        f"({_number(by['xy', against], 'modulus'):.5f}). Where each player's own curvature pulls "
+        f"({number(by['xy', against], 'modulus'):.5f}). Where each player's own curvature pulls "
         "beside the turning, as in ½x² + 2xy − ½y² "
         f"({by['½x² + 2xy − ½y²', against]['eigenvalues']}), they spiral in "
-        f"({_number(by['½x² + 2xy − ½y²', against], 'modulus'):.4f})."
+        f"({number(by['½x² + 2xy − ½y²', against], 'modulus'):.4f})."
     )
 
 
 def picture() -> Drawing:
-    """Each surface with the points of an orbit of each mode."""
-    panels = []
+    """Each surface with an orbit of each mode."""
+    return Drawing([_panel(function) for function in SURFACES], columns=2)
+
+
+def _panel(function: Surface) -> Panel:
     left, right, bottom, top = LIMITS
-    for function in SURFACES:
-        clouds = {}
-        for mode in MODES:
-            way = orbit(function, mode, START, DRAWN)
-            inside = (way > (left, bottom)).all(1) & (way < (right, top)).all(1)
-            clouds["both minimise" if mode == "minimised" else "x against y"] = way[inside]
-        panels.append(
-            surface(
-                partial(_heights, function),
-                LIMITS,
-                title=f"f = {function.formula}",
-                clouds=clouds,
-                x_label="x",
-                y_label="y",
+    x, y = np.meshgrid(np.linspace(left, right, 81), np.linspace(bottom, top, 81))
+    heights = np.asarray(function.value(x, y))
+    high = float(np.abs(heights).max())
+    ways = {WORDS[mode]: orbit(function, mode, START, DRAWN) for mode in MODES}
+
+    def draw(axes: Axes, palette: Palette) -> None:
+        levels = np.linspace(-high, high, 17)
+        axes.contourf(x, y, heights, levels=levels, cmap=palette.signed, alpha=0.75)
+        lines = axes.contour(x, y, heights, levels=levels[::2], colors=palette.ink, linewidths=0.8)
+        axes.clabel(lines, fontsize=TEXT - 3, fmt="%.3g")
+        for number_of, (name, way) in enumerate(ways.items()):
+            style, colour = ("o-", "^--")[number_of], (palette.real, palette.series[2])[number_of]
+            axes.plot(
+                way[:, 0],
+                way[:, 1],
+                style,
+                color=colour,
+                markersize=6,
+                linewidth=1.5,
+                markeredgecolor=palette.paper,
+                markeredgewidth=0.5,
+                label=name,
             )
-        )
-    return Drawing(panels, columns=2)
+        axes.plot(0, 0, "*", color=palette.ink, markersize=14)
+        axes.set_xlim(left, right)
+        axes.set_ylim(bottom, top)
+        legend(axes, palette, "upper right")
 
-
-def _heights(function: Surface, points: Array) -> Array:
-    return np.asarray(function.value(points[:, 0], points[:, 1]))
+    return Panel(f"f = {function.formula}", draw, "x", "y", square=True)
 
 
 def _words(values: NDArray[np.complex128]) -> str:
@@ -272,13 +287,3 @@ def _words(values: NDArray[np.complex128]) -> str:
 
 def _plain(value: float) -> str:
     return f"{value:.4g}".replace("-", "−")
-
-
-def _number(row: Row, key: str) -> float:
-    value = row[key]
-    return float(value) if isinstance(value, float) else math.nan
-
-
-def _values(row: Row, key: str) -> list[float]:
-    value = row[key]
-    return value.finite if isinstance(value, PerSeed) else []

@@ -15,6 +15,7 @@ from saddlepoint.lab.experiment import GAME, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
 from saddlepoint.lab.game import generator_gradients
 from saddlepoint.lab.game.generator_gradients import SHARES, Told, looks, on_digits, on_the_line
+from saddlepoint.lab.game.row_values import number, shown
 from saddlepoint.lab.game.two_gaussians import (
     density,
     descended_gradient,
@@ -167,8 +168,8 @@ def exact_noise(game: str, theta: float) -> float | None:
 def claims(rows: Sequence[Row]) -> list[Claim]:
     """What the rows bear out or refute."""
     exact = [r for r in rows if isinstance(r["exact"], float)]
-    far = {r["game"]: _number(r, "exact") for r in exact if r["setting"] == _at(8.0)}
-    off = max(_number(r, "deviation") for r in exact)
+    far = {r["game"]: number(r, "exact") for r in exact if r["setting"] == _at(8.0)}
+    off = max(number(r, "deviation") for r in exact)
     made = [
         Claim(
             f"In each game the gradient at the best critic is that of its divergence, to "
@@ -242,28 +243,31 @@ def _all(rows: Sequence[Row], one: str, other: str, fits: Callable[[float, float
 def reading(rows: Sequence[Row]) -> str:
     """What the rows show, in sentences."""
     by = {(r["setting"], r["game"]): r for r in rows}
-    far = {game: by[_at(8.0), GAMES[game]] for game in LEARNED}
-    digits = [r for r in rows if r["exact"] is None]
-    last = {r["game"]: r for r in digits if r["setting"] == digits[-1]["setting"]}
-    flat, steep, even = (last[GAMES[game]] for game in LEARNED)
+    line = {game: by[_at(8.0), GAMES[game]] for game in LEARNED}
+    place = [str(r["setting"]) for r in rows if r["exact"] is None][-1]
+    flat, steep, even = (by[place, GAMES[game]] for game in LEARNED)
+    peak, last, early = (partial(_shown, key=key) for key in ("peak", "last", "early"))
+    noise_early, noise_last = (partial(_shown, key=f"noise_{key}") for key in ("early", "last"))
     return (
         "With the best critic only the minimax gradient vanishes: at θ = 8 it is "
-        f"{_number(far['minimax'], 'exact'):.6f}. That of −log D does not vanish in the mean, it "
-        f"tends to that of the KL ({_number(far['non_saturating'], 'exact'):.3f} at θ = 8), and "
+        f"{number(line['minimax'], 'exact'):.6f}. That of −log D does not vanish in the mean, it "
+        f"tends to that of the KL ({number(line['non_saturating'], 'exact'):.3f} at θ = 8), and "
         "over fakes it then hardly differs (deviation "
-        f"{_number(far['non_saturating'], 'exact_noise'):.4f}). What grows is that of critics that "
-        f"are learned: on the digits ({digits[-1]['setting'].split(', ')[1]}) from "
-        f"{_shown(steep, 'early')} to {_shown(steep, 'last')}, and its noise from "
-        f"{_shown(steep, 'noise_early')} to {_shown(steep, 'noise_last')}, while the minimax "
-        f"gradient goes from its largest value {_shown(flat, 'peak')} to {_shown(flat, 'last')}, "
-        f"and the Wasserstein one ends at {_shown(even, 'last')}."
+        f"{number(line['non_saturating'], 'exact_noise'):.4f}). What grows is the gradient of "
+        f"critics that are learned: with a generator of {place}, from {early(steep)} to "
+        f"{last(steep)}, and its noise from {noise_early(steep)} to {noise_last(steep)}, while the "
+        f"minimax gradient goes from its largest value {peak(flat)} to {last(flat)}, and the "
+        f"Wasserstein one ends at {last(even)}. On the line at θ = 8 the minimax gradient goes "
+        f"from {peak(line['minimax'])} at most to {last(line['minimax'])}; it begins small, since "
+        "an untrained critic says little, and ends at what the few fakes tell that the critic "
+        "does not reject."
     )
 
 
 def picture(rows: Sequence[Row], told: dict[str, list[Told]], places: Sequence[int]) -> Drawing:
     """The exact gradients by θ, and learned ones by updates of the critic, bands over seeds."""
     exact = {
-        name: [_number(r, "exact") for r in rows if r["game"] == name and r["exact"] is not None]
+        name: [number(r, "exact") for r in rows if r["game"] == name and r["exact"] is not None]
         for name in GAMES.values()
     }
     panels = [
@@ -277,10 +281,10 @@ def picture(rows: Sequence[Row], told: dict[str, list[Told]], places: Sequence[i
         )
     ]
     digits = [setting for setting in told if setting.startswith("digits")]
-    shown = [(_at(8.0), "mean", "|dJ/dθ|"), (_at(8.0), "noise", "deviation over fakes")]
-    shown += [(setting, "mean", "|dJ/dweights|") for setting in digits[:: max(1, len(digits) - 1)]]
-    shown.append((digits[-1], "noise", "deviation over batches"))
-    panels += [_panel(told[s], which, places, s, label) for s, which, label in shown]
+    chosen = [(_at(8.0), "mean", "|dJ/dθ|"), (_at(8.0), "noise", "deviation over fakes")]
+    chosen += [(setting, "mean", "|dJ/dweights|") for setting in digits[:: max(1, len(digits) - 1)]]
+    chosen.append((digits[-1], "noise", "deviation over batches"))
+    panels += [_panel(told[s], which, places, s, label) for s, which, label in chosen]
     return Drawing(panels, columns=3)
 
 
@@ -296,7 +300,7 @@ def _panel(
     return curves(
         places,
         series,
-        title=setting if which == "mean" else f"{setting}: noise",
+        title=f"{setting}: {which}",
         x_label="critic updates",
         y_label=label,
         logarithmic=("x", "y"),
@@ -311,13 +315,8 @@ def _after(share: float) -> str:
     return f"digits, at {share:.0%}"
 
 
-def _number(row: Row, key: str) -> float:
-    value = row[key]
-    return float(value) if isinstance(value, float) else math.nan
-
-
 def _shown(row: Row, key: str) -> str:
-    return next(column for column in COLUMNS if column.key == key).shown(row[key])
+    return shown(COLUMNS, row, key)
 
 
 def _each(rows: Sequence[Row], one: str, other: str) -> str:

@@ -5,21 +5,37 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from saddlepoint.drawing import Drawing, Panel, curves, phase_portrait
-from saddlepoint.games.dynamics import DYNAMICS
+from saddlepoint.games.dynamics import (
+    Alternating,
+    Consensus,
+    Dynamics,
+    ExtraAdam,
+    Extragradient,
+    Optimistic,
+    OptimisticAdam,
+    Simultaneous,
+)
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import GAME, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
-
-if TYPE_CHECKING:
-    from saddlepoint.games.dynamics import Dynamics
+from saddlepoint.lab.game.row_values import number, values
 
 Array = NDArray[np.float64]
+ALL: tuple[Dynamics, ...] = (  # of the registry, in its order
+    Alternating(),
+    Simultaneous(),
+    Extragradient(),
+    ExtraAdam(),
+    Optimistic(),
+    OptimisticAdam(),
+    Consensus(),
+)
 RATES = (0.1, 0.5)
 STEPS, SETTLED = 600, 100  # of an orbit, and its first ones, which the rate leaves out
 DRAWN, DRAWN_RATE = 120, 0.1
@@ -78,7 +94,7 @@ def xy_game(bench: Bench) -> Findings:
     """
     parts = {f"seed-{seed}": partial(orbits, seed) for seed in bench.seeds}
     by_seed = bench.all_kept(parts)
-    rows = [row(kind(), rate, by_seed) for rate in RATES for kind in DYNAMICS]
+    rows = [row(dynamics, rate, by_seed) for rate in RATES for dynamics in ALL]
     return Findings(
         columns=COLUMNS,
         rows=rows,
@@ -107,8 +123,7 @@ def orbits(seed: int) -> dict[str, Any]:
     """For each dynamics and rate: the measured modulus of a seed's orbit, and where it ends."""
     found = {}
     for rate in RATES:
-        for kind in DYNAMICS:
-            dynamics = kind()
+        for dynamics in ALL:
             distance = np.linalg.norm(orbit(dynamics, rate, direction(seed), STEPS), axis=1)
             found[f"{dynamics.kind} {rate:g}"] = _rate(distance)
     return found
@@ -188,10 +203,10 @@ def solution(start: tuple[float, float], times: Array) -> Array:
 
 def claims(rows: Sequence[Row]) -> list[Claim]:
     """What the rows bear out or refute."""
-    off = [abs(_number(r, "modulus") - _number(r, "theory")) for r in rows]
+    off = [abs(number(r, "modulus") - number(r, "theory")) for r in rows]
     smooth = [r for r in rows if not ("optimistic" in str(r["dynamics"]) and r["rate"] == 0.5)]
-    apart = [abs(v - _number(r, "theory")) for r in smooth for v in _values(r, "measured")]
-    ends = {(str(r["dynamics"]), r["rate"]): _values(r, "end") for r in rows}
+    apart = [abs(v - number(r, "theory")) for r in smooth for v in values(r, "measured")]
+    ends = {(str(r["dynamics"]), r["rate"]): values(r, "end") for r in rows}
     out = [v for rate in RATES for v in ends["simultaneous", rate]]
     round_ = [v for rate in RATES for v in ends["alternating", rate]]
     inward = {
@@ -240,8 +255,8 @@ def reading(rows: Sequence[Row]) -> str:
     """What the rows show, in sentences."""
     by = {(str(r["dynamics"]), r["rate"]): r for r in rows}
     few = ("simultaneous", "alternating", "extragradient", "optimistic", "consensus")
-    small = ", ".join(f"{name} {_number(by[name, 0.1], 'modulus'):.5f}" for name in few)
-    large = ", ".join(f"{name} {_number(by[name, 0.5], 'modulus'):.4f}" for name in few)
+    small = ", ".join(f"{name} {number(by[name, 0.1], 'modulus'):.5f}" for name in few)
+    large = ", ".join(f"{name} {number(by[name, 0.5], 'modulus'):.4f}" for name in few)
     return (
         f"One step multiplies the distance by, at η = 0.1, {small}; at η = 0.5, {large}. Descent "
         "with both players at once leaves the equilibrium for every rate, though the continuous "
@@ -274,7 +289,7 @@ def picture() -> Drawing:
         )
     ]
     distances = {}
-    chosen = [kind() for kind in DYNAMICS if not kind().kind.endswith("adam")]
+    chosen = [dynamics for dynamics in ALL if not dynamics.kind.endswith("adam")]
     for dynamics in chosen:
         way = orbit(dynamics, DRAWN_RATE, start, DRAWN)
         name = dynamics.kind
@@ -321,13 +336,3 @@ def _control(panel: Panel) -> Panel:
     from dataclasses import replace
 
     return replace(panel, is_control=True)
-
-
-def _number(row: Row, key: str) -> float:
-    value = row[key]
-    return float(value) if isinstance(value, float) else math.nan
-
-
-def _values(row: Row, key: str) -> list[float]:
-    value = row[key]
-    return value.finite if isinstance(value, PerSeed) else []

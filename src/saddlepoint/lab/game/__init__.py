@@ -1,6 +1,7 @@
 """The game: two players, their costs, and what their steps do."""
 
 from saddlepoint.lab.game import (
+    critic_vs_discriminator,
     dirac_gan,
     generator_costs,
     optimal_discriminator,
@@ -10,6 +11,7 @@ from saddlepoint.lab.game import (
 )
 
 __all__ = [
+    "critic_vs_discriminator",
     "dirac_gan",
     "generator_costs",
     "optimal_discriminator",

@@ -151,14 +151,17 @@ def dirac_gan(bench: Bench) -> Findings:
     i/2 with consensus optimisation. They are found here from steps linearised in float64.
 
     A step of rate h = 0.2 then multiplies the distance by the largest |1 + hλ|. Each seed starts
-    500 steps at distance 0.001 in a direction of its own; the measured rate is (rₙ/r₁₀₀)^(1/(n − 100)), n = 500 or where rounding
-    begins (1e-13). Where two eigenvalues meet, distances carry a factor t beside the modulus.
-    Another orbit starts at (1, 1), as in the paper's figures: WGAN's critic is clipped to [−1, 1],
-    and WGAN-GP has the slope 1 as its target with λ = 0.7, so that (0, 0) is no equilibrium of it.
+    500 steps at distance 0.001 in a direction of its own; the measured rate is (rₙ/r₁₀₀)^(1/(n −
+    100)), n = 500 or where rounding begins (1e-13). Where two eigenvalues meet, distances carry a
+    factor t beside the modulus. Another orbit starts at (1, 1), as in the paper's figures: WGAN's
+    critic is clipped to [−1, 1], and WGAN-GP has the slope 1 as its target with λ = 0.7, so that
+    (0, 0) is no equilibrium of it.
     """
     parts = {f"seed-{seed}": partial(local_rates, seed) for seed in bench.seeds}
     by_seed = bench.all_kept(parts)
-    whole = bench.kept("orbits", lambda: {v.name: orbit(v, (1.0, 1.0)).tolist() for v in VARIANTS})
+    whole = bench.kept(
+        "orbits", lambda: {v.name: orbit(v, (1.0, 1.0), STEPS).tolist() for v in VARIANTS}
+    )
     orbits = {name: np.array(way) for name, way in whole.items()}
     rows = [row(variant, by_seed, orbits[variant.name]) for variant in VARIANTS]
     return Findings(
@@ -170,7 +173,7 @@ def dirac_gan(bench: Bench) -> Findings:
     )
 
 
-def orbit(variant: Variant, start: tuple[float, float], steps: int = STEPS) -> Array:
+def orbit(variant: Variant, start: tuple[float, float], steps: int) -> Array:
     """The points (steps + 1, 2) of θ and ψ."""
     import torch
 
@@ -196,14 +199,14 @@ def local_rates(seed: int) -> dict[str, Any]:
     found = {}
     for variant in VARIANTS:
         if variant.has_equilibrium and variant.objective != "wasserstein":
-            distance = np.linalg.norm(orbit(variant, start), axis=1)
+            distance = np.linalg.norm(orbit(variant, start, STEPS), axis=1)
             last = int(np.flatnonzero(distance >= FLOOR)[-1])  # below, rounding is all there is
             ratio = float(distance[last] / distance[SETTLED])
             found[variant.name] = ratio ** (1 / (last - SETTLED))
     return found
 
 
-def eigenvalues(variant: Variant) -> tuple[NDArray[np.complex128], float]:
+def eigenvalues(variant: Variant) -> tuple[NDArray[np.complexfloating[Any, Any]], float]:
     """In continuous time, from a simultaneous step at (0, 0); and the modulus of its own step."""
     from saddlepoint.games.bare import linearised, spectral_radius, tensors
 
@@ -242,7 +245,7 @@ def row(variant: Variant, by_seed: Sequence[dict[str, Any]], way: Array) -> Row:
     }
 
 
-def _words(values: NDArray[np.complex128]) -> str:
+def _words(values: NDArray[np.complexfloating[Any, Any]]) -> str:
     first, second = values
     real, turn = (f"{v:.5g}".replace("-", "−") for v in (second.real, abs(second.imag)))
     if abs(second.imag) > 1e-9:
@@ -321,7 +324,9 @@ def reading(rows: Sequence[Row]) -> str:
     return (
         "Without a penalty the eigenvalues lie on the imaginary axis: simultaneous steps multiply "
         f"the distance by {number(by['simultaneous'], 'modulus'):.5f} and leave, alternating "
-        "ones keep it. WGAN's clipped critic and WGAN-GP's, which is drawn to slopes of 1, do not "
+        "ones keep it; from (1, 1) both come in, slowly, to a cycle or towards one "
+        f"({number(by['simultaneous'], 'end'):.2f} and {number(by['alternating'], 'end'):.2f} "
+        "away). WGAN's clipped critic and WGAN-GP's, which is drawn to slopes of 1, do not "
         f"settle: their orbits end {number(by['WGAN'], 'end'):.2f} and "
         f"{number(by['WGAN-GP'], 'end'):.2f} away. "
         f"R1 draws in by {number(by['R1, γ = 0.3'], 'modulus'):.5f} a step at γ = 0.3, "

@@ -63,16 +63,20 @@ def looks(updates: int) -> list[int]:
     return [*(look for look in LOOKS if look < updates), updates]
 
 
-def on_the_line(theta: float, seed: int, updates: int) -> Told:
-    """N(0, 1) against N(θ, 1): mean and deviation over fakes of dJ/dθ, one fake's each."""
-    fakes = draws(theta, FAKES, 1000 + seed)
+def between_gaussians(theta: float, seed: int, updates: int) -> Told:
+    """N(0, I) against N((θ, 0), I): mean and deviation over fakes of dJ/dθ, one fake's each.
+
+    They lie in the plane, where a critic's slope can turn. On a line it cannot: WGAN-GP's
+    (|f'| − 1)² is a wall at f' = 0, and a critic that begins with the wrong sign keeps it.
+    """
+    fakes = draws(theta, FAKES, 1000 + seed, 2)
 
     def told(games: Sequence[str], critic: Critic) -> dict[str, tuple[float, float]]:
         scores, rises = critic.scores(fakes), critic.gradients(fakes)[:, 0]
         each = {game: slopes(game, scores) * rises for game in games}
-        return {game: (abs(float(g.mean())), float(g.std())) for game, g in each.items()}
+        return {game: (float(g.mean()), float(g.std())) for game, g in each.items()}
 
-    sides = draws(0.0, EXAMPLES, 2 * seed), draws(theta, EXAMPLES, 2 * seed + 1)
+    sides = draws(0.0, EXAMPLES, 2 * seed, 2), draws(theta, EXAMPLES, 2 * seed + 1, 2)
     network = Mlp(hidden=(64, 64), activation="leaky_relu")
     return _watched(sides, learners(network, 1e-3), 256, seed, updates, told)
 

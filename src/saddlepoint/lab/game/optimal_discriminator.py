@@ -203,8 +203,8 @@ def reading(rows: Sequence[Row]) -> str:
         f"on what is climbed: at θ = {number(far, 'theta'):g} the mean slope of D* at the fakes "
         f"is {number(far, 'flat'):.3f}, that of log D* {number(far, 'steep'):.3f}. Of a learned "
         f"log D it is {shown(COLUMNS, far, 'steep_learned')}: among fakes that have no data beside "
-        "them examples say little of the ratio, and a D that is right to a thousandth need not have "
-        "the right slope of its logarithm."
+        "them examples say little of the ratio, and a D that is right to a thousandth need not "
+        "have the right slope of its logarithm."
     )
 
 

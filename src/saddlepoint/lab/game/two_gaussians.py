@@ -26,10 +26,15 @@ def density(x: ArrayLike, mean: float) -> Array:
     return np.exp(log_density(mean)(np.asarray(x, dtype=np.float64)[:, None]))
 
 
-def draws(mean: float, count: int, seed: int) -> Array:
-    """Points (count, 1) of N(mean, 1)."""
+def draws(mean: float, count: int, seed: int, dimensions: int = 1) -> Array:
+    """Points (count, dimensions) of N(mean, 1), further coordinates being N(0, 1) on both sides.
+
+    The distances between both sides are those on the line, and a critic's gradient can turn.
+    """
     whole = round(1000 * mean)
-    return np.random.default_rng([seed, whole]).normal(mean, 1.0, (count, 1))
+    points = np.random.default_rng([seed, whole]).normal(0.0, 1.0, (count, dimensions))
+    points[:, 0] += mean
+    return points
 
 
 def logit(x: ArrayLike, theta: float) -> Array:

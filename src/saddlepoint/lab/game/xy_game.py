@@ -73,7 +73,7 @@ COLUMNS = (
     chapter=GAME,
     full=Budget(seeds=8, seconds=30),
     fast=Budget(seeds=3, seconds=15),
-    pictures=("orbits",),
+    pictures=("orbits", "moduli"),
     lectures=("E 9",),
 )
 def xy_game(bench: Bench) -> Findings:
@@ -100,7 +100,7 @@ def xy_game(bench: Bench) -> Findings:
         rows=rows,
         controls=controls(bench.seeds),
         claims=claims(rows),
-        pictures={"orbits": picture()},
+        pictures={"orbits": orbits_drawn(), "moduli": moduli_drawn()},
         reading=reading(rows),
     )
 
@@ -267,8 +267,8 @@ def reading(rows: Sequence[Row]) -> str:
     )
 
 
-def picture() -> Drawing:
-    """An orbit of each dynamics on the field, the continuous one, and distances by steps."""
+def orbits_drawn() -> Drawing:
+    """An orbit of each dynamics on the field, and the continuous one; titles say the modulus."""
     start, limits = (1.0, 0.0), (-2.0, 2.0, -2.0, 2.0)
 
     def field(z: Array) -> Array:
@@ -288,7 +288,6 @@ def picture() -> Drawing:
             )
         )
     ]
-    distances = {}
     chosen = [dynamics for dynamics in ALL if not dynamics.kind.endswith("adam")]
     for dynamics in chosen:
         way = orbit(dynamics, DRAWN_RATE, start, DRAWN)
@@ -304,20 +303,25 @@ def picture() -> Drawing:
                 y_label="y",
             )
         )
-        long = np.linalg.norm(orbit(dynamics, DRAWN_RATE, start, STEPS), axis=1)
-        distances[name] = np.where(long > 1e-6, long, np.nan)
-    panels.append(
-        curves(
-            np.arange(STEPS + 1),
-            distances,
-            title="Distance, η = 0.1",
-            x_label="steps",
-            y_label="distance from the equilibrium",
-            logarithmic=("y",),
-        )
+    return Drawing(panels, columns=3)
+
+
+def moduli_drawn() -> Drawing:
+    """Distances by steps, and the modulus of a step by its rate."""
+    distances = {}
+    for dynamics in ALL:
+        if not dynamics.kind.endswith("adam"):
+            far = np.linalg.norm(orbit(dynamics, DRAWN_RATE, (1.0, 0.0), STEPS), axis=1)
+            distances[dynamics.kind] = np.where(far > 1e-6, far, np.nan)
+    panel = curves(
+        np.arange(STEPS + 1),
+        distances,
+        title=f"Distance, η = {DRAWN_RATE:g}",
+        x_label="steps",
+        y_label="distance from the equilibrium",
+        logarithmic=("y",),
     )
-    panels.append(_moduli())
-    return Drawing(panels, columns=4)
+    return Drawing([panel, _moduli()], columns=2)
 
 
 def _moduli() -> Panel:

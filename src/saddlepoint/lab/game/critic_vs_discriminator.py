@@ -313,7 +313,7 @@ def reading(rows: Sequence[Row]) -> str:
 def picture(rows: Sequence[Row], learned: dict[float, list[dict[str, Any]]]) -> Drawing:
     """Each distance: both densities and what judges along x; and slopes at fakes by distance."""
     panels = [_panel(theta, learned[theta]) for theta in DISTANCES]
-    slopes = {}
+    slopes: dict[str, Any] = {}
     for kind in SHORT:
         chosen = [r for r in rows if r["judge"] == KINDS[kind]]
         slopes[f"{SHORT[kind]}*"] = [number(r, "exact") for r in chosen]

@@ -287,5 +287,5 @@ def _list(rows: Sequence[Row]) -> str:
 
 
 def _each(rows: Sequence[Row], key: str, unit: str = "") -> str:
-    shown = (f"θ = {number(r, 'theta'):g}: {shown(COLUMNS, r, key)}{unit}" for r in rows)
-    return "; ".join(shown) + "."
+    each = (f"θ = {number(r, 'theta'):g}: {shown(COLUMNS, r, key)}{unit}" for r in rows)
+    return "; ".join(each) + "."

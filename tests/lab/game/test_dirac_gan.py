@@ -11,16 +11,12 @@ import pytest
 
 from saddlepoint.lab import EXPERIMENTS, PerSeed
 from saddlepoint.lab.game import dirac_gan
-from saddlepoint.lab.game.dirac_gan import (
+from saddlepoint.lab.game.dirac_gan import claims, eigenvalues, local_rates, orbit, row
+from saddlepoint.lab.game.dirac_variants import (
     MEETING,
     VARIANTS,
-    claims,
-    eigenvalues,
-    local_rates,
     noise_eigenvalues,
-    orbit,
     r1_eigenvalues,
-    row,
 )
 from saddlepoint.lab.lab_options import LabOptions
 from saddlepoint.lab.running import carry_out

@@ -59,7 +59,7 @@ COLUMNS = (
 @experiment(
     "vanishing-gradients",
     chapter=GAME,
-    full=Budget(seeds=4, seconds=240),
+    full=Budget(seeds=4, seconds=180),
     fast=Budget(seeds=3, seconds=40),
     pictures=("gradients",),
     lectures=("D 9", "A 20", "B 9", "C 4"),

@@ -71,7 +71,7 @@ COLUMNS = (
 @experiment(
     "xy-game",
     chapter=GAME,
-    full=Budget(seeds=8, seconds=30),
+    full=Budget(seeds=8, seconds=20),
     fast=Budget(seeds=3, seconds=15),
     pictures=("orbits", "moduli"),
     lectures=("E 9",),

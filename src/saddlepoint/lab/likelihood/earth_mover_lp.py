@@ -14,6 +14,7 @@ from saddlepoint.drawing.panels import TEXT, legend
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import LIKELIHOOD, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
+from saddlepoint.lab.row_values import most
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -190,10 +191,10 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
             f"constant is at most 1 + {TOLERANCE:g} where d is a metric.",
             excess <= TOLERANCE
             and bool(slopes)
-            and max(slopes) <= 1 + TOLERANCE
+            and most(slopes) <= 1 + TOLERANCE
             and certified == instances,
             f"f + g − d is at most {excess:.1e}, the largest constant of {len(slopes)} is "
-            f"{max(slopes, default=math.nan):.12g}; {certified} of {instances} certificates hold.",
+            f"{most(slopes):.12g}; {certified} of {instances} certificates hold.",
         ),
         Claim(
             "One row of A follows from the others: its rank is n + m − 1.",

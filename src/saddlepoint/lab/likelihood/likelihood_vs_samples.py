@@ -14,6 +14,7 @@ from saddlepoint.drawing import Drawing, Panel, curves, grid
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import LIKELIHOOD, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
+from saddlepoint.lab.row_values import least, most
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -202,8 +203,8 @@ def _at_most_log_100(rows: Mapping[str, Row]) -> Claim:
     loss = _values(rows, MOSTLY_NOISE, "loss")
     return Claim(
         "No test image loses more than log 100 = 4.60517 nats where 99 of 100 samples are noise.",
-        bool(largest) and max(largest) <= BOUND + 1e-9,
-        f"the largest loss is {max(largest, default=math.nan):.5f} nats, the mean "
+        bool(largest) and most(largest) <= BOUND + 1e-9,
+        f"the largest loss is {most(largest):.5f} nats, the mean "
         f"{_shown(rows, MOSTLY_NOISE, 'loss')} over {len(loss)} seeds, of a likelihood of "
         f"{_shown(rows, P, 'likelihood')}.",
     )
@@ -216,7 +217,7 @@ def _samples_of_noise(rows: Mapping[str, Row]) -> Claim:
     return Claim(
         "Its samples are as bad as noise: a kernel distance of at least 0.9 times that of noise, "
         "and a precision of at most 5 %, in every seed.",
-        held and max(precise) <= 0.05,
+        held and most(precise) <= 0.05,
         f"kernel distance {_shown(rows, MOSTLY_NOISE, 'kernel')}, noise "
         f"{_shown(rows, NOISE, 'kernel')}, p {_shown(rows, P, 'kernel')}; precision "
         f"{_shown(rows, MOSTLY_NOISE, 'precision')} %.",
@@ -258,7 +259,7 @@ def _perfect_copies(rows: Mapping[str, Row]) -> Claim:
     return Claim(
         "The samples with ε = 0.001 have a higher precision than p's in every seed, and 100 % of "
         "them are copies, nearer to a training image than 95 % of test images are.",
-        held and min(memorised) == 1,
+        held and least(memorised) == 1,
         f"precision {_shown(rows, tiny, 'precision')} %, p {_shown(rows, P, 'precision')} %; "
         f"copies: {_shown(rows, tiny, 'memorised')} %.",
     )

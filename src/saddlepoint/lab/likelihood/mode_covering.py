@@ -13,6 +13,7 @@ from saddlepoint.drawing import Drawing, Panel, curves, densities
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import LIKELIHOOD, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, Row
+from saddlepoint.lab.row_values import most
 
 #: The divergences by their key in ``DIVERGENCES``, with their names for readers.
 DIVERGENCES = {"kl": "KL", "reverse-kl": "reverse KL", "jensen-shannon": "JSD"}
@@ -231,14 +232,14 @@ def _moments(rows: Sequence[Row]) -> Claim:
     held = (
         bool(own)
         and set(_best(own)) == {"cover"}
-        and max(errors) <= FOUR_DIGITS
+        and most(errors) <= FOUR_DIGITS
         and all(abs(found[m] - value) <= 1e-6 for m, value in known.items())
     )
     return Claim(
         "KL(p‖q) covers at every m: its optimum is N(0, 1 + m²), with 0.171999 nats at m = 2 and "
         "0.461995 at m = 3, and no start ends at one mode.",
         held,
-        f"{len(own)} values of m, σ off by at most {max(errors, default=math.nan):.1e}; "
+        f"{len(own)} values of m, σ off by at most {most(errors):.1e}; "
         + ", ".join(f"{value:.6f} at m = {m:g}" for m, value in found.items())
         + ".",
     )
@@ -285,12 +286,12 @@ def _nothing_better(rows: Sequence[Row]) -> Claim:
     for row in rows:
         candidates = [v for v in (row["cover"], row["mode"]) if isinstance(v, float)]
         gaps.append(min(candidates) - _number(row["lowest"]))
-    most = max(map(abs, gaps), default=math.nan)
+    gap = most(map(abs, gaps))
     return Claim(
         "The two candidates are all there is: the best of five starts is one of them within "
         f"{INTEGRATION:g} nats at every m.",
-        most <= INTEGRATION,
-        f"differs by at most {most:.1e} nats in {len(gaps)} fits.",
+        gap <= INTEGRATION,
+        f"differs by at most {gap:.1e} nats in {len(gaps)} fits.",
     )
 
 

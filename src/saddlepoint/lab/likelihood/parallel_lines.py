@@ -13,6 +13,7 @@ from saddlepoint.drawing import Band, Drawing, Panel, curves
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import LIKELIHOOD, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
+from saddlepoint.lab.row_values import least, most
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -236,8 +237,8 @@ def _divergences(rows: Sequence[Row]) -> Claim:
     return Claim(
         "For every θ ≠ 0 both KL are infinite, JSD = log 2 = 0.693147 nats and TV = 1; for θ = 0 "
         "all are 0 (within 1e-12).",
-        bool(apart) and bool(same) and infinite and max(off) <= 1e-12,
-        f"{len(apart)} values of θ ≠ 0, off by at most {max(off, default=math.nan):.1e}; both KL "
+        bool(apart) and bool(same) and infinite and most(off) <= 1e-12,
+        f"{len(apart)} values of θ ≠ 0, off by at most {most(off):.1e}; both KL "
         f"{'infinite at each' if infinite else 'finite at some'}.",
     )
 
@@ -276,7 +277,7 @@ def _of_training(rows: Sequence[Row]) -> list[Claim]:
         Claim(
             "The minimax generator's gradient vanishes: less than 0.05 at θ = 1, a twentieth of "
             "W₁'s, in every seed.",
-            bool(small) and max(small) < 0.05,
+            bool(small) and most(small) < 0.05,
             f"{shown(MINIMAX, 'gradient')} in {len(small)} seeds; the critic sees a JSD of "
             f"{shown(MINIMAX, 'estimate')}, of log 2 = 0.693.",
         ),
@@ -288,7 +289,7 @@ def _of_training(rows: Sequence[Row]) -> list[Claim]:
         Claim(
             "The non-saturating generator's gradient does not vanish: more than 1 at θ = 1, in "
             "every seed.",
-            bool(steep) and min(steep) > 1,
+            bool(steep) and least(steep) > 1,
             f"{shown(SATURATING_NOT, 'gradient')} in {len(steep)} seeds.",
         ),
         Claim(

@@ -15,6 +15,7 @@ from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import LIKELIHOOD, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
 from saddlepoint.lab.likelihood.known_maps import MAPS, SAMPLES, Map, of_map, whole
+from saddlepoint.lab.row_values import least, most
 
 Array = NDArray[np.float64]
 SIZES = (100, 1000, 10_000, 100_000)  # of the generator's samples
@@ -168,7 +169,7 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
     """What the rows bear out or refute."""
     own = [row for row in rows if row["what"] in MAPS]
     p_values = [p for row in own for key in ("ks", "chi") for p in _finite(row, key)]
-    least = min(p_values, default=math.nan)
+    lowest = least(p_values)
     threshold = 0.01 / max(1, len(p_values))
     off = max((abs(_number(row["integral"]) - 1) for row in own), default=math.nan)
     plain = [_number(row["plain"]) for row in own]
@@ -181,16 +182,16 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
         Claim(
             "Samples of each map agree with the density by the Jacobian: no p-value is below 0.01 "
             "over their number, and the density integrates to 1 within 1e-5.",
-            bool(p_values) and least >= threshold and off <= 1e-5,
-            f"the least of {len(p_values)} p-values is {least:.4f} (threshold {threshold:.1e}); "
+            bool(p_values) and lowest >= threshold and off <= 1e-5,
+            f"the least of {len(p_values)} p-values is {lowest:.4f} (threshold {threshold:.1e}); "
             f"integrals are off by at most {off:.1e}.",
         ),
         Claim(
             "Without the Jacobian it is no density: no integral is within 0.05 of 1, and a χ² test "
             "of what is left rejects it with p < 1e-6 in every seed.",
-            bool(wrong) and all(abs(v - 1) > 0.05 for v in plain) and max(wrong) < 1e-6,
+            bool(wrong) and all(abs(v - 1) > 0.05 for v in plain) and most(wrong) < 1e-6,
             f"integrals {', '.join(f'{v:.3f}' for v in plain)}; the largest p-value is "
-            f"{max(wrong, default=math.nan):.1e}.",
+            f"{most(wrong):.1e}.",
         ),
         Claim(
             "What n samples say of the generator's smoothed density is off by about 1/√n: the "

@@ -139,7 +139,7 @@ COLUMNS = (
     fast=Budget(seeds=4, minutes=70 / 60, seconds=300),
     whole="a grid of 25 modes beside the ring of 8",
     pictures=("samples",),
-    lectures=("D 11", "E 11"),
+    lectures=("D 11", "D 29", "E 11"),
 )
 def mode_collapse(bench: Bench) -> Findings:
     """Which methods find every mode of a mixture of Gaussians, given the same time.

@@ -61,7 +61,7 @@ COLUMNS = (
     full=Budget(seeds=5, seconds=120),
     fast=Budget(seeds=3, seconds=25),
     pictures=("discriminators",),
-    lectures=("C 2", "C 3", "D 5", "E 6"),
+    lectures=("A 15", "C 2", "C 3", "D 4", "D 5", "E 6"),
 )
 def optimal_discriminator(bench: Bench) -> Findings:
     """Whether a learned discriminator is the best one, D* = p/(p + q), and which way it points.

@@ -53,7 +53,7 @@ COLUMNS = (
     full=Budget(seeds=50, seconds=8),
     fast=Budget(seeds=5, seconds=5),
     pictures=("programme",),
-    lectures=("D 21", "E 14", "E 15", "E 17", "E 18"),
+    lectures=("D 21", "D 25", "E 14", "E 15", "E 17", "E 18"),
 )
 def earth_mover_lp(bench: Bench) -> Findings:
     """Whether the earth mover's distance is the linear programme of the slide and of its dual.

@@ -51,7 +51,7 @@ COLUMNS = (
     full=Budget(seeds=5, seconds=8),
     fast=Budget(seeds=2, seconds=5),
     pictures=("samples", "likelihood"),
-    lectures=("D 2", "E 1"),
+    lectures=("D 2", "D 34", "E 1"),
 )
 def likelihood_vs_samples(bench: Bench) -> Findings:
     """Whether a great likelihood means great samples, or great samples a great likelihood.

@@ -49,7 +49,7 @@ COLUMNS = (
     full=Budget(seeds=1, seconds=25),
     fast=Budget(seeds=1, seconds=12),
     pictures=("fits", "switch"),
-    lectures=("D 10", "D 12", "E 14"),
+    lectures=("A 9", "D 10", "D 12", "E 14"),
 )
 def mode_covering(bench: Bench) -> Findings:
     """Which divergence makes one Gaussian cover two modes, which takes one, and from where on.

@@ -53,7 +53,7 @@ COLUMNS = (
     full=Budget(seeds=5, seconds=35),
     fast=Budget(seeds=1, seconds=7),
     pictures=("distances", "learned"),
-    lectures=("D 20", "D 23", "E 16"),
+    lectures=("D 20", "D 23", "D 24", "E 13", "E 16"),
 )
 def parallel_lines(bench: Bench) -> Findings:
     """Which divergence tells how far apart two parallel lines are, and which GAN learns it.

@@ -45,7 +45,7 @@ COLUMNS = (
     full=Budget(seeds=10, seconds=30),
     fast=Budget(seeds=2, seconds=6),
     pictures=("maps", "generator"),
-    lectures=("A 12", "A 13", "A 14"),
+    lectures=("A 11", "A 12", "A 13", "A 14", "B 2"),
 )
 def transformation(bench: Bench) -> Findings:
     """Whether a mapped variable has the density of the Jacobian, and what density a generator has.

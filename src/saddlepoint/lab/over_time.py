@@ -186,35 +186,36 @@ def courses(
     title: str,
     x_label: str,
     y_label: str,
-    levels: Mapping[str, float] | None = None,
-    logarithmic: Sequence[str] = (),
+    logarithmic: bool = False,
 ) -> Panel:
     """Curves of courses that have checkpoints of their own, with their deviations as bands.
+
+    On a logarithmic axis means and deviations are those of the logarithms.
 
     Args:
         series: By name, places (checkpoints,) and values (checkpoints, seeds).
         title: Above.
         x_label: The horizontal axis, with its unit.
         y_label: The vertical axis, with its unit.
-        levels: Horizontal lines by name.
-        logarithmic: ``x``, ``y`` or both.
+        logarithmic: Whether the vertical axis is.
     """
     x = np.unique(np.concatenate([np.asarray(places, float) for places, _ in series.values()]))
     bands = {}
     for name, (places, values) in series.items():
-        ends = band(values)
-        bands[name] = Band(
-            *(
-                np.interp(x, places, np.asarray(end), left=np.nan, right=np.nan)
-                for end in (ends.middle, ends.low, ends.high)
-            )
-        )
-    return curves(
-        x,
-        bands,
-        title=title,
-        x_label=x_label,
-        y_label=y_label,
-        levels=levels,
-        logarithmic=logarithmic,
-    )
+        ends = band(np.log(values) if logarithmic else values)
+        rows = [np.asarray(end) for end in (ends.middle, ends.low, ends.high)]
+        rows = [np.interp(x, places, row, left=np.nan, right=np.nan) for row in rows]
+        bands[name] = Band(*(np.exp(row) if logarithmic else row for row in rows))
+    panel = curves(x, bands, title=title, x_label=x_label, y_label=y_label)
+
+    def draw(axes: Axes, palette: Palette) -> None:
+        panel.draw(axes, palette)
+        if logarithmic:
+            from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+
+    return Panel(title, draw, x_label, y_label)

@@ -1,5 +1,5 @@
 """The cures: what helps where the game fails, and what each costs."""
 
-from saddlepoint.lab.cures import mode_collapse
+from saddlepoint.lab.cures import dcgan_rules, mode_collapse
 
-__all__ = ["mode_collapse"]
+__all__ = ["dcgan_rules", "mode_collapse"]

@@ -65,8 +65,8 @@ COLUMNS = (
 @experiment(
     "dcgan-rules",
     chapter=CURES,
-    full=Budget(seeds=4, steps=1000, seconds=240),
-    fast=Budget(seeds=2, steps=40, seconds=45),
+    full=Budget(seeds=4, steps=600, seconds=150),
+    fast=Budget(seeds=2, steps=40, seconds=30),
     pictures=("samples", "scores"),
     lectures=("D 14",),
 )

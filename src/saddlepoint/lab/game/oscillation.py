@@ -195,7 +195,7 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
     made.append(
         Claim(
             "The plain GAN's loss keeps oscillating: from the second quarter to the last its "
-            "oscillation does not shrink (log₂ of the ratio not below 0, 95 %).",
+            "oscillation does not shrink beyond the noise (log₂ of the ratio not below 0, 95 %).",
             isinstance(ends, Interval) and ends.high >= 0,
             f"log₂ of last/second: {_shown(plain, 'decay')}; {_shown(plain, 'second')}, then "
             f"{_shown(plain, 'last')}.",
@@ -236,11 +236,11 @@ def reading(rows: Sequence[Row]) -> str:
     for r in rows:
         ends = r["decay"]
         low, high = (ends.low, ends.high) if isinstance(ends, Interval) else (-1.0, 1.0)
-        course = "dies down" if high < 0 else "grows" if low > 0 else "stays"
+        course = "dies down" if high < 0 else "grows" if low > 0 else "does not change for sure"
         parts.append(
             f"{r['game']}: the loss's oscillation {course} (from {_shown(r, 'second')} to "
-            f"{_shown(r, 'last')}), while the samples' distance goes from {_shown(r, 'early')} to "
-            f"{_shown(r, 'late')}."
+            f"{_shown(r, 'last')}; period {_shown(r, 'period')} steps), while the samples' "
+            f"distance goes from {_shown(r, 'early')} to {_shown(r, 'late')}."
         )
     return " ".join(parts)
 

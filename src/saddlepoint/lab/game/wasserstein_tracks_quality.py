@@ -63,7 +63,7 @@ COLUMNS = (
 @experiment(
     "wasserstein-tracks-quality",
     chapter=GAME,
-    full=Budget(seeds=4, steps=400, seconds=180),
+    full=Budget(seeds=4, steps=400, seconds=120),
     fast=Budget(seeds=2, steps=60, seconds=25),
     pictures=("curves", "samples"),
     lectures=("D 28",),
@@ -289,6 +289,8 @@ def reading(rows: Sequence[Row]) -> str:
             else f"{r['game']}, {r['setting']}: samples stand still at a distance of "
             f"{_shown(r, 'last_distance')}, with a last estimate of {_shown(r, 'last')}."
         )
+        if (r["game"], verdict) == ("GAN", "follows"):
+            parts.append("Here the JSD's estimate is a learning curve, too, against the lecture.")
     return " ".join(parts)
 
 
@@ -320,14 +322,14 @@ def chosen(cells: Sequence[Trained]) -> list[int]:
 def tiles(name: str, picture: Image.Image, steps: Sequence[int]) -> Panel:
     """The first seed's samples after so many steps, in the order of reading."""
     width, height = (side // 2 for side in picture.size)
-    apart = Image.new("L", (2 * width + GAP, 2 * height + GAP), "white")
+    apart = Image.new("RGBA", (2 * width + GAP, 2 * height + GAP), (0, 0, 0, 0))
     for number in range(SNAPSHOTS):
         x, y = number % 2, number // 2
         box = (x * width, y * height, (x + 1) * width, (y + 1) * height)
-        apart.paste(picture.convert("L").crop(box), (x * (width + GAP), y * (height + GAP)))
+        apart.paste(picture.convert("RGBA").crop(box), (x * (width + GAP), y * (height + GAP)))
 
     def draw(axes: Axes, palette: Palette) -> None:
-        axes.imshow(apart, cmap="gray", vmin=0, vmax=255)
+        axes.imshow(apart)
         axes.set_xticks([])
         axes.set_yticks([])
 

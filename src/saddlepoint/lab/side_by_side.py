@@ -27,6 +27,7 @@ from saddlepoint.training.record import read_record
 
 PROBE_STEPS = 40
 LEAST_STEPS = 100
+PICTURES = 5  # of its samples that a cell draws at most: a picture takes as long as many steps
 SPENT = "core-seconds.json"
 _REFRESH_SECONDS = 1.0
 _INTERRUPTED: list[int] = []  # the signal that this process of the pool received
@@ -41,7 +42,7 @@ class Cell:
         described: Its description but for the steps.
         where: Its directory.
         steps: Its training steps; None: what the experiment's time buys.
-        checkpoints: How often it saves, draws and is validated.
+        checkpoints: How often it saves and is validated; it draws as often, but five times at most.
     """
 
     title: str
@@ -142,8 +143,9 @@ def _train_measured(cell: Cell, minutes: float | None, most: int | None, quiet: 
             steps = cell.steps or _steps(cell.described, minutes, most)
             start = time.process_time()
             often = max(1, steps // cell.checkpoints)
+            seldom = max(often, steps // PICTURES)
             training = cell.described.training.replace(
-                steps=steps, sample_every=often, checkpoint_every=often, threads=1
+                steps=steps, sample_every=seldom, checkpoint_every=often, threads=1
             )
             trainer.train(cell.described.replace(training=training), cell.where, quiet=quiet)
     finally:

@@ -3,6 +3,7 @@
 from saddlepoint.lab.cures import (
     batch_norm_correlation,
     clipping_vs_penalty,
+    dcgan_rules,
     feature_matching,
     historical_averaging,
     instance_noise,
@@ -13,6 +14,7 @@ from saddlepoint.lab.cures import (
 __all__ = [
     "batch_norm_correlation",
     "clipping_vs_penalty",
+    "dcgan_rules",
     "feature_matching",
     "historical_averaging",
     "instance_noise",

@@ -66,7 +66,7 @@ COLUMNS = (
     full=Budget(seeds=4, steps=400, seconds=120),
     fast=Budget(seeds=2, steps=60, seconds=25),
     pictures=("curves", "samples"),
-    lectures=("D 28",),
+    lectures=("D 28", "E 13"),
 )
 def wasserstein_tracks_quality(bench: Bench) -> Findings:
     """Whether the critic's estimate of a distance falls when samples get better.

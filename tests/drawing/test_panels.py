@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,17 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
+from PIL import Image
 
+from saddlepoint import drawing
 from saddlepoint.drawing import (
     Band,
     Drawing,
     Panel,
     curves,
     densities,
+    interpolated,
+    lattice,
     phase_portrait,
     plan_in_the_plane,
     plan_matrix,
@@ -134,6 +139,12 @@ def test_curves_differ_in_colour_and_dashes():
     looks = {(line.get_color(), line.get_linestyle()) for line in axes.lines[:4]}
     assert len(looks) == 4
     assert len({line.get_linestyle() for line in axes.lines[:4]}) == 4
+    assert {line.get_marker() for line in axes.lines} <= {"", "None"}
+
+
+def test_marked_curves_differ_in_their_marks():
+    axes = drawn(curves([0, 1], {name: [0, 1] for name in "abcd"}, marked=True))
+    assert len({line.get_marker() for line in axes.lines}) == 4
 
 
 @pytest.mark.parametrize(
@@ -157,3 +168,35 @@ def test_curves_differ_in_colour_and_dashes():
 def test_what_cannot_be_drawn_is_refused(make, sentence):
     with np.errstate(all="ignore"), pytest.raises(BadInput, match=sentence):
         make()
+
+
+def test_a_function_that_is_known_on_a_lattice_is_drawn_as_the_function_itself() -> None:
+    limits = (-1.0, 2.0, 0.0, 5.0)
+    _, _, points = lattice(limits, 7)
+
+    def plane(x: np.ndarray) -> np.ndarray:
+        return np.asarray(2 * x[:, 0] - 3 * x[:, 1] + 1)
+
+    known = interpolated(plane(points).reshape(7, 7), limits)
+    fine = lattice(limits, 50)[2]
+    assert known(fine) == pytest.approx(plane(fine), abs=1e-12)
+    with pytest.raises(BadInput, match="is outside"):
+        known([[2.1, 1.0]])
+    with pytest.raises(BadInput, match=r"square, not \(2, 3\)"):
+        interpolated(np.zeros((2, 3)), limits)
+
+
+def test_places_that_are_asked_for_are_marked_and_no_others() -> None:
+    axes = drawn(curves([2, 4, 64], {"a": [1, 2, 3]}, logarithmic=("x",), ticks=(2, 4, 64)))
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "64"]
+    assert not len(axes.get_xticks(minor=True))
+
+
+def test_a_figure_with_few_colours_is_smaller_and_looks_the_same() -> None:
+    image = drawing.Drawing([PANELS["surface"]]).picture()
+    whole, few = drawing.png(image), drawing.png(image, 256)
+    assert len(few) < 0.6 * len(whole)
+    again = np.asarray(Image.open(io.BytesIO(few)).convert("RGB"), dtype=float)
+    assert np.abs(again - np.asarray(image)).mean() < 2
+    plain = Image.new("RGB", (8, 8), "red")
+    assert Image.open(io.BytesIO(drawing.png(plain, 256))).mode == "RGB"

@@ -19,6 +19,7 @@ from saddlepoint.explore import (
 from saddlepoint.explore.critics import USUAL
 from saddlepoint.games.constraints import WeightClipping
 from saddlepoint.games.regularisers import wgan_gp
+from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam
 
@@ -81,6 +82,24 @@ LINEAR = USUAL.replace(
 )
 
 
+def test_a_critic_that_is_watched_is_trained_as_one_that_is_not():
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(0, 1, (200, 1)), rng.normal(1, 1, (200, 1))
+    seen = []
+
+    def watch(updates, critic):
+        torch.rand(3)
+        seen.append((updates, critic.scores(real[:2])))
+
+    settings = {"steps": 4, "batch_size": 32, "seed": 1}
+    watched = trained_critic(real, fake, watch=watch, **settings)
+    alone = trained_critic(real, fake, **settings)
+    assert (watched.scores(real) == alone.scores(real)).all()
+    assert [updates for updates, _ in seen] == [0, 1, 2, 3, 4]
+    assert (seen[-1][1] == alone.scores(real[:2])).all()
+    assert (seen[0][1] != seen[-1][1]).all(), "as it is then"
+
+
 def test_a_linear_critic_with_gradient_penalty_overshoots_as_theory_says():
     """Maximising sW − λ(|s| − 1)² gives the slope 1 + W/(2λ).
 
@@ -122,6 +141,43 @@ def test_points_that_are_none_are_refused(bad):
         trained_critic(bad, draws(0.0), steps=1)
     with pytest.raises(BadInput, match="cannot be told from"):
         trained_critic(np.zeros((4, 2)), draws(0.0), steps=1)
+
+
+def test_the_gradient_of_a_linear_critic_is_its_weight_and_the_slope_its_length():
+    critic = trained_critic(draws(0.0), draws(2.0), steps=30, batch_size=32, learner=LINEAR)
+    (weight,) = (p for p in critic.duel.critic.parameters() if p.numel() == 1 and p.dim() == 2)
+    gradients = critic.gradients(X)
+    assert gradients.shape == X.shape
+    assert gradients == pytest.approx(np.full(X.shape, weight.item()))
+    assert critic.slopes(X) == pytest.approx(np.abs(gradients[:, 0]))
+
+
+def test_a_critic_is_watched_from_before_its_first_update_to_after_its_last():
+    seen: dict[int, float] = {}
+    options = {"steps": 3, "batch_size": 16}
+    watched = trained_critic(
+        draws(0.0),
+        draws(2.0),
+        watch=lambda updates, critic: seen.update({updates: critic.scores([[0.5]]).item()}),
+        **options,
+    )
+    assert list(seen) == [0, 1, 2, 3]
+    assert len(set(seen.values())) == 4
+    assert watched.scores([[0.5]]).item() == seen[3]
+    alone = trained_critic(draws(0.0), draws(2.0), **options)
+    assert alone.scores([[0.5]]).item() == seen[3], "to watch changes nothing"
+
+
+def test_a_critic_of_images_sees_their_shape():
+    rng = np.random.default_rng(0)
+    dark, light = rng.normal(-1, 0.1, (40, 1, 8, 8)), rng.normal(1, 0.1, (40, 1, 8, 8))
+    learner = USUAL.replace(critic=Dcgan(width=4, norm="none"))
+    critic = trained_critic(dark, light, steps=20, batch_size=8, learner=learner)
+    assert critic.scores(dark).mean() > critic.scores(light).mean()
+    assert critic.gradients(dark).shape == dark.shape
+    assert critic.slopes(dark).shape == (40,)
+    with pytest.raises(BadInput, match="1×8×8 numbers cannot be told from fakes of 1×8×9"):
+        trained_critic(dark, np.zeros((4, 1, 8, 9)), steps=1)
 
 
 # ---- The density of a sampler ------------------------------------------------------------------

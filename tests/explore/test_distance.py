@@ -12,6 +12,7 @@ import pytest
 import saddlepoint as sp
 from kit.tiny import tiny
 from saddlepoint.cli import main
+from saddlepoint.data.toys import Ring
 from saddlepoint.divergences import DIVERGENCES
 from saddlepoint.errors import BadInput
 from saddlepoint.explore import distance
@@ -58,6 +59,14 @@ def test_samples_have_intervals_and_what_needs_densities_is_refused_beside_them(
     assert w1.certificate.holds
     assert w1.certificate.lipschitz <= 1 + 1e-6
     assert w1.low < math.sqrt(2) < w1.high + 0.3  # a shift by (1, 1); few samples lie further apart
+
+
+def test_toys_of_one_seed_do_not_share_their_points():
+    """W₁ of a toy's samples from others of the same toy is what sampling leaves, not less."""
+    n, w = 500, "wasserstein-1"
+    same = distance(Ring(examples=n), Ring(examples=n), w, n=n).row(w)
+    apart = distance(Ring(examples=n), Ring(examples=n, seed=7), w, n=n).row(w)
+    assert same.value == pytest.approx(apart.value, rel=0.3)
 
 
 def test_a_shift_is_known_exactly():

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +17,7 @@ import saddlepoint as sp
 from kit.outcomes import quickly
 from saddlepoint.lab import side_by_side
 from saddlepoint.lab.cures.mode_collapse import METHODS
-from saddlepoint.training import checkpoint
+from saddlepoint.training import checkpoint, run_directory
 
 
 @pytest.fixture
@@ -74,3 +79,42 @@ def test_a_cell_that_was_stopped_goes_on(tmp_path: Path, quick: None) -> None:
     list(side_by_side.train_cells([cell], 1.0, at_once=1))
     assert sp.load(cell.where).step == 12
     assert sp.load(cell.where).sample(16).equal(whole)
+
+
+LONG = """
+import sys
+from pathlib import Path
+from saddlepoint.lab.cures.mode_collapse import METHODS
+from saddlepoint.lab.side_by_side import Cell, train_cells
+
+if __name__ == "__main__":
+    where = Path(sys.argv[1])
+    described = METHODS["gan"].describe("ring")
+    described = described.replace(training=described.training.replace(log_every=1))
+    cells = [Cell(name, described, where / name, 10**6) for name in ("one", "two")]
+    list(train_cells(cells, None, 2))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_processes_end_with_the_one_that_started_them(tmp_path: Path, number: int) -> None:
+    """All that they trained is saved, and may be gone on with."""
+    program = tmp_path / "long.py"
+    program.write_text(LONG)
+    process = subprocess.Popen(
+        [sys.executable, str(program), str(tmp_path)], stderr=subprocess.DEVNULL
+    )
+    records = [tmp_path / name / "record.jsonl" for name in ("one", "two")]
+    deadline = time.monotonic() + 200
+
+    def until(condition: Callable[[], bool]) -> None:
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    until(lambda: all(r.exists() and b"scalars" in r.read_bytes() for r in records))
+    process.send_signal(number)
+    process.wait()
+    until(lambda: all("interrupted" in record.read_text() for record in records))
+    until(lambda: not any(run_directory.is_training(record.parent) for record in records))
+    assert all(sp.load(record.parent).step > 0 for record in records)

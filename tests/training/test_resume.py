@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ import saddlepoint as sp
 from kit.crash import crashed
 from kit.tiny import IDS, VARIANTS, command, same_bits, tensors, tiny
 from saddlepoint.options import described, start_of
+from saddlepoint.training.job import Job
 from saddlepoint.training.record import read_record
 from saddlepoint.training.step import Stepper
 
@@ -114,6 +117,25 @@ def test_signals_save_and_say_how_to_go_on(tmp_path: Path) -> None:
         last = read_record(out).events[-1]
         assert last["event"] == "interrupted"
         assert (out / "checkpoints" / f"step-{last['step']:08d}").exists()
+
+
+def test_a_signal_that_comes_while_a_line_is_written_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes behind the question whether this step is the last, and before the answer counts."""
+    log = Job._log
+
+    def signalled(job: Job, *rest: Any) -> None:
+        if job.done == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+        log(job, *rest)
+
+    monkeypatch.setattr(Job, "_log", signalled)
+    with pytest.raises(sp.Interrupted, match="everything is saved"):
+        sp.train(tiny("gan", training={"checkpoint_every": 100}), tmp_path / "run", quiet=True)
+    last = read_record(tmp_path / "run").events[-1]
+    assert last["event"] == "interrupted"
+    assert (tmp_path / f"run/checkpoints/step-{last['step']:08d}").exists()
 
 
 def test_a_run_that_died_before_its_first_checkpoint_starts_over(

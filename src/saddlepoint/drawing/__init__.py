@@ -13,7 +13,7 @@ from saddlepoint.drawing.portraits import phase_portrait
 from saddlepoint.drawing.selection import evenly_spaced
 from saddlepoint.drawing.sheets import CHECKS, GAP, captioned, grid, mosaic, to_uint8
 from saddlepoint.drawing.style import COLOURS, plain_style, rendered
-from saddlepoint.drawing.surfaces import densities, surface
+from saddlepoint.drawing.surfaces import densities, interpolated, lattice, surface
 
 __all__ = [
     "CHECKS",
@@ -30,6 +30,8 @@ __all__ = [
     "draw",
     "evenly_spaced",
     "grid",
+    "interpolated",
+    "lattice",
     "mosaic",
     "phase_portrait",
     "plain_style",

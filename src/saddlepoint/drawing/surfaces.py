@@ -99,6 +99,41 @@ def surface(
     return Panel(title, draw, x_label, y_label, square=True)
 
 
+def interpolated(values: ArrayLike, limits: Limits) -> Function:
+    """A function on the plane that is known on a lattice alone, linear between its places.
+
+    What a critic says of a lattice can so be kept in a file and drawn when the critic is gone.
+
+    Args:
+        values: (places, places) in the order of ``lattice``: rows from bottom to top.
+        limits: Left, right, bottom, top of the lattice; the function is not known outside.
+
+    Raises:
+        BadInput: The values are no square of numbers; of the function: a point is outside.
+
+    Example:
+        >>> from saddlepoint.drawing import interpolated
+        >>> height = interpolated([[0.0, 1.0], [2.0, 3.0]], (0, 1, 0, 1))
+        >>> height([[0.5, 0.0], [1.0, 1.0]]).tolist()
+        [0.5, 3.0]
+    """
+    from scipy.interpolate import RegularGridInterpolator
+
+    heights = np.asarray(values, dtype=float)
+    if heights.ndim != 2 or heights.shape[0] != heights.shape[1] or len(heights) < 2:
+        raise BadInput(f"values on a lattice should be a square, not {heights.shape}.")
+    x, y, _ = lattice(limits, len(heights))
+    between = RegularGridInterpolator((y, x), heights, bounds_error=False, fill_value=np.nan)
+
+    def function(points: ArrayLike) -> Array:
+        found = np.asarray(between(np.asarray(points, dtype=float)[:, ::-1]))
+        if not np.isfinite(found).all():
+            raise BadInput(f"the function is known within {limits} alone, and a point is outside.")
+        return found
+
+    return function
+
+
 def _arrows(axes: Axes, palette: Palette, function: Function, limits: Limits) -> None:
     """The gradient by central differences, where a critic would push what it judges."""
     _, _, points = lattice(limits, COARSE)

@@ -93,11 +93,16 @@ class Critic:
         """E f(x) − E f(G(z)) of the scores f: what a Wasserstein critic maximises."""
         return float(self.scores(real).mean() - self.scores(fake).mean())
 
-    def slopes(self, x: ArrayLike) -> Array:
-        """‖∇f(x)‖ at points (n, d)."""
+    def gradients(self, x: ArrayLike) -> Array:
+        """∇f(x) at points (n, d), as float64 (n, d): where each would rise fastest."""
         points = _float32(x).requires_grad_()
         (gradient,) = torch.autograd.grad(self._scores(points).sum(), points)
-        return np.asarray(gradient.double().norm(dim=1).numpy())
+        return np.asarray(gradient.double().numpy())
+
+    def slopes(self, x: ArrayLike) -> Array:
+        """‖∇f(x)‖ at points (n, d)."""
+        rows = self.gradients(x)
+        return np.asarray(np.linalg.norm(rows.reshape(len(rows), -1), axis=1))
 
     def lipschitz(self, x: ArrayLike) -> float:
         """The largest slope found: at the points ``x`` (n, d), and between pairs of them.
@@ -124,17 +129,20 @@ def trained_critic(
     batch_size: int = 256,
     seed: int = 0,
     learner: Adversarial = USUAL,
+    watch: Callable[[int, Critic], None] | None = None,
 ) -> Critic:
-    """A critic trained from scratch on two fixed sets of points, in float32 on the CPU.
+    """A critic trained from scratch on two fixed sets of points or images, in float32 on the CPU.
 
     Args:
-        real: (n, d).
+        real: (n, d), or images (n, channels, height, width).
         fake: (m, d), the generator's: a frozen one's samples, or draws of a density.
         steps: Updates.
         batch_size: Points of each side in an update, drawn with replacement.
         seed: Of weights and draws.
         learner: Objective, critic, its penalties, constraints and optimiser; a generator is not
             trained.
+        watch: Called before the first update and after each with how many there were and the
+            critic as it is then, without its losses.
 
     Raises:
         BadInput: Shapes do not fit, or what the learner asks for cannot be.
@@ -151,18 +159,20 @@ def trained_critic(
     sides = [_float32(each) for each in (real, fake)]
     if sides[0].shape[1:] != sides[1].shape[1:]:
         raise BadInput(
-            f"real points of {sides[0].shape[1]} numbers cannot be told from fakes of "
-            f"{sides[1].shape[1]}: give both the same."
+            f"real points of {_shape(sides[0])} numbers cannot be told from fakes of "
+            f"{_shape(sides[1])}: give both the same."
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        duel = Duel(learner, Site((sides[0].shape[1],), batch=batch_size))
+        duel = Duel(learner, Site(tuple(sides[0].shape[1:]), batch=batch_size))
         duel.generator = _Resampled(sides[1], seed)
         duel.critic.train()
         optimiser = learner.critic_optimiser.build(duel.critic.parameters())
         draws = _generator(seed, "examples")
         losses = []
         for step in range(steps):
+            if watch is not None:
+                watch(step, Critic(duel, np.zeros(0)))
             elapsed = Elapsed(step / steps, step * batch_size)
             for group in optimiser.param_groups:
                 group.update(learner.critic_optimiser.settings(elapsed))
@@ -175,6 +185,8 @@ def trained_critic(
             optimiser.step()
             duel.project()
             losses.append(turn.terms["adversarial"].reduced.detach())
+    if watch is not None:
+        watch(steps, Critic(duel, np.zeros(0)))
     duel.critic.eval()
     return Critic(duel, np.asarray(torch.stack(losses).double().numpy()))
 
@@ -208,10 +220,15 @@ def best_cost(objective: str, p: Tensor, q: Tensor) -> float:
     return float(entry.critic_cost(p, q))
 
 
+def _shape(points: Tensor) -> str:
+    return "×".join(map(str, points.shape[1:]))
+
+
 def _float32(x: ArrayLike) -> Tensor:
     points = np.asarray(x, dtype=np.float32)
-    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
+    if points.ndim not in (2, 4) or not points.size or not np.isfinite(points).all():
         raise BadInput(
-            f"points should have the shape (n, d) and finite numbers; these have {points.shape}."
+            "points should have the shape (n, d), or images (n, channels, height, width), and "
+            f"finite numbers; these have {points.shape}."
         )
     return torch.from_numpy(points)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saddlepoint.data.describing import describe_data
+from saddlepoint.data.source import DataSource
 from saddlepoint.divergences import (
     DIVERGENCES,
     Discrete,
@@ -159,7 +160,8 @@ def distance(
             )
     if not LEAST <= n <= MOST:
         raise BadInput(f"--n {n}: use {LEAST} to {MOST} points a side.")
-    sides = [_side(given, n, seed + number) for number, given in enumerate((first, second))]
+    a, b = _independent(_opened(first), _opened(second))
+    sides = [_side(a, n, seed), _side(b, n, seed + 1)]
     if sides[0].points.shape[1] != sides[1].points.shape[1]:
         raise BadInput(
             f"{sides[0].name} has {sides[0].points.shape[1]} coordinates and {sides[1].name} "
@@ -255,13 +257,29 @@ def _histograms(
     return first, second
 
 
-def _side(given: object, n: int, seed: int) -> _Side:
+def _opened(given: object) -> Path | DataSource:
+    """A run's directory, or a description of data."""
     from saddlepoint.evaluation.sources import is_run
 
     if isinstance(given, str | Path) and is_run(given):
-        return _of_run(Path(given).expanduser(), n, seed)
-    described = describe_data(given)
-    dataset = described.open()
+        return Path(given).expanduser()
+    return describe_data(given)
+
+
+def _independent(
+    first: Path | DataSource, second: Path | DataSource
+) -> tuple[Path | DataSource, Path | DataSource]:
+    """Both sides; of two toys of one seed, whose points go together, the second has another."""
+    seeds = [getattr(each, "seed", None) for each in (first, second)]
+    if isinstance(second, DataSource) and seeds[0] is not None and seeds[0] == seeds[1]:
+        return first, second.replace(seed=seeds[1] + 1)
+    return first, second
+
+
+def _side(given: Path | DataSource, n: int, seed: int) -> _Side:
+    if isinstance(given, Path):
+        return _of_run(given, n, seed)
+    dataset = given.open()
     info = dataset.info
     if info.images:
         raise BadInput(
@@ -275,7 +293,7 @@ def _side(given: object, n: int, seed: int) -> _Side:
 
     points = dataset.take("train", count, torch.device("cpu")).x.double().numpy()
     chosen = np.random.default_rng(seed).permutation(count)[: min(n, count)]
-    mixture = described.mixture()
+    mixture = given.mixture()
     what = "its density" if mixture is not None else f"{len(chosen):,} points"
     return _Side(f"{info.name} ({what})", points[chosen].reshape(len(chosen), -1), mixture)
 

@@ -171,7 +171,7 @@ class Bench:
             described: Its description but for steps and seeds.
             seed: One seed, for networks that do not stack; None: all seeds of the bench.
             steps: Its training steps, where the budget is none of time; by default the budget's.
-            checkpoints: How often it saves, draws and is validated.
+            checkpoints: How often it saves and is validated; it draws five times at most.
         """
         from saddlepoint.lab.side_by_side import Cell
 

@@ -19,6 +19,7 @@ from saddlepoint.lab.lab_options import LabOptions
 from saddlepoint.outputs import replace_output
 from saddlepoint.run.description import MOST_SEEDS
 
+PALETTE = 256  # colours of a figure's PNG, so that pages and results stay small
 TABLES = (write_up.NAME, write_up.HTML, "table.csv", "table.tex", tables.RESULT)
 
 
@@ -112,7 +113,7 @@ def _write(bench: Bench, findings: Findings, about: dict[str, Any], options: Lab
     pictures: dict[str, bytes] = {}
     for name, picture in findings.pictures.items():
         if isinstance(picture, Drawing):
-            pictures[f"{name}.png"] = drawing.png(picture.picture(theme))
+            pictures[f"{name}.png"] = drawing.png(picture.picture(theme), PALETTE)
             if options.svg:
                 replace_output(bench.out / f"{name}.svg", picture.svg(theme))
         else:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
+from multiprocessing import connection
 from pathlib import Path
 
 from rich.console import Console
@@ -24,6 +27,7 @@ from saddlepoint.training.record import read_record
 
 PROBE_STEPS = 40
 LEAST_STEPS = 100
+PICTURES = 5  # of its samples that a cell draws at most: a picture takes as long as many steps
 SPENT = "core-seconds.json"
 _REFRESH_SECONDS = 1.0
 _INTERRUPTED: list[int] = []  # the signal that this process of the pool received
@@ -38,7 +42,7 @@ class Cell:
         described: Its description but for the steps.
         where: Its directory.
         steps: Its training steps; None: what the experiment's time buys.
-        checkpoints: How often it saves, draws and is validated.
+        checkpoints: How often it saves and is validated; it draws as often, but five times at most.
     """
 
     title: str
@@ -70,7 +74,8 @@ def train_cells(
             yield cell
         return
     context = multiprocessing.get_context("spawn")  # a fork would inherit PyTorch's threads
-    with ProcessPoolExecutor(at_once, mp_context=context) as pool, _Watched(cells) as watched:
+    pool = ProcessPoolExecutor(at_once, mp_context=context, initializer=_end_with_the_parent)
+    with pool, _Watched(cells) as watched:
         waiting = {pool.submit(_train, cell, minutes, most): cell for cell in cells}
         try:
             while waiting:
@@ -90,6 +95,18 @@ def _cancel(waiting: dict[Future[None], Cell]) -> None:
         future.cancel()
 
 
+def _end_with_the_parent() -> None:
+    """Let this process of the pool save and end when the one that started it is gone."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a process of a pool has a parent"
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _train(cell: Cell, minutes: float | None, most: int | None) -> None:
     """Train one cell in a process of the pool; a process that was interrupted starts no other.
 
@@ -101,6 +118,9 @@ def _train(cell: Cell, minutes: float | None, most: int | None) -> None:
         _train_measured(cell, minutes, most, quiet=True)
     except Interrupted as stop:
         _INTERRUPTED.append(stop.exit_code - 128)
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():
+            os._exit(stop.exit_code)  # the pool's queues would keep it waiting for ever
         raise
     except KeyboardInterrupt:
         _INTERRUPTED.append(signal.SIGINT)
@@ -123,8 +143,9 @@ def _train_measured(cell: Cell, minutes: float | None, most: int | None, quiet: 
             steps = cell.steps or _steps(cell.described, minutes, most)
             start = time.process_time()
             often = max(1, steps // cell.checkpoints)
+            seldom = max(often, steps // PICTURES)
             training = cell.described.training.replace(
-                steps=steps, sample_every=often, checkpoint_every=often, threads=1
+                steps=steps, sample_every=seldom, checkpoint_every=often, threads=1
             )
             trainer.train(cell.described.replace(training=training), cell.where, quiet=quiet)
     finally:

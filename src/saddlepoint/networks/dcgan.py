@@ -9,9 +9,9 @@ on the way up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from saddlepoint.errors import BadInput
@@ -58,6 +58,12 @@ class Dcgan(Network):
         description="Side of the kernels: 4 (3 where a side is odd), or 5 everywhere, as in the "
         "authors' program.",
     )
+    resampling: Literal["strided", "pooled"] = Field(
+        "strided",
+        description="How maps become smaller and larger. strided: by the stride of convolutions "
+        "and of transposed ones, as in the paper; pooled: by means of 2×2 pixels behind "
+        "convolutions of 3×3 (or 5×5), and by repeating pixels in front of them.",
+    )
     halvings: int | None = Field(
         None,
         ge=1,
@@ -71,6 +77,11 @@ class Dcgan(Network):
         "and last of a backbone (InfoGAN: 1024); 0: none.",
     )
     norm: MapNorm = Field("batch", description=MAP_NORM)
+    norm_ends: bool = Field(
+        False,
+        description="Let the norm stand where the paper leaves it out, too: at a generator's "
+        "output and behind a critic's first layer.",
+    )
     activation: MapActivation | None = Field(
         None,
         description=f"{ACTIVATION}. By default relu in a generator and leaky_relu in a backbone.",
@@ -84,6 +95,15 @@ class Dcgan(Network):
     )
     minibatch: Minibatch = Field("none", description=MINIBATCH)
 
+    @model_validator(mode="after")
+    def _ends_have_a_norm(self) -> Self:
+        if self.norm_ends and self.norm == "none":
+            raise ValueError(
+                "norm-ends puts the norm at the ends, too, and there is none: choose a norm, or "
+                "leave norm-ends out."
+            )
+        return self
+
     @override
     def generator(self, site: Site) -> nn.Module:
         from torch import nn
@@ -91,7 +111,6 @@ class Dcgan(Network):
         from saddlepoint.networks.activations import activation, features_per_unit
         from saddlepoint.networks.norms import map_norm
         from saddlepoint.networks.shells import MapGenerator, finished
-        from saddlepoint.networks.strided import StridedConvTranspose2d
 
         colours, height, width = site.shape
         path = self._sizes(height, width)
@@ -113,12 +132,11 @@ class Dcgan(Network):
             last = level == 0
             units = channels_at(self.width, level - 1, self.widest)
             leaving = colours if last else units * per_unit
-            side, padding, more = self._reach(path[level])
-            layers.append(
-                StridedConvTranspose2d(arriving, leaving, side, 2, padding, more, bias=last or bare)
-            )
+            layers += self._larger(arriving, leaving, path[level], bias=last or bare)
             if not last:
                 layers += hidden(units)
+            elif self.norm_ends:
+                layers += map_norm(self.norm, colours)
             arriving = units
         network = MapGenerator(project, inner, finished(layers, site.output), before)
         return network.apply(self._start())
@@ -131,7 +149,6 @@ class Dcgan(Network):
         from saddlepoint.networks.minibatch import MinibatchDiscrimination, MinibatchStd
         from saddlepoint.networks.norms import map_norm
         from saddlepoint.networks.shells import FlattenRows
-        from saddlepoint.networks.strided import StridedConv2d
 
         arriving, height, width = site.shape
         path = self._sizes(height, width)
@@ -140,13 +157,13 @@ class Dcgan(Network):
         layers: list[nn.Module] = []
         for level, size in enumerate(path[:-1]):
             units = channels_at(self.width, level, self.widest)
-            norm = map_norm(self.norm, units * per_unit) if level > 0 else []
+            normed = level > 0 or self.norm_ends
+            norm = map_norm(self.norm, units * per_unit) if normed else []
             if self.minibatch == "std" and level == len(path) - 2:
                 layers.append(MinibatchStd())
                 arriving += 1
-            side, padding, _ = self._reach(size)
             layers += [
-                StridedConv2d(arriving, units * per_unit, side, 2, padding, bias=not norm),
+                *self._smaller(arriving, units * per_unit, size, bias=not norm),
                 *norm,
                 activation(name, axis=1),
             ]
@@ -193,6 +210,38 @@ class Dcgan(Network):
         return nn.Sequential(
             nn.Linear(inputs, width, bias=bare or not norm), *norm, activation(name, axis=-1)
         )
+
+    def _larger(self, arriving: int, leaving: int, size: Size, bias: bool) -> list[nn.Module]:
+        """What takes maps of half the ``size`` to it."""
+        from torch import nn
+
+        from saddlepoint.networks.residual import Repeat
+        from saddlepoint.networks.strided import StridedConvTranspose2d
+
+        if self.resampling == "pooled":
+            side, padding = self._odd
+            return [Repeat(size), nn.Conv2d(arriving, leaving, side, padding=padding, bias=bias)]
+        reach, padding, more = self._reach(size)
+        return [StridedConvTranspose2d(arriving, leaving, reach, 2, padding, more, bias=bias)]
+
+    def _smaller(self, arriving: int, leaving: int, size: Size, bias: bool) -> list[nn.Module]:
+        """What takes maps of a ``size`` to its half."""
+        from torch import nn
+
+        from saddlepoint.networks.residual import MeanPool
+        from saddlepoint.networks.strided import StridedConv2d
+
+        if self.resampling == "pooled":
+            side, padding = self._odd
+            convolution = nn.Conv2d(arriving, leaving, side, padding=padding, bias=bias)
+            return [convolution, MeanPool()]
+        reach, padding, _ = self._reach(size)
+        return [StridedConv2d(arriving, leaving, reach, 2, padding, bias=bias)]
+
+    @property
+    def _odd(self) -> tuple[int, int]:
+        """Kernel and padding of a convolution that keeps the size."""
+        return (3, 1) if self.kernel == 4 else (5, 2)
 
     def _reach(self, size: Size) -> tuple[Size, int, Size]:
         """Kernel, padding, and padding of the output on the way up, between a size and its half."""

@@ -162,15 +162,17 @@ class Job:
             judged = judged or self._say_if_long(target, record, display)
             ordinary = self.done == target or self.done % settings.checkpoint_every == 0
             fresh = self._held_out_figures(record) if ordinary else {}
-            last = self.done == target or signals.received is not None or self._exhausted
+            # Read once: a signal that comes while this step is being saved ends the next one.
+            stopping = signals.received
+            last = self.done == target or stopping is not None or self._exhausted
             if last or self.done % settings.log_every == 0 or fresh:
                 self._log(clock, record, display, fresh, target)
             if last or self.done % settings.sample_every == 0:
                 self.draw(record)
             if last or self.done % settings.checkpoint_every == 0:
                 self.save(record)
-            if signals.received is not None:
-                self._interrupted(signals.received, target, record)
+            if stopping is not None:
+                self._interrupted(stopping, target, record)
             if self._exhausted and self.done < target:
                 self._stopped_early(record, display)
                 yield self.done

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from saddlepoint.drawing import COLOURS, plain_style, rendered
+from saddlepoint.drawing import Band, curves, plain_style, rendered
+from saddlepoint.drawing.panels import LIGHT
 from saddlepoint.errors import BadInput
 from saddlepoint.metrics.estimate import Estimate, proportion
 from saddlepoint.randomness import derive, numpy_generator
@@ -21,8 +22,6 @@ from saddlepoint.two_sample.outcome import FEWEST
 Draw = Callable[[int, np.random.Generator], Any]
 
 PERMUTATIONS = 99  # of each test; more would change the power by little
-_MARKERS = "osD^vP"
-_LINES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (4, 1.5, 1, 1.5)))
 
 
 @dataclass(frozen=True)
@@ -66,23 +65,16 @@ class Power:
             figure = Figure(figsize=(11, 6), dpi=128, facecolor="white")
             figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)
             axes = figure.add_subplot()
-            numbers = range(len(self.tests))
-            for index in sorted(numbers, key=lambda i: -self.shares[self.tests[i]][-1].value):
-                test = self.tests[index]
-                shares, colour = self.shares[test], COLOURS[index % len(COLOURS)]
-                low, high = [s.low for s in shares], [s.high for s in shares]
-                axes.fill_between(self.sizes, low, high, color=colour, alpha=0.13, linewidth=0)
-                line: dict[str, Any] = {
-                    "color": colour,
-                    "linestyle": _LINES[index % len(_LINES)],
-                    "marker": _MARKERS[index % len(_MARKERS)],
-                    "linewidth": 3,
-                    "markersize": 10,
-                }
-                values = [share.value for share in shares]
-                axes.plot(self.sizes, values, **line, label=test.replace("_", " "), clip_on=False)
-            level: dict[str, Any] = {"color": "#444444", "linewidth": 2.5, "linestyle": ":"}
-            axes.axhline(self.level, **level, label=f"level α = {self.level:g}", zorder=1)
+            level = f"level α = {self.level:g}"
+            panel = curves(self.sizes, self._bands, levels={level: self.level}, marked=True)
+            panel.draw(axes, replace(LIGHT, ink="#444444"))
+            lines, names = axes.get_legend_handles_labels()
+            for line in axes.get_lines():
+                line.set_clip_on(False)  # marks at 0 and 1
+            if (inside := axes.get_legend()) is not None:
+                inside.remove()
+            ends = [-share[-1].value for share in self.shares.values()]
+            order = [*sorted(range(len(ends)), key=ends.__getitem__), len(ends)]
             if len(self.sizes) > 1:
                 axes.set_xscale("log")
             axes.xaxis.set_major_locator(FixedLocator(self.sizes))
@@ -94,11 +86,24 @@ class Power:
             if title:
                 figure.suptitle(textwrap.fill(title, 64), fontsize=19, parse_math=False)
             axes.tick_params(labelsize=16)
-            axes.grid(color="#e0e0e0", linewidth=0.8)
             axes.spines[["top", "right"]].set_visible(False)
             # Beside the axes, where it covers no curve.
-            figure.legend(loc="outside right center", fontsize=16, frameon=False)
+            figure.legend(
+                [lines[i] for i in order],
+                [names[i] for i in order],
+                loc="outside right center",
+                fontsize=16,
+                frameon=False,
+            )
             return rendered(figure)
+
+    @property
+    def _bands(self) -> dict[str, Band]:
+        """The curve of every test with its intervals."""
+        return {
+            test.replace("_", " "): Band(*np.array([(s.value, s.low, s.high) for s in shares]).T)
+            for test, shares in self.shares.items()
+        }
 
 
 def power(

@@ -14,6 +14,7 @@ import saddlepoint as sp
 from kit.outcomes import quickly
 from saddlepoint import cli
 from saddlepoint.lab import EXPERIMENTS, PerSeed, side_by_side, tables
+from saddlepoint.lab.cures import ring_over_time
 from saddlepoint.lab.cures.mode_collapse import (
     DATA,
     METHODS,
@@ -36,6 +37,7 @@ def test_every_cell_runs_and_is_not_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps(12, monkeypatch)
+    monkeypatch.setattr(ring_over_time, "STEPS", 8)
     settings: dict[str, Any] = {"seeds": 2, "at_once": 1, "whole": True}
     with quickly():  # the runs' own pictures are not what is tested
         findings = carry_out(MODE_COLLAPSE, tmp_path / "out", LabOptions(**settings))
@@ -47,7 +49,10 @@ def test_every_cell_runs_and_is_not_run_again(
         assert f"| {name} |" in table
     for claim in findings.claims:
         assert claim.statement in table
-    before = {name: (tmp_path / "out" / name).read_bytes() for name in (*TABLES, "samples.png")}
+    before = {
+        name: (tmp_path / "out" / name).read_bytes()
+        for name in (*TABLES, "samples.png", "over_time.png")
+    }
     assert len(before["samples.png"]) > 10_000
 
     def refuse(*_: object, **__: object) -> None:

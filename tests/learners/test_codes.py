@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from pydantic import ValidationError
 
+import saddlepoint as sp
 from kit.drawn import BATCH, POINTS, Drawn
+from kit.tiny import tiny
+from saddlepoint.cli import main
 from saddlepoint.data.batch import Batch
+from saddlepoint.drawing import to_uint8
+from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
 from saddlepoint.learners.adversarial.auxiliaries import LateRecogniser, Recogniser
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.learner import AdversarialLearner
 from saddlepoint.learners.adversarial.priors import Coded
 from saddlepoint.learners.adversarial.recognition import Recognition
-from saddlepoint.learners.codes import Categorical, Continuous
+from saddlepoint.learners.codes import Categorical, Continuous, choices, placed
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.randomness import Streams
 
@@ -253,3 +261,89 @@ def test_members_are_the_runs_alone() -> None:
         alone = described.learner(POINTS, batch_size=BATCH, seed=seed).double()
         single = alone(alone.phases[1], None, Streams(seed, "t")).terms["recogniser"].values
         torch.testing.assert_close(stacked[member], single, rtol=0, atol=1e-12)
+
+
+# ---- Chosen codes -----------------------------------------------------------------------------
+
+
+def latents(n: int) -> torch.Tensor:
+    return PRIOR.of(torch.randn(n, 9, generator=torch.Generator().manual_seed(1)))
+
+
+def chosen(**asked: str) -> torch.Tensor:
+    return placed(latents(12), PRIOR.codes, choices(PRIOR.codes, asked), columns=4)
+
+
+def test_a_value_is_every_samples_and_the_rest_is_as_drawn() -> None:
+    z = chosen(kind="2", slant="-0.5")
+    assert (z[:, 2:5] == torch.tensor([0.0, 0.0, 1.0])).all()
+    assert (z[:, 7] == -0.5).all()
+    others = [0, 1, 5, 6, 8]
+    assert torch.equal(z[:, others], latents(12)[:, others])
+
+
+def test_a_walk_goes_along_each_row_whose_rest_stands_still() -> None:
+    z = chosen(slant="-1..1").view(3, 4, 9)
+    assert torch.equal(z[:, :, 7], torch.linspace(-1, 1, 4).expand(3, 4))
+    others = [0, 1, 2, 3, 4, 5, 6, 8]
+    assert (z[:, :, others] == latents(12).view(3, 4, 9)[:, :1, others]).all()
+    classes = chosen(kind="0..2").view(3, 4, 9)[:, :, 2:5].argmax(-1)
+    assert classes.tolist() == [[0, 1, 2, 0]] * 3, "classes begin again"
+    back = chosen(kind="2..1").view(3, 4, 9)[0, :, 2:5].argmax(-1)
+    assert back.tolist() == [2, 1, 2, 1]
+
+
+def test_a_second_walk_goes_down_the_rows_of_one_sample() -> None:
+    z = chosen(slant="-1..1", size="-2..2").view(3, 4, 9)
+    assert torch.equal(z[:, 0, 8], torch.tensor([-2.0, 0.0, 2.0]))
+    assert (z[..., :7] == latents(12)[0, :7]).all()
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"knd": "1"}, r"no code 'knd' .*Did you mean 'kind'"),
+        ({"kind": "3"}, "one of 3 classes, 0 to 2, and not 3"),
+        ({"kind": "0.5"}, "one of 3 classes"),
+        ({"slant": "5"}, r"trained on values from U\(−1, 1\), and 5 is far"),
+        ({"size": "inf"}, "far from them"),
+        ({"slant": "left"}, "'left' is no number"),
+        ({"slant": "0..1..2"}, "a value, or two with .. between them"),
+        ({"slant": "0..1", "size": "0..1", "kind": "0..1"}, "a grid has two directions"),
+    ],
+)
+def test_codes_that_cannot_be_had_are_refused(asked: dict[str, str], words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        choices(PRIOR.codes, asked)
+
+
+def test_samples_of_chosen_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Python and on the command line, the same bits; and refusals with a sentence."""
+    run = tiny("infogan", numbers=1, dense=8)
+    sp.train(run, tmp_path / "run", quiet=True)
+    model = sp.load(tmp_path / "run")
+    z = model.learner.latents(20, 3)
+    z[:, -11:-1] = torch.eye(10)[4]
+    samples = model.coded(20, {"class": 4}, seed=3)
+    assert torch.equal(samples, model.learner.decode(z))
+    assert model.columns(64, {"class": "0..9"}) == 10
+    assert model.columns(64, {"number-1": "-1..1"}) == 8
+    monkeypatch.chdir(tmp_path)
+    main(["sample", "run", "--n", "20", "--seed", "3", "--code", "class=4", "--out", "four.npy"])
+    pixels = to_uint8(samples.numpy()).transpose(0, 2, 3, 1)
+    assert (np.load("four.npy") == pixels).all()
+    main(["sample", "run", "--n", "30", "--code", "class=0..9", "--out", "all.png"])
+    with Image.open("all.png") as picture:
+        assert picture.width > 3 * picture.height, "ten in a row"
+    for words, said in (
+        (["--code", "class"], "write NAME=VALUE"),
+        (["--code", "class=1", "--code", "class=2"], "stands there twice"),
+        (["--code", "class=1", "--class", "1"], "leave one out"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(["sample", "run", *words, "--out", "no.png"])
+        assert stop.value.code == 2, said
+    assert not Path("no.png").exists()
+    sp.train(tiny("gan", data="ring"), tmp_path / "plain", quiet=True)
+    with pytest.raises(BadInput, match="it was trained without codes"):
+        sp.load(tmp_path / "plain").coded(3, {"class": 1})

@@ -36,7 +36,7 @@ def lab(
         how: How they are done.
     """
     from saddlepoint.lab import EXPERIMENTS
-    from saddlepoint.lab.experiment import GROUPS, find
+    from saddlepoint.lab.experiment import GROUPS, by_chapter, find
 
     if not experiments:
         if out is not None or how != LabOptions():
@@ -48,7 +48,8 @@ def lab(
         raise BadInput(f"'{group}' is a group of experiments: name it alone.")
     every = group is not None
     if every:
-        chosen = [one for one in EXPERIMENTS.values() if one.long == (group == "long")]
+        every_one = (one for those in by_chapter().values() for one in those)
+        chosen = [one for one in every_one if one.long == (group == "long")]
     else:
         chosen = [find(name) for name in dict.fromkeys(experiments)]
     if how.only is not None and (len(chosen) > 1 or every):
@@ -103,13 +104,13 @@ def _takes(seconds: float) -> str:
 
 def listing() -> str:
     """The experiments by chapter, with what they ask and what they take."""
-    from saddlepoint.lab import EXPERIMENTS
+    from saddlepoint.lab.experiment import by_chapter
 
     width = _width()
     lines: list[str] = []
-    for chapter in dict.fromkeys(one.chapter for one in EXPERIMENTS.values()):
+    for chapter, experiments in by_chapter().items():
         lines += [chapter, ""] if not lines else ["", chapter, ""]
-        for one in (one for one in EXPERIMENTS.values() if one.chapter == chapter):
+        for one in experiments:
             minutes = one.full.minutes
             takes = "" if minutes is None else f" {minutes:.3g} minutes of one core a training."
             if minutes is None and one.full.seconds is not None:

@@ -61,8 +61,8 @@ class Experiment:
         return self.full.minutes is not None or self.full.steps is not None
 
 
-#: The chapters of the house, in the order of its folders; an experiment elsewhere has its own.
-LIKELIHOOD, GAME, CURES, IMAGES = (
+#: The chapters of the house, in the order of the lectures; an experiment elsewhere has its own.
+CHAPTERS = LIKELIHOOD, GAME, CURES, IMAGES = (
     "Likelihood and distances",
     "The game",
     "The cures",
@@ -119,3 +119,10 @@ def find(name: str) -> Experiment:
             f"'{name}' is not an experiment (known: {', '.join(known)}).{did_you_mean(name, known)}"
         )
     return EXPERIMENTS[name]
+
+
+def by_chapter() -> dict[str, list[Experiment]]:
+    """All experiments under their chapters, those of the house first, in the lectures' order."""
+    chapters = dict.fromkeys([*CHAPTERS, *(one.chapter for one in EXPERIMENTS.values())])
+    found = {c: [one for one in EXPERIMENTS.values() if one.chapter == c] for c in chapters}
+    return {chapter: those for chapter, those in found.items() if those}

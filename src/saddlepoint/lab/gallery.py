@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from saddlepoint.lab import tables, write_up
-from saddlepoint.lab.experiment import EXPERIMENTS, Experiment
+from saddlepoint.lab.experiment import EXPERIMENTS, Experiment, by_chapter
 
 _BETWEEN = re.compile(r"(<!-- gallery -->\n).*?(<!-- /gallery -->)", re.DOTALL)
 
@@ -25,10 +25,11 @@ def filled(text: str, results: Path) -> str:
 
 
 def _lines(results: Path) -> Iterator[str]:
-    house = [one for one in EXPERIMENTS.values() if _of_the_house(one)]
-    for chapter in dict.fromkeys(one.chapter for one in house):
-        yield f"### {chapter}\n"
-        for one in (one for one in house if one.chapter == chapter):
+    for chapter, experiments in by_chapter().items():
+        house = [one for one in experiments if _of_the_house(one)]
+        if house:
+            yield f"### {chapter}\n"
+        for one in house:
             yield from _entry(one, results / one.name)
 
 

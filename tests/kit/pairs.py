@@ -24,6 +24,11 @@ def kinds(name: str, *paths: str) -> dict[str, Changes]:
     return {word: dict.fromkeys(paths, TINY[name, word]) for word in words}
 
 
+def some(name: str, words: str, *paths: str) -> dict[str, Changes]:
+    """Some of the kinds of a list, in fields of the run."""
+    return {word: dict.fromkeys(paths, TINY[name, word]) for word in words.split()}
+
+
 def or_none(values: dict[str, Changes]) -> dict[str, Changes]:
     """The values, and nothing of them."""
     return {"none": {}, **values}
@@ -52,6 +57,37 @@ FACTORS: dict[str, dict[str, dict[str, Changes]]] = {
         "lens": or_none(kinds("lenses", "learner.lenses.0")),
         "cost": kinds("costs", "learner.cost"),
         "auxiliary": or_none(kinds("auxiliaries", "learner.auxiliaries.0")),
+        "dynamics": kinds("dynamics", "training.dynamics"),
+        "seeds": SEEDS,
+    },
+    "laplacian": {
+        "data": some("sources", "digits mnist cifar10 folder", "data"),
+        "innermost": some("networks", "mlp refiner", "learner.innermost.generator"),
+        "critic": kinds("networks", "learner.refinement.critic"),
+        "order": {"together": {}, "stages": {"learner.together": False}},
+        "optimiser": kinds(
+            "optimisers",
+            "learner.refinement.generator_optimiser",
+            "learner.refinement.critic_optimiser",
+        ),
+        "regulariser": or_none(kinds("regularisers", "learner.refinement.critic_regularisers.0")),
+        "constraint": or_none(kinds("constraints", "learner.refinement.constraints.0")),
+        "technique": {
+            "none": {},
+            "repeats": {"learner.refinement.critic_steps": 2},
+            "batches": {"learner.refinement.generator_batch": 2},
+            "minibatch": {"learner.refinement.critic.minibatch": "std"},
+        },
+        "objective": {
+            name: {"learner.refinement.objective": name}
+            for name in ("non_saturating", "hinge", "relativistic", "wasserstein")
+        },
+        "prior": some("priors", "uniform normal", "learner.refinement.prior"),
+        "lens": or_none(kinds("lenses", "learner.refinement.lenses.0")),
+        "cost": kinds("costs", "learner.refinement.cost"),
+        "auxiliary": or_none(
+            some("auxiliaries", "latent_regression", "learner.refinement.auxiliaries.0")
+        ),
         "dynamics": kinds("dynamics", "training.dynamics"),
         "seeds": SEEDS,
     },
@@ -98,6 +134,7 @@ _MIXING = _words("networks", lambda network: getattr(network, "norm", "none") ==
 _READERS = _words("auxiliaries", lambda part: part.reads_codes)
 _NO_CODES = _words("priors", lambda prior: not prior.codes)
 _CONVOLUTIONS = "needs images"
+_ONE_PROGRAM_EACH = "several seeds in one program are not for pyramids"
 _ONE_PROGRAM = "several seeds in one program need fully connected networks"
 _EXAMPLES = "a gradient penalty needs each example's own gradient"
 _NO_LABELS = " ".join(set(OBJECTIVES) - {"minimax", "non_saturating", "maximum_likelihood"})
@@ -128,6 +165,27 @@ REFUSALS = [
     _refused("adversarial", "starts with zero weights", critic="r3", constraint="spectral_norm"),
     _refused(
         "adversarial",
+        "only alternating dynamics can do",
+        technique="repeats",
+        dynamics=_words("dynamics", lambda dynamics: not dynamics.alternates),
+    ),
+    _refused("laplacian", _ONE_PROGRAM_EACH, seeds="two"),
+    _refused(
+        "laplacian",
+        "has no optimum unless the critic's slope is bounded",
+        objective="wasserstein",
+        regulariser="none drift centring historical_averaging",
+        constraint="none",
+    ),
+    _refused("laplacian", _EXAMPLES, regulariser="gradient_penalty", critic=_MIXING),
+    _refused("laplacian", _EXAMPLES, regulariser="gradient_penalty", technique="minibatch"),
+    _refused("laplacian", "starts with zero weights", critic="r3", constraint="spectral_norm"),
+    _refused("laplacian", "have no partners", technique="batches", objective="relativistic"),
+    _refused(
+        "laplacian", "have no partners", technique="batches", cost="feature_matching unrolled"
+    ),
+    _refused(
+        "laplacian",
         "only alternating dynamics can do",
         technique="repeats",
         dynamics=_words("dynamics", lambda dynamics: not dynamics.alternates),
@@ -164,6 +222,17 @@ def refusal_of(row: Row, refusals: Sequence[Refusal]) -> Refusal | None:
     return next((refusal for refusal in refusals if refusal.fits(row)), None)
 
 
+def dead_end(row: Row, factors: Mapping[str, Sequence[str]], refusals: Sequence[Refusal]) -> bool:
+    """Whether a row, perhaps unfinished, is refused, or whatever a further factor may be."""
+    if refusal_of(row, refusals) is not None:
+        return True
+    return any(
+        all(refusal_of({**row, factor: value}, refusals) is not None for value in values)
+        for factor, values in factors.items()
+        if factor not in row
+    )
+
+
 def covering(factors: Mapping[str, Sequence[str]], refusals: Sequence[Refusal] = ()) -> list[Row]:
     """Rows that nothing refuses and in which every pair of values meets that can.
 
@@ -196,17 +265,18 @@ def _filled(
     left: Mapping[Any, None],
 ) -> Row | None:
     """A whole row that begins so; the best values first, others where those end nowhere."""
-    if refusal_of(row, refusals) is not None:
+    if dead_end(row, factors, refusals):  # seen now, and not in each combination that follows
         return None
-    missing = next((factor for factor in factors if factor not in row), None)
-    if missing is None:
+    missing = [factor for factor in factors if factor not in row]
+    if not missing:
         return {factor: row[factor] for factor in factors}
+    first = missing[0]
     gains = {
-        value: sum(pair in left for pair in _pairs({**row, missing: value}, factors))
-        for value in factors[missing]
+        value: sum(pair in left for pair in _pairs({**row, first: value}, factors))
+        for value in factors[first]
     }
     for value in sorted(gains, key=lambda value: -gains[value]):
-        whole = _filled({**row, missing: value}, factors, refusals, left)
+        whole = _filled({**row, first: value}, factors, refusals, left)
         if whole is not None:
             return whole
     return None

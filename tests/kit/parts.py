@@ -6,7 +6,8 @@ The tests in ``contracts/`` run over them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,13 @@ from saddlepoint.learners.adversarial.lenses import (
 )
 from saddlepoint.learners.adversarial.priors import PRIORS, Coded, Normal, Uniform
 from saddlepoint.learners.kinds import FAMILIES
+from saddlepoint.learners.laplacian.description import Laplacian
 from saddlepoint.learners.variational.description import Variational
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.kinds import NETWORKS
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.networks.r3 import R3
+from saddlepoint.networks.refiner import Refiner
 from saddlepoint.networks.resnet import BottleneckResNet, ResNet
 from saddlepoint.optimisers import OPTIMISERS, Adam, RmsProp, Sgd
 from saddlepoint.run.description import Run
@@ -89,7 +92,9 @@ _MLP = Mlp(hidden=(8,), activation="leaky_relu")
 _SPLIT = Split(validation=0.2, test=0.2)
 _OFFICIAL = Split(validation=0.2)  # of sources with a test set of their own
 _ADAM = Adam(learning_rate=1e-3)
-_SGD = Sgd(learning_rate=1e-3)
+_SGD = Sgd(learning_rate=1e-4)  # an autoencoder's loss is a sum over thousands of pixels
+_REFINER = Refiner(width=2, activation="leaky_relu")
+_PLAIN = {"generator_optimiser": _ADAM, "critic_optimiser": _ADAM}
 
 # The files of sources are those of ``small_files``, where the tests run.
 _INSTANCES: dict[str, list[Part]] = {
@@ -99,12 +104,13 @@ _INSTANCES: dict[str, list[Part]] = {
         ResNet(width=2, activation="leaky_relu"),
         BottleneckResNet(width=2, blocks=(0, 1), norm="layer", activation="leaky_relu"),
         R3(widths=(2,), blocks=1, group_width=2),
+        _REFINER,
     ],
     "optimisers": [_ADAM, _SGD, RmsProp(learning_rate=1e-3)],
     "schedules": [
-        Cosine(start=1e-3, end=1e-4),
-        Exponential(start=1e-3, end=1e-4),
-        Piecewise(points=((0.0, 1e-3), (1.0, 1e-4))),
+        Cosine(start=1e-4, end=1e-5),
+        Exponential(start=1e-4, end=1e-5),
+        Piecewise(points=((0.0, 1e-4), (1.0, 1e-5))),
     ],
     "regularisers": [
         GradientPenalty(place="between", target=1.0),
@@ -135,8 +141,11 @@ _INSTANCES: dict[str, list[Part]] = {
             latent=2,
             generator=_MLP,
             critic=_MLP,
-            generator_optimiser=_ADAM,
-            critic_optimiser=_ADAM,
+            **_PLAIN,
+        ),
+        Laplacian(
+            innermost=Adversarial(latent=2, generator=_MLP, critic=_MLP, **_PLAIN),
+            refinement=Adversarial(generator=_REFINER, critic=_REFINER, **_PLAIN),
         ),
         Variational(latent=2, encoder=_MLP, decoder=_MLP, optimiser=_ADAM),
     ],
@@ -208,14 +217,16 @@ class Place:
     Attributes:
         paths: The fields that take it.
         whole: The run around it.
+        others: Runs around kinds that this one does not suit.
     """
 
     paths: tuple[str, ...]
     whole: Run = BASE
+    others: Mapping[str, Run] = field(default_factory=dict)
 
     def put(self, part: Any) -> Run:
         """The run with the part in this place."""
-        run = self.whole
+        run = self.others.get(part.word(), self.whole)
         for path in self.paths:
             run = changed(run, path, part)
         return run
@@ -255,7 +266,7 @@ PLACES: dict[str, dict[str, Place]] = {
     "costs": {"generator": Place(("learner.cost",))},
     # with codes to be read; the ordinary prior stands in the base run
     "auxiliaries": {"game": Place(("learner.auxiliaries.0",), _CODED)},
-    "families": {"learner": Place(("learner",))},
+    "families": {"learner": Place(("learner",), others={"laplacian": _DIGITS})},
     "sources": {"data": Place(("data",))},
 }
 

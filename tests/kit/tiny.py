@@ -25,6 +25,8 @@ SMALL: dict[str, dict[str, Any]] = {
     for name, each in RECIPES.items()
     if "width" in inspect.signature(each).parameters
 }
+for _name in ("lapgan", "lapgan-r3"):
+    SMALL[_name] = {"width": 4, "dense": 24, "levels": 1}
 #: Those that are no others in another size.
 DISTINCT = [name for name in RECIPES if not name.endswith(TWO_CORE)]
 VARIANTS = [

@@ -11,9 +11,12 @@ from torch import Tensor, nn
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.info import DataInfo
 from saddlepoint.games.moment import Moment
+from saddlepoint.games.regularisers import Drift
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.priors import Uniform
+from saddlepoint.learners.family import Family
 from saddlepoint.learners.kinds import FAMILIES
+from saddlepoint.learners.laplacian.description import Laplacian
 from saddlepoint.learners.learner import Learner, Phase
 from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.learners.variational.description import Variational
@@ -21,6 +24,7 @@ from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.kinds import NETWORKS
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.networks.r3 import R3
+from saddlepoint.networks.refiner import Refiner
 from saddlepoint.networks.resnet import BottleneckResNet, ResNet
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import Piecewise
@@ -32,9 +36,11 @@ IMAGES = DataInfo(name="pictures", shape=(2, 11, 8), form="images", counts={}, f
 MLP = Mlp(hidden=(7,), activation="leaky_relu")
 SMALL, BARE = Dcgan(width=2), Dcgan(width=2, norm="none")
 THIN = R3(widths=(4,), blocks=1, group_width=2)
+FINE = Refiner(width=3, activation="leaky_relu")
+FINE_CRITIC = FINE.replace(dropout=0.0)
 RISING = Piecewise(points=((0.0, 0.0), (1.0, 2.0)))
 
-CASES: dict[str, tuple[Adversarial | Variational, DataInfo]] = {
+CASES: dict[str, tuple[Family, DataInfo]] = {
     "adversarial, minimax, mlp, vectors": (
         Adversarial(latent=2, objective="minimax", generator=MLP, critic=MLP),
         VECTORS,
@@ -77,6 +83,31 @@ CASES: dict[str, tuple[Adversarial | Variational, DataInfo]] = {
     ),
     "adversarial, non-saturating, r3": (
         Adversarial(latent=4, generator=THIN, critic=THIN),
+        IMAGES,
+    ),
+    # dropout would draw by itself
+    "laplacian, non-saturating, refiner": (
+        Laplacian(
+            innermost=Adversarial(latent=3, generator=MLP, critic=MLP),
+            refinement=Adversarial(generator=FINE, critic=FINE_CRITIC),
+        ),
+        IMAGES,
+    ),
+    "laplacian, least squares, level by level": (
+        Laplacian(
+            levels=2,
+            together=False,
+            innermost=Adversarial(
+                latent=3, generator=MLP, critic=MLP, critic_regularisers=(Drift(),)
+            ),
+            refinement=Adversarial(
+                objective="least_squares", generator=FINE, critic=MLP, critic_steps=2
+            ),
+        ),
+        IMAGES,
+    ),
+    "adversarial, non-saturating, refiner": (
+        Adversarial(latent=4, generator=FINE, critic=FINE_CRITIC),
         IMAGES,
     ),
     "variational, gaussian, mlp, vectors": (

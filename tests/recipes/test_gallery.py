@@ -13,13 +13,18 @@ from kit.tiny import SMALL
 from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
+from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.lenses import Dequantise, Look
 from saddlepoint.randomness import Streams
 from saddlepoint.recipes import RECIPES
 from saddlepoint.recipes.registry import TWO_CORE, recipe, two_core
 from saddlepoint.schedules import Elapsed, value_at
 
-GALLERY = [name for name, each in RECIPES.items() if each.facts.machine != "CPU"]
+GALLERY = [
+    name
+    for name, each in RECIPES.items()
+    if each.facts.machine != "CPU" and isinstance(each().learner, Adversarial)
+]
 SIZED = [name for name in RECIPES if name.endswith(TWO_CORE)]
 START, END = Elapsed(0.0), Elapsed(1.0)
 

@@ -42,6 +42,7 @@ class Turn:
         judge: The critic, with its features.
         objective: The game that is played.
         latents: What the fakes were made from.
+        given: The images that the fakes were made from, too; None where generators are given none.
         fake: Generated examples (*batch shape, *example shape), packed already or not; without
             gradient where the generator does not move.
         examples: Those of the data, likewise; None if the turn draws none.
@@ -71,6 +72,7 @@ class Turn:
     examples: Tensor | None = None
     mixes_examples: bool = False
     repeatable: bool = False
+    given: Tensor | None = None
     label: Tensor | None = None
     critic_loss: Callable[[Mapping[str, Tensor]], Tensor] | None = None
     held: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = dict

@@ -7,7 +7,8 @@ from typing import Annotated
 from saddlepoint.description import one_of
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.family import Family
+from saddlepoint.learners.laplacian.description import Laplacian
 from saddlepoint.learners.variational.description import Variational
 
-FAMILIES: list[type[Family]] = [Adversarial, Variational]
+FAMILIES: list[type[Family]] = [Adversarial, Laplacian, Variational]
 AnyFamily = Annotated[Family, one_of(FAMILIES)]

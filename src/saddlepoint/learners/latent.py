@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +79,6 @@ class LatentLearner(Learner):
         blocks = latent_blocks(n, len(self.columns), seed, first)
         return torch.cat([self.from_normal(block) for block in blocks])[:n]
 
-    @torch.no_grad()
     def decode(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """Examples (n, *shape) of the latents (n, d), with members (members, n, *shape).
 
@@ -93,6 +92,17 @@ class LatentLearner(Learner):
         Raises:
             BadInput: The latents have another length, or labels were given and the learner knows
                 none.
+        """
+        return self.in_blocks(z, label, self.decode_block)
+
+    @torch.no_grad()
+    def in_blocks(
+        self, z: Tensor, label: Tensor | None, of_block: Callable[[Tensor, Tensor | None], Tensor]
+    ) -> Tensor:
+        """What ``of_block`` makes of the latents and labels of whole blocks, as ``decode`` does.
+
+        Raises:
+            BadInput: As for ``decode``.
         """
         if z.dim() != 2 or z.shape[1] != len(self.columns):
             raise BadInput(
@@ -111,7 +121,7 @@ class LatentLearner(Learner):
                     labels = label[start : start + LATENT_BLOCK]
                     labels = nn.functional.pad(labels, (0, LATENT_BLOCK - len(labels)))
                     labels = labels.to(weight.device)
-                decoded = self.decode_block(self._for_all(whole), labels)
+                decoded = of_block(self._for_all(whole), labels)
                 blocks.append(decoded.narrow(axis, 0, len(part)))
         return torch.cat(blocks, dim=axis)
 

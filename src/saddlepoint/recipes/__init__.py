@@ -10,6 +10,12 @@ from saddlepoint.recipes.gan import gan
 from saddlepoint.recipes.gan_2014 import gan_2014
 from saddlepoint.recipes.improved_gan import improved_gan, improved_gan_two_core
 from saddlepoint.recipes.infogan import infogan, infogan_two_core
+from saddlepoint.recipes.lapgan import (
+    lapgan,
+    lapgan_r3,
+    lapgan_r3_two_core,
+    lapgan_two_core,
+)
 from saddlepoint.recipes.lsgan import lsgan, lsgan_two_core
 from saddlepoint.recipes.mlps import lsgan_mlp, wgan_gp_mlp, wgan_mlp
 from saddlepoint.recipes.pacgan import pacgan, pacgan_two_core
@@ -39,6 +45,10 @@ __all__ = [
     "improved_gan_two_core",
     "infogan",
     "infogan_two_core",
+    "lapgan",
+    "lapgan_r3",
+    "lapgan_r3_two_core",
+    "lapgan_two_core",
     "lsgan",
     "lsgan_mlp",
     "lsgan_two_core",

@@ -13,8 +13,7 @@ from pydantic import ValidationError
 from saddlepoint.data.describing import describe_data
 from saddlepoint.description import explain
 from saddlepoint.errors import BadInput, did_you_mean
-from saddlepoint.learners.adversarial.description import Adversarial
-from saddlepoint.learners.variational.description import Variational
+from saddlepoint.learners.family import Family
 from saddlepoint.run.description import Run
 from saddlepoint.run.module_parts import NAMED
 from saddlepoint.run.training import Training
@@ -143,7 +142,7 @@ def two_core(of: Recipe, what: str, **defaults: object) -> Recipe:
 def assemble(
     name: str,
     data: object,
-    learner: Adversarial | Variational,
+    learner: Family,
     training: Training,
     **common: Unpack[Common],
 ) -> Run:

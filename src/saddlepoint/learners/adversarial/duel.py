@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,26 +19,23 @@ from saddlepoint.learners.adversarial.auxiliaries import Auxiliary, Owner, Playe
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.judgement import Elsewhere, Judgement
 from saddlepoint.learners.adversarial.lenses import Look
+from saddlepoint.learners.adversarial.penalty_checks import alike, check_penalties
 from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.learners.part_memories import PartMemories
 from saddlepoint.learners.present_parameters import PresentParameters
 from saddlepoint.networks.critic import Critic, CriticOutput
 from saddlepoint.networks.network import Site
-from saddlepoint.networks.repeating import drops_units, repeats
+from saddlepoint.networks.repeating import repeats
 from saddlepoint.networks.virtual_batch_norm import WithReference, with_reference
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import value_at
 
-# how to get rid of what mixes a critic's examples
-REMEDIES = {
-    "batch norm": "--learner.critic.norm layer (or virtual, or none)",
-    "minibatch discrimination": "--learner.critic.minibatch none",
-    "minibatch standard deviation": "--learner.critic.minibatch none",
-}
-
 
 class Duel(nn.Module):
     """Two players and what they play with; a GAN has one duel, a pyramid one a level.
+
+    Where the site has a ``given`` image, the generator makes what is added to it: fakes are such
+    sums, which the critic sees and penalties differentiate at.
 
     Real and fake examples pass through a critic that mixes the examples of a batch (batch norm,
     minibatch layers) in separate batches. Each turn draws latents of its own.
@@ -51,12 +47,13 @@ class Duel(nn.Module):
     Args:
         description: The players and their game.
         site: Where the generator stands; its batch is that of one update.
+        where: Its place in the description of a run, for messages.
 
     Attributes:
         sides: What each player moves: its network, with the modules of its auxiliaries.
     """
 
-    def __init__(self, description: Adversarial, site: Site) -> None:
+    def __init__(self, description: Adversarial, site: Site, where: str = "learner") -> None:
         super().__init__()
         self.description, self.members, self.batch = description, site.members, site.batch
         self.objective = OBJECTIVES[description.objective]
@@ -72,14 +69,15 @@ class Duel(nn.Module):
             )
         self.columns = description.prior.columns(description.latent)
         site = replace(site, inputs=len(self.columns))
-        generator = description.generator.as_generator(replace(site, place="learner.generator"))
+        generator = description.generator.as_generator(replace(site, place=f"{where}.generator"))
         self.generator = with_reference(generator, site, (site.inputs,))
         seen = replace(
             site,
             shape=(site.shape[0] * self.pack, *site.shape[1:]),
             batch=site.batch // self.pack,
             inputs=site.inputs * self.pack,
-            place="learner.critic",
+            given=None,  # the critic sees whole images
+            place=f"{where}.critic",
         )
         # only penalties of the scores themselves, as drift, see more of them than differences
         level = not self.objective.shift_invariant or any(
@@ -90,19 +88,7 @@ class Duel(nn.Module):
         for constraint in description.constraints:
             constraint.apply(self.critic)
         penalties = description.critic_regularisers
-        if self.critic.mixing and any("gradient" in p.sees for p in penalties):
-            what = " and ".join(self.critic.mixing)
-            remedies = " and ".join(REMEDIES[layer] for layer in self.critic.mixing)
-            raise BadInput(
-                f"a gradient penalty needs each example's own gradient, and this critic's {what} "
-                f"{'mix' if ' and ' in what else 'mixes'} the examples of a batch: set {remedies}."
-            )
-        if drops_units(self.critic.modules()) and any(p.compares_passes for p in penalties):
-            raise BadInput(
-                "a penalty by differences compares two passes of the critic, and this one drops "
-                "other units in each: set --learner.critic.dropout and its dropout-input to 0, or "
-                "leave the penalty's differences out."
-            )
+        check_penalties(penalties, self.critic, where)
         self._repeatable = repeats(self.critic.modules())
         self.critic_memories = PartMemories(penalties, self.critic)
         self.generator_memories = PartMemories(description.generator_regularisers, self.generator)
@@ -151,6 +137,14 @@ class Duel(nn.Module):
         normal = streams.normal(shape, "latents").to(weight.dtype)
         return self.description.prior.of(normal)
 
+    def fakes(self, latents: Tensor, given: Tensor | None) -> Tensor:
+        """What the generator makes of latents, added to what each batch of them is given."""
+        if given is None:
+            fakes: Tensor = self.generator(latents)
+            return fakes
+        given = given.repeat(len(latents) // len(given), 1, 1, 1)
+        return given + self.generator(latents, given=given)
+
     def seen(self, x: Tensor, streams: Streams, moment: Moment, which: str) -> Tensor:
         """The critic's input: what is seen of ``x`` through the lenses outside the critic."""
         for _, lens, memory in self.lens_memories:
@@ -170,9 +164,18 @@ class Duel(nn.Module):
         features = both.features.split(sizes, self._batch_axis)
         return CriticOutput(scores[0], features[0]), CriticOutput(scores[1], features[1])
 
-    def critic_turn(self, real: Tensor, streams: Streams, moment: Moment) -> Losses:
-        """The critic's cost of the game, its penalties and the auxiliaries that join it."""
-        turn = self._critics(real, streams, moment)
+    def critic_turn(
+        self, real: Tensor, streams: Streams, moment: Moment, given: Tensor | None = None
+    ) -> Losses:
+        """The critic's cost of the game, its penalties and the auxiliaries that join it.
+
+        Args:
+            real: Real examples.
+            streams: Random numbers by purpose.
+            moment: When this is.
+            given: What the generator is given for its fakes, where it is given images.
+        """
+        turn = self._critics(real, streams, moment, given)
         real_score, fake_score = turn.real_score, turn.fake_score
         term = Term(self.objective.critic(real_score, fake_score))
         watched = {
@@ -190,7 +193,11 @@ class Duel(nn.Module):
         return Losses(terms, watched)
 
     def generator_turn(
-        self, streams: Streams, moment: Moment, real: Tensor | None = None
+        self,
+        streams: Streams,
+        moment: Moment,
+        real: Tensor | None = None,
+        given: Tensor | None = None,
     ) -> Losses:
         """The generator's cost, its penalties and the auxiliaries that join it.
 
@@ -198,14 +205,10 @@ class Duel(nn.Module):
             streams: Random numbers by purpose.
             moment: When this is.
             real: Real examples, where ``generator_sees_real``.
+            given: What the generator is given, where it is given images.
         """
         batches = self.description.generator_batch
-        latents = self.latents(streams, batches)
-        fake = self.seen(self.generator(latents), streams, moment, "fake")
-        judge = self._judgement(streams, moment, batches)
-        if real is not None:
-            real = self.seen(real, streams, moment, "real")
-        turn = self._turn(self.generator, streams, moment, judge, latents, fake, real)
+        turn = self._generators(streams, moment, given, real, batches)
         if real is not None:
             at_hand = turn
             turn = replace(
@@ -218,25 +221,22 @@ class Duel(nn.Module):
         self._help("generator", turn, terms, watched)
         return Losses(terms, watched)
 
-    def critic_penalties(self, real: Tensor, streams: Streams, moment: Moment) -> Losses:
+    def critic_penalties(
+        self, real: Tensor, streams: Streams, moment: Moment, given: Tensor | None = None
+    ) -> Losses:
         """The critic's penalties that have updates of their own, on a fresh batch."""
-        return self._apart("critic", self._critics(real, streams, moment))
+        return self._apart("critic", self._critics(real, streams, moment, given))
 
-    def generator_penalties(self, streams: Streams, moment: Moment) -> Losses:
+    def generator_penalties(
+        self, streams: Streams, moment: Moment, given: Tensor | None = None
+    ) -> Losses:
         """The generator's penalties that have updates of their own."""
-        latents = self.latents(streams)
-        fake = self.seen(self.generator(latents), streams, moment, "fake")
-        judge = self._judgement(streams, moment)
-        turn = self._turn(self.generator, streams, moment, judge, latents, fake)
-        return self._apart("generator", turn)
+        return self._apart("generator", self._generators(streams, moment, given))
 
     def auxiliary_turn(self, name: str, streams: Streams, moment: Moment) -> Losses:
         """An auxiliary that has a phase of its own, on fresh latents."""
         part = self.auxiliary_memories.parts[name]
-        latents = self.latents(streams)
-        fake = self.seen(self.generator(latents), streams, moment, "fake")
-        judge = self._judgement(streams, moment)
-        turn = self._turn(self.generator, streams, moment, judge, latents, fake)
+        turn = self._generators(streams, moment)
         terms: dict[str, Term] = {}
         watched: dict[str, Tensor] = {}
         self._join(name, part, turn, terms, watched, part.owner)
@@ -258,15 +258,33 @@ class Duel(nn.Module):
         for constraint in self.description.constraints:
             constraint.project(self.critic)
 
-    def _critics(self, real: Tensor, streams: Streams, moment: Moment) -> Turn:
+    def _critics(
+        self, real: Tensor, streams: Streams, moment: Moment, given: Tensor | None
+    ) -> Turn:
         """The critic's turn on a batch; what it does not move has a graph if that is wanted."""
         with nullcontext() if moment.whole_graph else torch.no_grad():
             latents = self.latents(streams)
-            fake = self.seen(self.generator(latents), streams, moment, "fake")
+            fake = self.seen(self.fakes(latents, given), streams, moment, "fake")
             real = self.seen(real, streams, moment, "real")
             self.critic.offer(real)
         judge = self._judgement(streams, moment)
-        return self._turn(self.critic, streams, moment, judge, latents, fake, real)
+        return self._turn(self.critic, streams, moment, judge, latents, fake, real, given)
+
+    def _generators(
+        self,
+        streams: Streams,
+        moment: Moment,
+        given: Tensor | None = None,
+        real: Tensor | None = None,
+        batches: int = 1,
+    ) -> Turn:
+        """The generator's turn on so many batches of latents."""
+        latents = self.latents(streams, batches)
+        fake = self.seen(self.fakes(latents, given), streams, moment, "fake")
+        judge = self._judgement(streams, moment, batches)
+        if real is not None:
+            real = self.seen(real, streams, moment, "real")
+        return self._turn(self.generator, streams, moment, judge, latents, fake, real, given)
 
     def _judgement(self, streams: Streams, moment: Moment, batches: int = 1) -> Judgement:
         inside = tuple((lens, memory) for _, lens, memory in self.lens_memories if lens.inside)
@@ -282,6 +300,7 @@ class Duel(nn.Module):
         latents: Tensor,
         fake: Tensor,
         real: Tensor | None = None,
+        given: Tensor | None = None,
     ) -> Turn:
         def judged() -> tuple[CriticOutput | None, CriticOutput]:
             return (None, judge(fake)) if real is None else self.outputs(judge, real, fake)
@@ -294,6 +313,7 @@ class Duel(nn.Module):
             judge=judge,
             objective=self.objective,
             latents=latents,
+            given=given,
             fake=fake,
             judged=cache(judged),
             examples=real,
@@ -359,7 +379,7 @@ class Duel(nn.Module):
     ) -> None:
         """Add penalties to the terms of a loss."""
         values: dict[str, Tensor] = {}
-        for names in _alike(due):
+        for names in alike(due):
             kind = type(due[names[0]][0])
             values |= zip(names, kind.together([due[name] for name in names]), strict=True)
         for name, (penalty, turn) in due.items():
@@ -398,14 +418,3 @@ class Duel(nn.Module):
         """Let the lenses see the critic's turn, for what they remember."""
         for name, _, memory in self.lens_memories:
             self.lens_memories.saw(name, replace(turn, memory=memory))
-
-
-Kind = TypeVar("Kind")
-
-
-def _alike(due: Mapping[str, tuple[Kind, Turn]]) -> Sequence[list[str]]:
-    """The names of the penalties, those of one kind together."""
-    groups: dict[type, list[str]] = {}
-    for name, (penalty, _) in due.items():
-        groups.setdefault(type(penalty), []).append(name)
-    return list(groups.values())

@@ -14,23 +14,19 @@ from typing_extensions import override
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
-from saddlepoint.games.moment import Moment
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.duel import Duel
+from saddlepoint.learners.adversarial.phases import Match, Sight
 from saddlepoint.learners.codes import Code
 from saddlepoint.learners.latent import LatentLearner
-from saddlepoint.learners.learner import DatalessPhase, DataPhase, Phase
-from saddlepoint.learners.losses import Losses
+from saddlepoint.learners.learner import DatalessPhase, Phase
 from saddlepoint.networks.network import Output, Site
 from saddlepoint.optimisers import Optimiser
 from saddlepoint.randomness import Streams
 
 
 class AdversarialLearner(LatentLearner):
-    """Two phases a step: the critic's, ``critic_steps`` times, then the generator's.
-
-    Penalties that are ``apart`` have a phase of their own after that of their player.
-    """
+    """One duel, and the phases of auxiliaries that have one of their own."""
 
     headline = ("critic/loss", "generator/loss", "critic/score_real", "critic/score_fake")
     averaged = ("generator",)
@@ -44,7 +40,7 @@ class AdversarialLearner(LatentLearner):
     ) -> None:
         super().__init__()
         self.description, self.members = description, members
-        output = _output(description, data)
+        output = output_of(description, data)
         standardise = description.standardise and not data.images
         site = Site(data.shape, members=members, batch=batch_size, output=output)
         if description.output_bias == "data_mean":
@@ -64,7 +60,7 @@ class AdversarialLearner(LatentLearner):
     def _phases(self) -> Iterator[Phase]:
         phases = self.description.auxiliary_phases
         game = (0.0, min((own.after for own in phases.values() if own.after), default=1.0))
-        for phase in self._game():
+        for phase in Match(self.duel, self._sight).phases():
             yield replace(phase, during=game)
         for name, own in phases.items():
             yield DatalessPhase(
@@ -74,36 +70,8 @@ class AdversarialLearner(LatentLearner):
                 during=(own.after, 1.0),
             )
 
-    def _game(self) -> Iterator[Phase]:
-        steps = self.description.critic_steps
-        yield DataPhase(
-            "critic",
-            ("critic",),
-            self.critic_loss,
-            repeats=steps,
-            prepare=self.duel.prepare_critic,
-            project=self.duel.project,
-        )
-        every = self.description.apart_every("critic")
-        if every is not None:
-            yield DataPhase(
-                "critic_penalties",
-                ("critic",),
-                self.critic_penalties,
-                every=every // steps,
-                project=self.duel.project,
-            )
-        yield self._generator_phase()
-        every = self.description.apart_every("generator")
-        if every is not None:
-            penalties = self.duel.generator_penalties
-            yield DatalessPhase("generator_penalties", ("generator",), penalties, every=every)
-
-    def _generator_phase(self) -> Phase:
-        name, moves, prepare = "generator", ("generator",), self.duel.prepare_generator
-        if self.duel.generator_sees_real:
-            return DataPhase(name, moves, self.generator_loss, prepare=prepare)
-        return DatalessPhase(name, moves, self.duel.generator_turn, prepare=prepare)
+    def _sight(self, batch: Batch, streams: Streams) -> Sight:
+        return Sight(self.standardised(batch.x))
 
     @property
     def generator(self) -> nn.Module:
@@ -124,18 +92,6 @@ class AdversarialLearner(LatentLearner):
     @override
     def optimisers(self) -> Mapping[str, Optimiser]:
         return self._optimisers
-
-    def critic_loss(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
-        """The critic's turn."""
-        return self.duel.critic_turn(self.standardised(batch.x), streams, moment)
-
-    def critic_penalties(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
-        """The critic's penalties that have updates of their own."""
-        return self.duel.critic_penalties(self.standardised(batch.x), streams, moment)
-
-    def generator_loss(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
-        """The generator's turn, where its cost sees real examples."""
-        return self.duel.generator_turn(streams, moment, self.standardised(batch.x))
 
     def standardised(self, x: Tensor) -> Tensor:
         """Vectors of mean 0 and deviation 1, if that is asked; the generator lives among them."""
@@ -168,7 +124,7 @@ class AdversarialLearner(LatentLearner):
         return samples * self._scale + self._centre.to(samples)
 
 
-def _output(description: Adversarial, data: DataInfo) -> Output:
+def output_of(description: Adversarial, data: DataInfo) -> Output:
     """How examples leave the generator.
 
     Raises:

@@ -166,7 +166,7 @@ def test_mistakes_get_one_sentence_and_code_2(
         (["train", "dcgan", "--training.log-evry", "3"], "Did you mean '--training.log-every'?"),
         (["train", "dcgan", "--steps", "many"], "invalid int value: 'many'"),
         (["train", "dcgan", "--steps", "0"], "greater than or equal to 1"),
-        (["train", "dcgan", "--learner.latent", "-1"], "greater than 0"),
+        (["train", "dcgan", "--learner.latent", "-1"], "greater than or equal to 0"),
         (["train", "dcgan", "--learner.latent", "x"], "'x' is no whole number"),
         (["train", "gan", "--objective", "minmax"], "Did you mean 'minimax'?"),
         (["train", "dcgan", "--data", "fashion"], "Did you mean 'fashion-mnist'?"),

@@ -12,6 +12,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
+from kit.turns import judged
 from kit.turns import turn_of as turn
 from saddlepoint.errors import BadInput
 from saddlepoint.games.regulariser import Regulariser
@@ -172,7 +173,7 @@ def test_the_deviation_of_a_member_is_its_own() -> None:
         asked.append(x.detach())
         return x.square().sum(-1)
 
-    dragan().values(turn(critic, real, real, scored=lambda: (scores, scores)))
+    dragan().values(turn(critic, real, real, judged=lambda: judged(scores, scores)))
     size = (asked[-1] - real).mean((1, 2))
     assert (size[1] / size[0]).item() == pytest.approx(10, rel=0.2)
 
@@ -308,10 +309,13 @@ def test_the_gradient_in_the_weights_agrees_with_finite_differences(place, targe
 
 
 def test_a_turn_without_real_examples_says_so() -> None:
-    whole = turn(half_square, *batches(4, 3), examples=None, scored=None)
-    for ask in (lambda: whole.real, lambda: whole.real_score, lambda: whole.fake_score):
+    whole = turn(
+        half_square, *batches(4, 3), examples=None, judged=lambda: judged(None, torch.zeros(4))
+    )
+    for ask in (lambda: whole.real, lambda: whole.real_score):
         with pytest.raises(LookupError, match="this turn has no real examples"):
             ask()
+    assert (whole.fake_score == 0).all(), "fakes are judged all the same"
 
 
 @pytest.mark.parametrize("target", [0.0, 1.0])
@@ -368,7 +372,7 @@ def test_the_penalty_is_computed_in_float32_or_finer_whatever_surrounds_it(dtype
 
 def test_drift_is_the_squared_score_of_real_examples() -> None:
     real_score = torch.tensor([1.0, -3.0])
-    whole = turn(half_square, *batches(2, 3), scored=lambda: (real_score, real_score))
+    whole = turn(half_square, *batches(2, 3), judged=lambda: judged(real_score, real_score))
     assert torch.equal(Drift().values(whole), torch.tensor([1.0, 9.0]))
     assert Drift().effective_weight(0.0) == 1e-3
 
@@ -377,7 +381,7 @@ def test_centring_pulls_both_scores_of_a_pair_and_leaves_their_difference() -> N
     real_score = torch.tensor([1.0, -3.0, 2.0], requires_grad=True)
     fake_score = torch.tensor([0.5, -1.0, -2.0], requires_grad=True)
     scores = real_score, fake_score
-    values = Centring().values(turn(half_square, *batches(3, 3), scored=lambda: scores))
+    values = Centring().values(turn(half_square, *batches(3, 3), judged=lambda: judged(*scores)))
     assert values.tolist() == [2.25, 16.0, 0.0]
     assert Centring().effective_weight(0.0) == 1e-2
     of_real, of_fake = torch.autograd.grad(values.sum(), scores)

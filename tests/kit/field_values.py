@@ -49,6 +49,7 @@ Field = tuple[type, str]
 # What ``fields.another`` cannot find, or finds without effect.
 OTHERS: dict[Field, Any] = {
     (Run, "recipe"): "gan",
+    (Run, "learner"): TINY["families", "variational"],  # which takes points, as pyramids do not
     (Training, "device"): "cpu:0",
     (Training, "precision"): "bfloat16",
     (Training, "averaging"): 0.05,  # in two steps, larger ones are still warming up

@@ -28,6 +28,14 @@ class Scored:
         return {}
 
 
+def judged(real: Tensor | None, fake: Tensor) -> tuple[CriticOutput | None, CriticOutput]:
+    """What a turn knows of both batches, by their scores; the features are the scores, too."""
+    return (
+        None if real is None else CriticOutput(real, real[..., None]),
+        CriticOutput(fake, fake[..., None]),
+    )
+
+
 def turn_of(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, **changes: Any) -> Turn:
     outputs = CriticOutput(critic(real), real), CriticOutput(critic(fake), fake)
     whole = Turn(

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from scipy.stats import norm
 from sklearn.datasets import load_digits
+from sklearn.neighbors import NearestNeighbors
 from sklearn.svm import SVC
 
 import saddlepoint as sp
@@ -48,28 +49,41 @@ def test_a_gan_finds_a_gaussian(tmp_path: Path) -> None:
     assert np.max(stds) < 0.28
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_dcgan_draws_digits(tmp_path: Path, precision: str) -> None:
-    """A classifier of real digits finds all ten among the samples, few without training."""
+@pytest.mark.parametrize(
+    ("recipe", "precision", "steps"),
+    [
+        ("dcgan_two_core", "float32", 3000),
+        ("dcgan_two_core", "bfloat16", 3000),
+        ("dcgan", "float32", 1000),  # the paper's size
+    ],
+)
+def test_dcgan_draws_digits(tmp_path: Path, recipe: str, precision: str, steps: int) -> None:
+    """A classifier of real digits finds all ten among the samples, and few without training.
+
+    What is drawn lies near a digit: the mean distance to the nearest real one is at most twice
+    that of real ones to each other, and without training it is more. (The classifier's margin
+    would not do: it is as large for an untrained generator's blur as for real digits.)
+    """
     digits = load_digits()
-    classifier = SVC().fit(digits.data / 16, digits.target)
+    pixels = digits.data / 16
+    classifier = SVC().fit(pixels, digits.target)
+    apart = NearestNeighbors(n_neighbors=2).fit(pixels).kneighbors(pixels)[0][:, 1].mean()
 
     def classes(where: Path) -> tuple[int, float]:
         samples = sp.load(where).sample(1000, seed=3).numpy()
         flat = ((samples + 1) / 2).reshape(len(samples), -1)
         counts = np.bincount(classifier.predict(flat), minlength=10)
-        margins = np.sort(classifier.decision_function(flat), axis=1)
-        return int((counts >= 20).sum()), float((margins[:, -1] - margins[:, -2]).mean())
+        near = NearestNeighbors(n_neighbors=1).fit(pixels).kneighbors(flat)[0].mean()
+        return int((counts >= 20).sum()), float(near / apart)
 
-    start = sp.recipes.dcgan_two_core(steps=1, device="cpu", precision=precision)
+    start = getattr(sp.recipes, recipe)(steps=1, device="cpu", precision=precision)
     sp.train(start, tmp_path / "untrained", quiet=True)
-    sp.train(
-        start.replace(training=start.training.replace(steps=3000)), tmp_path / "run", quiet=True
-    )
+    training = start.training.replace(steps=steps)
+    sp.train(start.replace(training=training), tmp_path / "run", quiet=True)
     untrained, trained = classes(tmp_path / "untrained"), classes(tmp_path / "run")
     assert untrained[0] <= 5
     assert trained[0] == 10
-    assert trained[1] > untrained[1]
+    assert trained[1] <= 2 < untrained[1]
 
 
 def test_a_streamed_folder_stays_at_flat_memory(tmp_path: Path) -> None:

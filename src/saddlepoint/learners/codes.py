@@ -108,7 +108,9 @@ class Categorical(Code):
     def of(self, normal: Tensor) -> Tensor:
         import torch
 
-        return torch.nn.functional.one_hot(normal.argmax(-1), self.classes).to(normal)
+        # one_hot would look at the numbers, and so wait for the device
+        largest = normal.argmax(-1, keepdim=True)
+        return torch.zeros_like(normal).scatter_(-1, largest, 1.0)
 
     @override
     def along(self, ends: tuple[float, float], places: int) -> Tensor:

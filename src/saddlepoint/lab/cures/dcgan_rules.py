@@ -9,7 +9,7 @@ import numpy as np
 
 from saddlepoint import drawing
 from saddlepoint.drawing import Drawing, Panel
-from saddlepoint.lab import over_time
+from saddlepoint.lab import over_time, row_values
 from saddlepoint.lab.bench import Bench, Budget, Score, Trained
 from saddlepoint.lab.experiment import CURES, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
@@ -236,7 +236,7 @@ def reading(rows: Sequence[Row]) -> str:
 
 
 def _shown(r: Row, key: str) -> str:
-    return next(column for column in COLUMNS if column.key == key).shown(r[key])
+    return row_values.shown(COLUMNS, r, key)
 
 
 def tiles(name: str, picture: Any) -> Panel:

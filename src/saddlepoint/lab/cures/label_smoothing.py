@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from saddlepoint.drawing import Band, Drawing, curves, densities
 from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import CURES, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
+from saddlepoint.lab.over_time import band
 from saddlepoint.lab.row_values import joined, most, number, numbers, shown
 
 Array = NDArray[np.float64]
@@ -274,9 +275,9 @@ def drawn(seeds: Sequence[dict[str, Any]]) -> Drawing:
     pushes: dict[str, Any] = {}
     for targets in (ONE_SIDED, FAKES_ALONE):
         heights[targets.name] = optimum(targets, PLACES)
-        heights[f"trained, β = {targets.fake:g}"] = _band([s[targets.name]["curve"] for s in seeds])
+        heights[f"trained, β = {targets.fake:g}"] = _trained(seeds, targets, "curve")
         pushes[targets.name] = push(targets, PLACES)
-        pushes[f"trained, β = {targets.fake:g}"] = _band([s[targets.name]["pushes"] for s in seeds])
+        pushes[f"trained, β = {targets.fake:g}"] = _trained(seeds, targets, "pushes")
     limits = (float(PLACES[0]), float(PLACES[-1]))
     return Drawing(
         [
@@ -298,9 +299,5 @@ def drawn(seeds: Sequence[dict[str, Any]]) -> Drawing:
     )
 
 
-def _band(rows: Sequence[Sequence[float]]) -> Band:
-    """The mean of curves, and one standard deviation around it."""
-    values = np.asarray(rows)
-    middle = values.mean(axis=0)
-    spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros_like(middle)
-    return Band(middle, middle - spread, middle + spread)
+def _trained(seeds: Sequence[Mapping[str, Any]], targets: Targets, key: str) -> Band:
+    return band(np.array([seed[targets.name][key] for seed in seeds]).T)

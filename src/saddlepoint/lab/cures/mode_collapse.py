@@ -17,6 +17,7 @@ import numpy as np
 from saddlepoint import drawing
 from saddlepoint.games.constraints import WeightClipping
 from saddlepoint.games.regularisers import r1, r2, wgan_gp
+from saddlepoint.lab import row_values
 from saddlepoint.lab.bench import Bench, Budget, Score, Trained
 from saddlepoint.lab.cures import ring_over_time
 from saddlepoint.lab.experiment import CURES, experiment
@@ -323,7 +324,7 @@ def _mean(value: object) -> float:
 
 
 def _shown(r: Row, key: str) -> str:
-    return next(column for column in COLUMNS if column.key == key).shown(r[key])
+    return row_values.shown(COLUMNS, r, key)
 
 
 def _modes_found(r: Row) -> str:

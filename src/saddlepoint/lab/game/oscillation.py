@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from saddlepoint import drawing
 from saddlepoint.drawing import Drawing, Panel
 from saddlepoint.games.regularisers import r1
-from saddlepoint.lab import over_time
+from saddlepoint.lab import over_time, row_values
 from saddlepoint.lab.bench import Bench, Budget, Score, Trained
 from saddlepoint.lab.experiment import GAME, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, Interval, PerSeed, Row
@@ -246,7 +246,7 @@ def reading(rows: Sequence[Row]) -> str:
 
 
 def _shown(r: Row, key: str) -> str:
-    return next(column for column in COLUMNS if column.key == key).shown(r[key])
+    return row_values.shown(COLUMNS, r, key)
 
 
 def panels(cells: Sequence[Trained]) -> list[Panel]:

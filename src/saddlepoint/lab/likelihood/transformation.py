@@ -15,7 +15,7 @@ from saddlepoint.lab.bench import Bench, Budget
 from saddlepoint.lab.experiment import LIKELIHOOD, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
 from saddlepoint.lab.likelihood.known_maps import MAPS, SAMPLES, Map, of_map, whole
-from saddlepoint.lab.row_values import least, most
+from saddlepoint.lab.row_values import least, most, numbers
 
 Array = NDArray[np.float64]
 SIZES = (100, 1000, 10_000, 100_000)  # of the generator's samples
@@ -168,15 +168,15 @@ def _row(
 def claims(rows: Sequence[Row]) -> list[Claim]:
     """What the rows bear out or refute."""
     own = [row for row in rows if row["what"] in MAPS]
-    p_values = [p for row in own for key in ("ks", "chi") for p in _finite(row, key)]
+    p_values = [p for row in own for key in ("ks", "chi") for p in _seeds(row, key)]
     lowest = least(p_values)
     threshold = 0.01 / max(1, len(p_values))
     off = max((abs(_number(row["integral"]) - 1) for row in own), default=math.nan)
     plain = [_number(row["plain"]) for row in own]
-    wrong = [p for row in own for p in _finite(row, "wrong")]
-    errors = {row["n"]: _mean(row, "off") for row in rows if _finite(row, "off")}
+    wrong = [p for row in own for p in _seeds(row, "wrong")]
+    errors = {row["n"]: _mean(row, "off") for row in rows if _seeds(row, "off")}
     power = _power(errors)
-    rises = {d: _finite(_named(rows, f"{d}, h → 0"), "rise") for d in (GENERATOR, SQUARE)}
+    rises = {d: _seeds(_named(rows, f"{d}, h → 0"), "rise") for d in (GENERATOR, SQUARE)}
     means = {name: float(np.mean(v)) if v else math.nan for name, v in rises.items()}
     return [
         Claim(
@@ -218,9 +218,8 @@ def _named(rows: Sequence[Row], name: str) -> Row:
     return next((row for row in rows if row["what"] == name), {})
 
 
-def _finite(row: Row, key: str) -> list[float]:
-    value = row.get(key)
-    return value.finite if isinstance(value, PerSeed) else []
+def _seeds(row: Row, key: str) -> list[float]:
+    return numbers(row, key) if key in row else []
 
 
 def _number(value: object) -> float:
@@ -327,8 +326,8 @@ def generated(seed: int, rows: Sequence[Row]) -> Drawing:
         kind="density",
         clouds={"G(z), z of one dimension": cloud},
     )
-    own = [row for row in rows if _finite(row, "off")]
-    values = [np.array(_finite(row, "off")) for row in own]
+    own = [row for row in rows if _seeds(row, "off")]
+    values = [np.array(_seeds(row, "off")) for row in own]
     band = Band([v.mean() for v in values], [v.min() for v in values], [v.max() for v in values])
     fit = curves(
         SIZES,

@@ -38,9 +38,9 @@ class LaplacianLearner(LatentLearner):
     k > 0 the generator is given the enlarged coarse image c = U D I_k and a plane of noise z, and
     makes a difference; the critic sees c + h for the real difference h = I_k − c, which is I_k,
     and c' + G_k(z, c') for the fakes. The coarse images c' of the fakes are those of the same
-    batch in an order drawn for each update, so that no fake stands beside the real image that its
-    coarse one was made from; the generator's turn has a batch of its own. Levels do not see each
-    other's fakes, so they may learn together or one after the other.
+    batch in an order drawn for each update, so that but for one in a batch, on average, a fake's
+    coarse image is that of another example; the generator's turn has a batch of its own. Levels do
+    not see each other's fakes, so they may learn together or one after the other.
 
     Samples go from coarse to fine: x_0 = G_0(z_0), x_k = U x_{k−1} + G_k(z_k, U x_{k−1}), each
     clipped to [−1, 1], where the coarse images of training are. A level that has not begun to

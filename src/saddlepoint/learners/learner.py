@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 from torch import Tensor, nn
 from typing_extensions import override
 
 from saddlepoint.data.batch import Batch
+from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
 from saddlepoint.learners.losses import Losses
 from saddlepoint.optimisers import Optimiser
@@ -114,6 +115,8 @@ class Learner(nn.Module, ABC):
             nothing.
         bounded: Whether its samples lie in [−1, 1] whatever its weights are.
         held_out: Names of what ``measure`` gives; empty if there is nothing.
+        classifies: What ``classify`` tells apart: ``labels``, the classes of the data; ``groups``,
+            which were found without labels and stand in any order; empty if it tells nothing.
     """
 
     headline: tuple[str, ...]
@@ -123,6 +126,7 @@ class Learner(nn.Module, ABC):
     mixing: tuple[str, ...] = ()
     bounded: bool = False
     held_out: tuple[str, ...] = ()
+    classifies: Literal["", "labels", "groups"] = ""
 
     @property
     @abstractmethod
@@ -162,6 +166,16 @@ class Learner(nn.Module, ABC):
         ``validation/NAME``.
         """
         return {}
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Log-probabilities of classes (n, K) of the examples (n, *shape), each on its own.
+
+        A learner of several members returns (members, n, K).
+
+        Raises:
+            BadInput: It classifies nothing.
+        """
+        raise BadInput("this learner learnt to make examples, not to classify them.")
 
     @property
     def units(self) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from torch import nn
 from saddlepoint.errors import BadInput, command_line
 from saddlepoint.evaluation import sides
 from saddlepoint.evaluation.progress import Teller, telling
+from saddlepoint.evaluation.recognising import recognised
 from saddlepoint.evaluation.result import Evaluation
 from saddlepoint.evaluation.scorer import Scorer, Settings
 from saddlepoint.evaluation.sides import Reference
@@ -135,6 +136,8 @@ def of_model(
             name, known = f"{title}, seed {member}", facts | {"member": member}
         tell("drawing samples", member, model.run.seeds)
         side = sides.drawn(model, name, len(reference.real), settings.seed, member)
+        recognition = recognised(model, reference.dataset, len(side), settings.seed, member)
+        side = replace(side, recognition=recognition)
         each.append(scorer.evaluation(side, known))
     return each[0] if len(each) == 1 else over_seeds(each, title)
 

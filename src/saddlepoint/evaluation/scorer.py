@@ -165,6 +165,8 @@ class Scorer:
 
     def _row(self, score: Score, space: FeatureSpace, view: View, control: View | None) -> Row:
         beside = None
+        if control is not None and not score.applies_to(control):
+            control = None  # a score of the model itself
         if control is not None and (self.reference.unseen is None or not score.held_out):
             key = (score.key, space.name)
             if key not in self._control:
@@ -202,6 +204,7 @@ class Scorer:
             mixture=reference.dataset.mixture,
             seed=self.settings.seed,
             unseen=None if reference.unseen is None else reference.unseen.x,
+            recognition=side.recognition,
         )
 
     def _features(self, space: FeatureSpace, side: Side) -> Tensor:

@@ -15,6 +15,7 @@ from saddlepoint.data.source import DataSource
 from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.errors import BadInput
 from saddlepoint.randomness import derive
+from saddlepoint.scores.recognised import Recognised
 from saddlepoint.training import run_directory
 from saddlepoint.training.own_data import open_own_data
 from saddlepoint.training.trained import Trained
@@ -33,11 +34,13 @@ class Side:
         name: What they are called in tables.
         x: (n, *shape) float32 on the CPU; images in [-1, 1].
         notes: What was done to them on the way here, one sentence each.
+        recognition: What the learner that drew them recognises; None if it recognises nothing.
     """
 
     name: str
     x: Tensor
     notes: tuple[str, ...] = ()
+    recognition: Recognised | None = None
 
     def __len__(self) -> int:
         return len(self.x)

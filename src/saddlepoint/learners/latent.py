@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
 from saddlepoint.errors import BadInput
-from saddlepoint.learners.codes import Code
+from saddlepoint.learners.codes import Categorical, Choice, Code, placed
 from saddlepoint.learners.learner import Learner, evaluating
 from saddlepoint.networks.batch_norm import reestimate
 from saddlepoint.randomness import derive
 
 LATENT_BLOCK = 64
 RECALIBRATION_SAMPLES = 1024
+WALKS, STEPS = 6, 10  # rows and columns of a code's picture
 
 
 def latent_blocks(n: int, width: int, seed: int, first: int = 0) -> Iterator[Tensor]:
@@ -69,6 +70,30 @@ class LatentLearner(Learner):
     def codes(self) -> tuple[Code, ...]:
         """Those among the columns, which stand last; most learners have none."""
         return ()
+
+    @override
+    def further_pictures(self, seed: int) -> Mapping[str, Tensor]:
+        """What each code does: a row for each of some latents, along which the code walks."""
+        made = {}
+        latents = self.latents(WALKS, seed)
+        for code in self.codes:
+            columns = code.classes if isinstance(code, Categorical) else STEPS
+            z = latents.repeat_interleave(columns, 0)
+            z = placed(z, self.codes, [Choice(code, code.usual)], columns)
+            drawn = self.decode(z, self.labels(len(z), seed))
+            first = drawn if self.members is None else drawn[0]
+            made[f"code-{code.name}"] = first.reshape(WALKS, columns, *first.shape[1:])
+        return made
+
+    def information(self, n: int, seed: int) -> Mapping[str, Tensor]:
+        """How much samples tell of their codes: H(c) + log q(c | x), nats ([members,] n), by code.
+
+        The mean over the samples of ``sample(n, seed)`` is a lower bound of I(c; x), the code's
+        mutual information with its sample. Empty where nothing that reads codes was learned.
+
+        Paper: Chen et al., InfoGAN, 2016, equation 4 (Barber and Agakov 2003).
+        """
+        return {}
 
     def from_normal(self, normal: Tensor) -> Tensor:
         """Standard normal numbers (64, d) turned into draws of the prior."""

@@ -177,6 +177,13 @@ class Learner(nn.Module, ABC):
         """
         raise BadInput("this learner learnt to make examples, not to classify them.")
 
+    def further_pictures(self, seed: int) -> Mapping[str, Tensor]:
+        """Grids of examples (rows, columns, *shape) that show more than samples do, by name.
+
+        They are drawn as often as samples are, and only of images.
+        """
+        return {}
+
     @property
     def units(self) -> Mapping[str, str]:
         """What diagnostics are, with their units, by name; those that speak for themselves lack."""

@@ -41,6 +41,8 @@ def family(name: str) -> str:
         return "Gradient norms"
     if {"learning", "rate"} <= words or "lr" in words:
         return _LAST
+    if "information" in words:
+        return "Information"
     if words & _PENALTIES:
         return "Penalties"
     if parts[-1].startswith("score"):

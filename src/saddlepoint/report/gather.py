@@ -10,7 +10,8 @@ import json
 import math
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -109,6 +110,7 @@ class Summary:
         events: What happened, in order.
         frames: Pictures of samples by step.
         real: The picture of real examples.
+        further: Other pictures of what was learned, by name.
         checkpoints: Steps with a checkpoint.
         best: The best checkpoint.
         problems: What could not be read, one sentence each.
@@ -127,6 +129,7 @@ class Summary:
     events: tuple[Event, ...] = ()
     frames: tuple[Frame, ...] = ()
     real: Path | None = None
+    further: Mapping[str, Path] = field(default_factory=dict)
     checkpoints: tuple[int, ...] = ()
     best: Best | None = None
     problems: tuple[str, ...] = ()
@@ -183,6 +186,11 @@ def gather(folder: Path) -> Summary:
         events=events,
         frames=tuple(Frame(*pair) for pair in _numbered(samples, ".png")),
         real=real if real.is_file() else None,
+        further={
+            path.stem: path
+            for path in sorted(samples.glob("*.png"))
+            if path != real and not path.stem.startswith("step-")
+        },
         checkpoints=tuple(step for step, _ in _numbered(folder / "checkpoints", "")),
         best=_best(folder / "checkpoints" / "best.json"),
         problems=tuple(problems),

@@ -17,7 +17,7 @@ from saddlepoint.errors import BadInput, RunStopped, command_line
 from saddlepoint.outputs import check_output, check_replaceable, output_file, replace_output
 from saddlepoint.pages import markup
 from saddlepoint.pages.document import document
-from saddlepoint.report import figures, seeds
+from saddlepoint.report import figures, pictures, seeds
 from saddlepoint.report.evaluations import evaluation
 from saddlepoint.report.gather import Event, Frame, Summary, at, gather, number
 
@@ -73,7 +73,8 @@ def page(summary: Summary, gif: bytes | None = None, more: str = "") -> str:
     """Return the whole page as HTML; ``gif`` is the timeline, ``more`` a section of a group."""
     name = _name(summary)
     sections = [
-        _samples(summary),
+        pictures.samples(summary),
+        pictures.further(summary),
         more,
         _curves(summary),
         evaluation(summary.folder),
@@ -141,29 +142,6 @@ def _key_figures(summary: Summary) -> list[tuple[str, object]]:
         title = f"{name}, last" + (f" ({unit})" if isinstance(unit, str) else "")
         pairs.append((title, None if value_now is None else f"{value_now:.4g}"))
     return pairs
-
-
-def _samples(summary: Summary) -> str:
-    items = []
-    real = markup.compact(summary.real, 1000, 220_000) if summary.real else None
-    if real:
-        items.append(markup.figure(markup.img(*real, "Real examples of the data."), "Real"))
-    newest, image = None, None
-    for newest in reversed(summary.frames):
-        image = markup.compact(newest.path, 1000, 220_000)
-        if image:
-            break
-    if newest and image:
-        alt = f"Generated samples at step {newest.step:,}."
-        items.append(markup.figure(markup.img(*image, alt), f"Generated, step {newest.step:,}"))
-    missing = (
-        [] if real else [markup.paragraph("No picture of real examples is recorded.", "quiet")]
-    )
-    if not image:
-        missing.append(markup.paragraph("No picture of generated samples is recorded.", "quiet"))
-    return markup.section(
-        "Real and generated", markup.cards(items, "pair") if items else "", *missing, key="samples"
-    )
 
 
 def _curves(summary: Summary) -> str:

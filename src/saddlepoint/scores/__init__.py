@@ -11,6 +11,7 @@ from saddlepoint.scores import (
     images as images,
     density as density,
     mixtures as mixtures,
+    recognised as recognised,
 )
 
 # isort: on

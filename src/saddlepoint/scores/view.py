@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from saddlepoint.data.mixture import Mixture
 from saddlepoint.metrics import memorisation, precision_recall
+
+if TYPE_CHECKING:
+    from saddlepoint.scores.recognised import Recognised
 
 NEIGHBOURS = 1000  # samples whose nearest training example is looked for
 TRAIN = 60_000  # training examples that are looked through
@@ -36,6 +40,7 @@ class View:
         mixture: The known modes of a toy.
         seed: Seed of everything random in scores.
         unseen: Real examples that the generator has not seen; None: ``real`` are such.
+        recognition: What the learner itself recognises; None where it recognises nothing.
     """
 
     images: bool
@@ -51,6 +56,7 @@ class View:
     mixture: Mixture | None
     seed: int
     unseen: Tensor | None = None
+    recognition: Recognised | None = None
 
     @property
     def held_out(self) -> Tensor:

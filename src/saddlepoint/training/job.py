@@ -355,7 +355,16 @@ class Job:
         image = drawn[0] if len(drawn) == 1 else drawing.mosaic(drawn)
         name = f"step-{self.done:08d}.png"
         drawing.save_png(image, self.folder / SAMPLES / name)
+        if self.data.info.images:
+            self._draw_further()
         return name
+
+    def _draw_further(self) -> None:
+        """The learner's own pictures, as of now: each takes the place of the one before."""
+        pictures = self.average.learner.further_pictures(derive(self.run.seed, "pictures"))
+        for name, images in pictures.items():
+            image = drawing.grid(images.flatten(0, 1).cpu().numpy(), columns=images.shape[1])
+            drawing.save_png(image, self.folder / SAMPLES / f"{name}.png")
 
     def draw_real(self) -> None:
         """Write the picture of real examples, laid out as the samples are."""

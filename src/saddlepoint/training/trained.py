@@ -145,6 +145,38 @@ class Trained:
         label = self.learner.labels(n, seed)
         return self._of(member, self.learner.decode(z, label))
 
+    def classify(self, x: Tensor, member: int = 0) -> Tensor:
+        """Log-probabilities of classes (n, K) that the learner gives to examples (n, *shape).
+
+        They are the classes of the data, or groups that it found without labels, in any order:
+        ``learner.classifies`` says which.
+
+        Raises:
+            BadInput: It classifies nothing, or the examples have another shape.
+        """
+        self._check(1, 0, member)
+        if self.seeds:
+            return self.seeds[member].classify(x)
+        if tuple(x.shape[1:]) != self.data.shape:
+            raise BadInput(
+                f"examples of shape {tuple(x.shape)} cannot be classified: (n, "
+                f"{', '.join(map(str, self.data.shape))}) are needed."
+            )
+        return self._of(member, self.learner.classify(x))
+
+    def information(self, n: int, seed: int = 0, member: int = 0) -> dict[str, Tensor]:
+        """H(c) + log q(c | x) of the codes of ``sample(n, seed)``, nats (n,), by code.
+
+        Their means are lower bounds of I(c; x). Empty where nothing that reads codes was learned.
+        """
+        self._check(n, seed, member)
+        if self.seeds:
+            return self.seeds[member].information(n, seed)
+        if not isinstance(self.learner, LatentLearner):
+            return {}
+        each = self.learner.information(n, seed)
+        return {name: self._of(member, values) for name, values in each.items()}
+
     def columns(self, n: int, codes: Mapping[str, str | float]) -> int:
         """Samples in a row of a grid of ``n``; where classes walk, their number."""
         model = self.seeds[0] if self.seeds else self

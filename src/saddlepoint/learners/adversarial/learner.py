@@ -17,6 +17,7 @@ from saddlepoint.errors import BadInput
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.duel import Duel
 from saddlepoint.learners.adversarial.phases import Match, Sight
+from saddlepoint.learners.adversarial.reader import Reader, reads
 from saddlepoint.learners.codes import Code
 from saddlepoint.learners.latent import LatentLearner
 from saddlepoint.learners.learner import DatalessPhase, Phase
@@ -28,7 +29,12 @@ from saddlepoint.randomness import Streams
 class AdversarialLearner(LatentLearner):
     """One duel, and the phases of auxiliaries that have one of their own."""
 
-    headline = ("critic/loss", "generator/loss", "critic/score_real", "critic/score_fake")
+    headline: tuple[str, ...] = (
+        "critic/loss",
+        "generator/loss",
+        "critic/score_real",
+        "critic/score_fake",
+    )
     averaged = ("generator",)
 
     def __init__(
@@ -56,6 +62,10 @@ class AdversarialLearner(LatentLearner):
         self._scale = data.scale if standardise else 1.0
         self._centre = torch.tensor(data.centre) if standardise else None
         self.phases = tuple(self._phases())
+        if self._reader is not None:
+            self.headline = (*self.headline, *self._bounds)
+            if any(code.is_categorical for code in self.codes):
+                self.classifies = "groups"
 
     def _phases(self) -> Iterator[Phase]:
         phases = self.description.auxiliary_phases
@@ -106,6 +116,64 @@ class AdversarialLearner(LatentLearner):
     @override
     def codes(self) -> tuple[Code, ...]:
         return self.description.prior.codes
+
+    @property
+    def _reader(self) -> Reader | None:
+        """What reads codes off examples, if that was learned."""
+        return Reader(self.duel) if reads(self.duel) else None
+
+    @property
+    def _bounds(self) -> Mapping[str, Code]:
+        """The codes, by the diagnostic that bounds what an example tells of them."""
+        readers = (part for part in self.description.auxiliaries if part.reads_codes)
+        return {
+            f"{part.owner}/information_{code.name}": code for part in readers for code in self.codes
+        }
+
+    @override
+    def classify(self, x: Tensor) -> Tensor:
+        """Log q(c | x) of the first categorical code, read off the critic's features.
+
+        Its classes are groups that were found without labels.
+        """
+        reader = self._reader
+        if reader is None or not self.classifies:
+            return super().classify(x)
+        first = next(code for code in self.codes if code.is_categorical)
+        seen = self._for_all(self.standardised(x.to(next(self.duel.critic.parameters()))))
+        return reader.read(seen)[first.name].log_softmax(-1)
+
+    @override
+    def information(self, n: int, seed: int) -> Mapping[str, Tensor]:
+        reader = self._reader
+        if reader is None:
+            return {}
+        z = self.latents(n, seed).to(next(self.duel.critic.parameters()))
+        return reader.information(self.standardised(self.decode(z)), self._for_all(z))
+
+    @property
+    @override
+    def units(self) -> Mapping[str, str]:
+        if self._reader is None:
+            return {}
+        return {
+            name: f"nats, at most {code.entropy:.3f}"
+            if code.is_categorical
+            else f"nats, {code.entropy:.3f} + E log q"
+            for name, code in self._bounds.items()
+        }
+
+    @property
+    @override
+    def said(self) -> tuple[str, ...]:
+        if self._reader is None:
+            return ()
+        each = ", ".join(f"{code.name} {code.entropy:.3f}" for code in self.codes)
+        return (
+            f"{' and '.join(self._bounds)} bound from below how many nats a sample tells of its "
+            f"code. Entropies of the codes: {each}; of a number it is that of its density, and no "
+            "ceiling.",
+        )
 
     @property
     @override

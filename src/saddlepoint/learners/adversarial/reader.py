@@ -1,0 +1,83 @@
+"""Reading codes off examples: a critic's backbone and its recogniser, as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import final
+
+import torch
+from torch import Tensor
+
+from saddlepoint.learners.adversarial.duel import Duel
+from saddlepoint.learners.adversarial.recognition import Recognition
+from saddlepoint.learners.learner import evaluating
+
+BLOCK = 256
+
+
+@final
+class Reader:
+    """What a recogniser says of examples, each on its own.
+
+    The networks are in evaluation mode, where batch norm uses its running statistics. These are
+    means over all batches that the critic saw, real and fake.
+
+    Args:
+        duel: A game with a recogniser.
+    """
+
+    def __init__(self, duel: Duel) -> None:
+        (self.recognition,) = (m for m in duel.auxiliaries.values() if isinstance(m, Recognition))
+        self._duel = duel
+
+    @torch.no_grad()
+    def read(self, x: Tensor) -> dict[str, Tensor]:
+        """The parameters of q(c | x) by code: ([members,] n, K) logits, or ([members,] n, 2).
+
+        Args:
+            x: Examples as the critic sees them, ([members,] n, *shape).
+        """
+        with self._evaluating():
+            parts = [self.recognition(features) for features in self._features(x)]
+        return {name: torch.cat([part[name] for part in parts], -2) for name in parts[0]}
+
+    @torch.no_grad()
+    def information(self, x: Tensor, latents: Tensor) -> dict[str, Tensor]:
+        """H(c) + log q(c | x) of each code, nats ([members,] n): their means bound I(c; x).
+
+        Args:
+            x: Examples as the critic sees them, ([members,] n, *shape).
+            latents: What they were made from, ([members,] n, columns).
+        """
+        with self._evaluating():
+            parts = [
+                self.recognition.log_likelihoods(features, part)
+                for features, part in zip(
+                    self._features(x), latents.split(BLOCK, self._axis), strict=True
+                )
+            ]
+        return {
+            code.name: code.entropy + torch.cat([part[code.name] for part in parts], -1)
+            for code in self.recognition.codes
+        }
+
+    def _features(self, x: Tensor) -> Iterator[Tensor]:
+        for part in x.split(BLOCK, self._axis):
+            yield self._duel.critic(part).features
+
+    @property
+    def _axis(self) -> int:
+        return 0 if self._duel.members is None else 1
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        with evaluating(self._duel.critic), evaluating(self.recognition):
+            yield
+
+
+def reads(duel: Duel) -> bool:
+    """Whether there is a recogniser, and its critic can look at one example alone."""
+    there = any(isinstance(module, Recognition) for module in duel.auxiliaries.values())
+    alone = duel.pack == 1 and not any(n.startswith("minibatch") for n in duel.critic.mixing)
+    return there and alone

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from saddlepoint import drawing
 from saddlepoint.lab.bench import Bench, Budget, Score, Trained
 from saddlepoint.lab.experiment import IMAGES, experiment
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 5000
 CODES = ("class", "number-1", "number-2")
+SOURCES, OTHERWISE = ("digits", "images"), "fashion-mnist"
 MODELS = ("InfoGAN", "plain GAN")
 LEAST_BOUND, NOTHING = 2.25, 0.05  # nats
 PUBLISHED = 0.05  # error, of 60,000 training images
@@ -60,24 +63,22 @@ def infogan_codes(bench: Bench) -> Findings:
     """
     cells = [
         bench.cell(f"{source}-{model}-{seed}".replace(" ", "-"), title, described, seed)
-        for source, data in (("digits", "digits"), ("images", str(bench.data or "fashion-mnist")))
+        for source, data in zip(SOURCES, ("digits", str(bench.data or OTHERWISE)), strict=True)
         for model in MODELS
         for seed in bench.seeds
         for title, described in [(f"{named(data)}, {model}, seed {seed}", run_of(data, model))]
     ]
     trained = bench.train(cells, score)
     rows = rows_of(trained)
-    drawn = [
-        bench.picture(cell.where.name)
-        for cell in cells
-        if cell.title.endswith(f"seed {bench.seed}")
-        and cell.title in {each.title for each in trained}
-    ]
+    titles = {each.title for each in trained}
+    first = [c for c in cells if c.title.endswith(f" {bench.seed}") and c.title in titles]
+    drawn = [bench.picture(cell.where.name) for cell in first]
+    wide, high = (max(picture.size[axis] for picture in drawn) for axis in (0, 1))
     return Findings(
         columns=COLUMNS,
         rows=rows,
         claims=claims(rows),
-        pictures={"codes": drawing.mosaic(drawn, 2)},
+        pictures={"codes": drawing.mosaic([padded(each, wide, high) for each in drawn], 2)},
         reading=reading(rows),
     )
 
@@ -123,12 +124,19 @@ def score(cell: Cell) -> Score:
     pictures = [
         drawing.captioned(
             drawing.grid(images.flatten(0, 1).numpy(), columns=images.shape[1]),
-            f"{cell.title}: {name.removeprefix('code-')}",
+            f"{cell.title}: {name.removeprefix('code-')} walks",
         )
         for name, images in grids.items()
         if name in ("code-class", "code-number-1")
     ]
     return Score([figures], drawing.mosaic(pictures, 1))
+
+
+def padded(picture: Image.Image, wide: int, high: int) -> Image.Image:
+    """A picture in the upper left corner of a larger white one."""
+    whole = Image.new("RGB", (wide, high), "white")
+    whole.paste(picture)
+    return whole
 
 
 def rows_of(trained: Sequence[Trained]) -> list[Row]:

@@ -1,5 +1,5 @@
 """Image GANs: recipes beside each other on the same pictures."""
 
-from saddlepoint.lab.images import image_gans, infogan_codes
+from saddlepoint.lab.images import image_gans, infogan_codes, pyramid_vs_single
 
-__all__ = ["image_gans", "infogan_codes"]
+__all__ = ["image_gans", "infogan_codes", "pyramid_vs_single"]

@@ -110,9 +110,14 @@ def test_options_that_were_out_of_reach_are_completed() -> None:
     assert "--width" in options_of(train["dcgan"])
 
 
+@cache
+def bash_script() -> str:
+    return script(["bash"], PLAIN, "saddlepoint")
+
+
 def complete(folder: Path, *words: str) -> set[str]:
     """What bash offers for the last word."""
-    (folder / "script").write_text(script(["bash"], PLAIN, "saddlepoint"))
+    (folder / "script").write_text(bash_script())
     program = (
         f"source {folder / 'script'}\n"
         f"COMP_WORDS=(saddlepoint {' '.join(words[:-1])} {words[-1]!r})\n"

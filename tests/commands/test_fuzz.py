@@ -53,13 +53,13 @@ def test_altered_descriptions_are_never_circular(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_share_of_the_cases_has_no_findings() -> None:
-    done = fuzz("--cases", "2", "--seed", "0")
+    done = fuzz("--cases", "1", "--seed", "0")
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line.split() for line in done.stdout.splitlines()[-6:]]
     assert [row[0] for row in rows] == [
         *("words", "run-json", "images", "arrays", "archives", "checkpoints")
     ]
-    assert all(row[1] == "2" and row[4] == "0" for row in rows)
+    assert all(row[1] == "1" and row[4] == "0" for row in rows)
 
 
 @pytest.mark.slow

@@ -102,12 +102,13 @@ def test_without_a_recogniser_nothing_is_read() -> None:
 
 def test_the_learner_says_what_its_bounds_are() -> None:
     learner = build(Recogniser())
-    assert learner.headline[-3:] == tuple(
+    assert learner.headline[:3] == tuple(
         f"critic/information_{name}" for name in ("kind", "side", "slant")
     )
     assert learner.units["critic/information_kind"] == "nats, at most 1.099"
     assert "0.693 + E log q" in learner.units["critic/information_slant"]
-    assert build(LateRecogniser()).headline[-1] == "recogniser/information_slant"
+    assert learner.forms["critic/information_kind"].format(1.0) == "I(kind) 1.00 of 1.10"
+    assert build(LateRecogniser()).headline[2] == "recogniser/information_slant"
 
 
 def test_a_codes_picture_changes_nothing_else_along_a_row() -> None:

@@ -165,6 +165,8 @@ def test_the_display_fits_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_figures_come_in_the_order_of_the_headline() -> None:
     assert figures_of({"b": 2.0, "a": 1.0}, ("a", "b", "c")) == ["a 1", "b 2"]
+    forms = {"b": "I(b) {:.2f} of 2.30", "c": "{}"}
+    assert figures_of({"b": 2.0, "a": 1.0}, ("b", "a", "c"), forms) == ["I(b) 2.00 of 2.30", "a 1"]
 
 
 class Machine:

@@ -190,6 +190,11 @@ class Learner(nn.Module, ABC):
         return {}
 
     @property
+    def forms(self) -> Mapping[str, str]:
+        """How headline diagnostics are shown live, by name, where not as ``NAME value``."""
+        return {}
+
+    @property
     def said(self) -> tuple[str, ...]:
         """What a reader must know of its diagnostics, one sentence each."""
         return ()

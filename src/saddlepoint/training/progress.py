@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 EARLY_SECONDS = 5.0
+#: Format strings of diagnostics, by name.
+Forms = Mapping[str, str]
+NO_FORMS: Forms = MappingProxyType({})
 ROOMY, WIDE = 60, 100  # columns from which units are written out, and the bar is long
 
 
@@ -81,8 +85,10 @@ class Lines(Display):
         total: int,
         headline: Sequence[str],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        forms: Forms = NO_FORMS,
     ) -> None:
-        self._total, self._headline = total, headline
+        self._total, self._headline, self._forms = total, headline, forms
         self._clock, self._begin = clock, clock()
         self._quiet = True
 
@@ -95,7 +101,7 @@ class Lines(Display):
 
     @override
     def log(self, step: int, forecast: Forecast, scalars: Mapping[str, float]) -> None:
-        self._print(step, forecast, figures_of(scalars, self._headline))
+        self._print(step, forecast, figures_of(scalars, self._headline, self._forms))
 
     def _print(self, step: int, forecast: Forecast, figures: Sequence[str]) -> None:
         self._quiet = False
@@ -121,12 +127,18 @@ class Bar(Display):
     REFRESH_SECONDS = 0.2
 
     def __init__(
-        self, start: int, total: int, headline: Sequence[str], console: Console | None = None
+        self,
+        start: int,
+        total: int,
+        headline: Sequence[str],
+        console: Console | None = None,
+        *,
+        forms: Forms = NO_FORMS,
     ) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        self._headline = headline
+        self._headline, self._forms = headline, forms
         self._refreshed = 0.0
         self._line = _Line(start, total)
         self._live = Live(
@@ -147,7 +159,7 @@ class Bar(Display):
     @override
     def log(self, step: int, forecast: Forecast, scalars: Mapping[str, float]) -> None:
         self._line.step = step
-        self._line.figures = figures_of(scalars, self._headline)
+        self._line.figures = figures_of(scalars, self._headline, self._forms)
         # between log lines the rate is that of the steps alone, which does not jump at pictures
         rate = self._line.forecast.rate
         self._line.expect(Forecast(forecast.rate if rate is None else rate, forecast.left))
@@ -218,17 +230,30 @@ def layout(
     return head, bar, tail
 
 
-def display(start: int, total: int, headline: Sequence[str], visible: bool = True) -> Display:
+def display(
+    start: int,
+    total: int,
+    headline: Sequence[str],
+    visible: bool = True,
+    *,
+    forms: Forms = NO_FORMS,
+) -> Display:
     """The display that fits where standard error goes."""
     if not visible:
         return Silent()
     live = sys.stderr.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
-    return (Bar if live else Lines)(start, total, headline)
+    return (Bar if live else Lines)(start, total, headline, forms=forms)
 
 
-def figures_of(scalars: Mapping[str, float], headline: Sequence[str]) -> list[str]:
-    """``name value`` for each headline diagnostic that was recorded."""
-    return [f"{name} {scalars[name]:.3g}" for name in headline if name in scalars]
+def figures_of(
+    scalars: Mapping[str, float], headline: Sequence[str], forms: Forms = NO_FORMS
+) -> list[str]:
+    """``name value``, or as its form has it, for each headline diagnostic that was recorded."""
+    return [
+        forms[name].format(scalars[name]) if name in forms else f"{name} {scalars[name]:.3g}"
+        for name in headline
+        if name in scalars
+    ]
 
 
 def rate_text(rate: float) -> str:

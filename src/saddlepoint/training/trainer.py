@@ -197,7 +197,7 @@ def _carry_out(
     moved: str = "",
 ) -> Result:
     """Run the loop and put every kind of end on record."""
-    shown = display(job.done, target, job.headline, visible=not quiet)
+    shown = display(job.done, target, job.headline, visible=not quiet, forms=job.learner.forms)
     try:
         with explained(job), Signals() as signals:
             record = Record(job.folder)

@@ -63,7 +63,7 @@ class AdversarialLearner(LatentLearner):
         self._centre = torch.tensor(data.centre) if standardise else None
         self.phases = tuple(self._phases())
         if self._reader is not None:
-            self.headline = (*self.headline, *self._bounds)
+            self.headline = (*self._bounds, *self.headline)
             if any(code.is_categorical for code in self.codes):
                 self.classifies = "groups"
 
@@ -160,6 +160,16 @@ class AdversarialLearner(LatentLearner):
             name: f"nats, at most {code.entropy:.3f}"
             if code.is_categorical
             else f"nats, {code.entropy:.3f} + E log q"
+            for name, code in self._bounds.items()
+        }
+
+    @property
+    @override
+    def forms(self) -> Mapping[str, str]:
+        if self._reader is None:
+            return {}
+        return {
+            name: f"I({code.name}) {{:.2f}} of {code.entropy:.2f}"
             for name, code in self._bounds.items()
         }
 

@@ -92,7 +92,9 @@ class Adversarial(Family):
     @override
     def stacks(self) -> bool:
         """Where the constraints do, too."""
-        return super().stacks() and all(each.stacks_members for each in self.constraints)
+        alone = [each.stacks_members for each in self.constraints]
+        alone += [each.stacks_members for each in self.lenses]
+        return super().stacks() and all(alone)
 
     @property
     def pack(self) -> int:

@@ -8,66 +8,22 @@ example of every batch of a turn meets the same draw.
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 from typing_extensions import override
 
 from saddlepoint.description import one_of
-from saddlepoint.games.moment import Moment
-from saddlepoint.games.turn import Remembering
-from saddlepoint.randomness import Streams
+from saddlepoint.learners.adversarial.augmentation import (
+    AdaptiveAugment,
+    Augment,
+    DiffAugment,
+)
+from saddlepoint.learners.adversarial.lens import Lens, Look
 from saddlepoint.schedules import NonNegative, value_at
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-@dataclass(frozen=True)
-class Look:
-    """One look through a lens.
-
-    Attributes:
-        which: ``real`` or ``fake``; ``both`` through a lens inside the critic.
-        streams: Random numbers by purpose.
-        moment: When this is.
-        members: Number of members, None without a member axis.
-        memory: What the lens keeps between turns.
-    """
-
-    which: str
-    streams: Streams
-    moment: Moment
-    members: int | None = None
-    memory: dict[str, Tensor] = field(default_factory=dict)
-
-
-class Lens(Remembering):
-    """A change of what the critic sees.
-
-    Attributes:
-        equation: What becomes of an example x, as a reader would write it.
-        cures: The trouble it is a remedy for.
-        paper: Where it comes from.
-        inside: Whether it is a part of the critic's function. Then ``see`` is given single images
-            or vectors, never packs, and keeps their shape.
-    """
-
-    equation: ClassVar[str]
-    cures: ClassVar[str]
-    paper: ClassVar[str]
-    inside: ClassVar[bool] = False
-
-    @property
-    def examples(self) -> int:
-        """How many examples become one."""
-        return 1
-
-    @abstractmethod
-    def see(self, x: Tensor, look: Look) -> Tensor:
-        """What is seen of ``x``, ([members,] batch, *shape)."""
 
 
 class InstanceNoise(Lens):
@@ -150,5 +106,13 @@ class Pack(Lens):
         return pack(x, self.size, look.members) if self.size > 1 else x
 
 
-LENSES: list[type[Lens]] = [InstanceNoise, UnitRange, Dequantise, Pack]
+LENSES: list[type[Lens]] = [
+    InstanceNoise,
+    UnitRange,
+    Dequantise,
+    Pack,
+    Augment,
+    AdaptiveAugment,
+    DiffAugment,
+]
 AnyLens = Annotated[Lens, one_of(LENSES)]

@@ -1,0 +1,1 @@
+"""Changes of images that an augmented critic sees: geometry, colours, and squares left out."""

@@ -54,6 +54,8 @@ def lab(
         chosen = [find(name) for name in dict.fromkeys(experiments)]
     if how.only is not None and (len(chosen) > 1 or every):
         raise BadInput("--only names trainings of one experiment: name that one.")
+    if how.data is not None and every and not any(one.data for one in chosen):
+        raise BadInput("none of these experiments takes data of yours: leave out --data.")
     from saddlepoint.lab.running import TABLES, carry_out, drawn_files, takes
 
     above = out or Path("runs")
@@ -66,7 +68,7 @@ def lab(
         fitting = how  # of all experiments, each takes the options that fit it
         if every:
             whole = how.whole and bool(one.whole)
-            fitting = replace(how, whole=whole)
+            fitting = replace(how, whole=whole, data=how.data if one.data else None)
             if one.full.minutes is None:
                 fitting = replace(fitting, minutes=None)
             if not one.trains:
@@ -115,8 +117,12 @@ def listing() -> str:
             takes = "" if minutes is None else f" {minutes:.3g} minutes of one core a training."
             if minutes is None and one.full.seconds is not None:
                 takes = f" Takes {_takes(one.full.seconds)}."
-            whole = f" --whole: {one.whole}." if one.whole else ""
-            text = f"{one.question}{takes}{whole}{' Long.' if one.long else ''}"
+            further = "".join(
+                f" {option}: {what}."
+                for option, what in (("--whole", one.whole), ("--data", one.data))
+                if what
+            )
+            text = f"{one.question}{takes}{further}{' Long.' if one.long else ''}"
             lines += [
                 f"  {one.name}",
                 *textwrap.wrap(text, width - 4, initial_indent="    ", subsequent_indent="    "),

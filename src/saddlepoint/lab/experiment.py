@@ -25,6 +25,8 @@ class Experiment:
         full: Its budget.
         fast: Its budget under ``--fast``.
         whole: What ``--whole`` adds to it, in a few words; empty if it has no longer form.
+        data: What data of the user's it takes by ``--data``, in a few words; empty if it takes
+            none. Without them it measures what it can, and says what is missing.
         pictures: Names of the pictures that it draws.
         long: Whether it is done only where it, or the group of long ones, is named.
         lectures: Topics of the lectures that it answers, such as "D 12" (``docs/lectures.md``).
@@ -36,6 +38,7 @@ class Experiment:
     full: Budget
     fast: Budget
     whole: str = ""
+    data: str = ""
     pictures: tuple[str, ...] = ()
     long: bool = False
     lectures: tuple[str, ...] = ()
@@ -81,6 +84,7 @@ def experiment(
     full: Budget,
     fast: Budget,
     whole: str = "",
+    data: str = "",
     pictures: tuple[str, ...] = (),
     long: bool = False,
     lectures: tuple[str, ...] = (),
@@ -97,7 +101,9 @@ def experiment(
             raise BadInput(f"the experiment '{name}' is there already: rename it.")
         if not function.__doc__:
             raise BadInput(f"the experiment '{name}' has no docstring: its first line is its help.")
-        entry = Experiment(name, chapter, function, full, fast, whole, pictures, long, lectures)
+        entry = Experiment(
+            name, chapter, function, full, fast, whole, data, pictures, long, lectures
+        )
         # As functools.wraps does: an experiment belongs to the module of its function.
         object.__setattr__(entry, "__module__", function.__module__)
         EXPERIMENTS[name] = entry

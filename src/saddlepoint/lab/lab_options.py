@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,8 @@ class LabOptions:
     """Seeds trained side by side (by default the experiment's own)."""
     seed: int = 0
     """The first seed; the others follow it."""
+    data: Path | None = None
+    """Data of your own, for the experiments that take some: a file of arrays or an image folder."""
     whole: bool = False
     """The longer form of the experiments that have one."""
     only: str | None = None

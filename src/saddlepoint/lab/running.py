@@ -54,6 +54,10 @@ def carry_out(
         raise BadInput(f"--seed {options.seed}: use 0 or more.")
     if options.whole and not experiment.whole:
         raise BadInput(f"{experiment.name} has no longer form: leave out --whole.")
+    if options.data is not None and not experiment.data:
+        raise BadInput(f"{experiment.name} takes no data of yours: leave out --data.")
+    if options.data is not None and not options.data.exists():
+        raise BadInput(f"--data {options.data}: there is no such file or folder.")
     if at_once is not None and at_once < 1:
         raise BadInput(f"--at-once {at_once}: at least one training must run.")
     if seeds is not None and not 1 <= seeds <= MOST_SEEDS:
@@ -72,6 +76,7 @@ def carry_out(
         seed=options.seed,
         fast=options.fast,
         whole=options.whole,
+        data=options.data,
         only=only,
         at_once=at_once or 2,
         files=(*TABLES, *drawn_files(experiment, options)),
@@ -142,6 +147,8 @@ def _settings(bench: Bench, options: LabOptions) -> dict[str, Any]:
             "minutes": options.minutes,
             "seeds": options.seeds,
             "seed": options.seed or None,
+            # by its name alone: where it lay is no matter of readers
+            "data": options.data.name if options.data is not None else None,
             "only": options.only,
         },
     }

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from saddlepoint import drawing
 from saddlepoint.lab.bench import Bench, Budget, Score, Trained
 from saddlepoint.lab.experiment import IMAGES, experiment
-from saddlepoint.lab.findings import Claim, Column, Findings, Interval, Row
+from saddlepoint.lab.findings import Claim, Column, Findings, Row
+from saddlepoint.lab.images.evaluated import batch_of, figures_of, interval
 from saddlepoint.recipes import find
 from saddlepoint.recipes.registry import TWO_CORE
 from saddlepoint.run.description import Run
 
 if TYPE_CHECKING:
-    from saddlepoint.evaluation.rows import Row as Evaluated
     from saddlepoint.lab.side_by_side import Cell
     from saddlepoint.training.trained import Trained as Model
 
@@ -98,20 +98,10 @@ def score(cell: Cell) -> Score:
         before = of_model(_untrained(model), cell.where, reference, settings, tell)
     figures: dict[str, float | None] = {"untrained": before.row("kernel").figure.estimate.value}
     for name in SCORES:
-        figures |= _figures(name, after.row(name))
-    figures["images"] = float(model.step * _batch(model))
+        figures |= figures_of(name, after.row(name))
+    figures["images"] = float(model.step * batch_of(model))
     images = model.sample(16, seed=7).numpy()
     return Score([figures], drawing.captioned(drawing.grid(images), cell.title))
-
-
-def _figures(name: str, evaluated: Evaluated) -> dict[str, float | None]:
-    """A figure and its control, each with the ends of its interval."""
-    figures: dict[str, float | None] = {}
-    assert evaluated.control is not None, "the validation split is the control"
-    for key, figure in ((name, evaluated.figure), (f"{name} control", evaluated.control)):
-        estimate = figure.estimate
-        figures |= {key: estimate.value, f"{key} low": estimate.low, f"{key} high": estimate.high}
-    return figures
 
 
 def _untrained(model: Model) -> Model:
@@ -121,17 +111,10 @@ def _untrained(model: Model) -> Model:
     from saddlepoint.run.description import seeds_of
 
     learner = model.run.learner.learner(
-        model.data, batch_size=_batch(model), seed=seeds_of(model.run)
+        model.data, batch_size=batch_of(model), seed=seeds_of(model.run)
     )
     learner.recalibrate(model.run.seed)
     return replace(model, learner=learner.eval(), step=0)
-
-
-def _batch(model: Model) -> int:
-    """Examples of an update; Fashion-MNIST has more than the usual number."""
-    from saddlepoint.training.trainer import DEFAULT_BATCH
-
-    return model.run.training.batch_size or DEFAULT_BATCH
 
 
 def row(cell: Trained) -> Row:
@@ -144,7 +127,7 @@ def row(cell: Trained) -> Row:
         "seed": int(seed),
         "turns": cell.steps,
         "images": None if images is None else int(images),
-        **{name: _interval(figures, name) for name in SCORES},
+        **{name: interval(figures, name) for name in SCORES},
         "untrained": figures["untrained"],
         "closed": closed(figures),
         "core_seconds": cell.core_seconds,
@@ -157,7 +140,7 @@ def control(cell: Trained) -> Row:
     return {
         **dict.fromkeys(column.key for column in COLUMNS),
         "recipe": "validation images",
-        **{name: _interval(figures, f"{name} control") for name in SCORES},
+        **{name: interval(figures, f"{name} control") for name in SCORES},
     }
 
 
@@ -183,11 +166,3 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
         )
         made.append(Claim(statement, held, f"closed, by seed: {shown} %."))
     return made
-
-
-def _interval(figures: dict[str, float | None], name: str) -> Interval | None:
-    ends = [figures[key] for key in (name, f"{name} low", f"{name} high")]
-    if any(end is None for end in ends):
-        return None
-    value, low, high = (float(end or 0.0) for end in ends)
-    return Interval(value, low, high)

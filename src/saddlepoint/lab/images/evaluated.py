@@ -1,0 +1,42 @@
+"""Figures of an evaluation among those of a cell, which are numbers by name, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from saddlepoint.lab.findings import Interval
+
+if TYPE_CHECKING:
+    from saddlepoint.evaluation.rows import Row as Evaluated
+    from saddlepoint.training.trained import Trained as Model
+
+Figures = dict[str, float | None]
+
+
+def figures_of(name: str, evaluated: Evaluated) -> Figures:
+    """A figure and its control, each with the ends of its interval.
+
+    They are called ``kernel``, ``kernel low``, ``kernel high``, ``kernel control`` and so on.
+    """
+    figures: Figures = {}
+    assert evaluated.control is not None, "the validation split is the control"
+    for key, figure in ((name, evaluated.figure), (f"{name} control", evaluated.control)):
+        estimate = figure.estimate
+        figures |= {key: estimate.value, f"{key} low": estimate.low, f"{key} high": estimate.high}
+    return figures
+
+
+def interval(figures: Figures, name: str) -> Interval | None:
+    """A figure with its interval; None if one of its numbers is not finite."""
+    ends = [figures[key] for key in (name, f"{name} low", f"{name} high")]
+    if any(end is None for end in ends):
+        return None
+    value, low, high = (float(end or 0.0) for end in ends)
+    return Interval(value, low, high)
+
+
+def batch_of(model: Model) -> int:
+    """Examples of an update; of data that have more of them than the usual number."""
+    from saddlepoint.training.trainer import DEFAULT_BATCH
+
+    return model.run.training.batch_size or DEFAULT_BATCH

@@ -1,0 +1,280 @@
+"""Whether a pyramid of GANs beats one GAN with as many parameters, given the same time.
+
+The single GAN is a DCGAN, the generator and the critic of which are each made as wide as makes
+their parameters most nearly those of all the pyramid's generators, and of all its critics. Games
+and optimisers are those of the recipes, so the table compares recipes, not pyramids alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saddlepoint import drawing
+from saddlepoint.lab.bench import Bench, Budget, Score, Trained
+from saddlepoint.lab.experiment import IMAGES, experiment
+from saddlepoint.lab.findings import Claim, Column, Findings, Interval, Row
+from saddlepoint.lab.images.evaluated import batch_of, figures_of, interval
+from saddlepoint.lab.row_values import least, most
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.networks.dcgan import Dcgan
+from saddlepoint.recipes import find
+from saddlepoint.run.description import Run
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from saddlepoint.data.info import DataInfo
+    from saddlepoint.lab.side_by_side import Cell
+
+DATA = "fashion-mnist"
+PYRAMIDS = ("lapgan-two-core", "lapgan-r3-two-core")
+SINGLE, SINGLE_RECIPE = "single DCGAN", "dcgan-two-core"
+PLAYERS = ("generator", "critic")
+SAMPLES, FEATURES = 5000, "auto"
+SCORES = {"kernel": "kernel distance", "sliced": "sliced Wasserstein distance"}
+WIDEST = 1024  # channels next to the image that a single GAN may have
+
+COLUMNS = (
+    Column("data", "data"),
+    Column("model", "model"),
+    Column("seed", "seed", "count"),
+    Column("generator", "generator's parameters", "count", ","),
+    Column("critic", "critic's parameters", "count", ","),
+    Column("steps", "steps", "count", ","),
+    Column("images", "images seen", "count", ","),
+    *(Column(key, heading, "interval", ".3f") for key, heading in SCORES.items()),
+    Column("core_seconds", "core seconds", "number", ".0f"),
+)
+
+
+@experiment(
+    "pyramid-vs-single",
+    chapter=IMAGES,
+    full=Budget(seeds=2, minutes=10.0, seconds=4800),
+    fast=Budget(seeds=1, steps=30, seconds=200),
+    data="further images, an .npz of x and y; else Fashion-MNIST alone",
+    pictures=("samples",),
+    long=True,
+)
+def pyramid_vs_single(bench: Bench) -> Findings:
+    """Whether a pyramid of GANs is better than one GAN with as many parameters.
+
+    The pyramids are the recipes lapgan-two-core and lapgan-r3-two-core, of three sizes; the single
+    GAN is dcgan-two-core, with generator and critic of those widths that bring their parameters
+    nearest to the pyramid's. All have the same time of one core. Each keeps its own game and
+    optimiser: SGD in LAPGAN, Adam in the others.
+
+    Kernel and sliced Wasserstein distance are taken in the features of a classifier of the labels
+    (of images without labels, in the best space at hand), on as many samples as test images, at
+    most 5,000; the control is as many validation images. An interval is of one training.
+    """
+    names = [DATA, *([] if bench.data is None else [str(bench.data)])]
+    cells = [
+        bench.cell(file_name(data, model, seed), title(data, model, seed), run, seed)
+        for data in names
+        for model, run in described(data).items()
+        for seed in range(bench.budget.seeds)
+    ]
+    trained = bench.train(cells, score)
+    rows = [row(each) for each in trained]
+    drawn = [bench.picture(file_name(*parts(each.title))) for each in trained]
+    wide = max(picture.width for picture in drawn), max(picture.height for picture in drawn)
+    return Findings(
+        columns=COLUMNS,
+        rows=rows,
+        controls=list(controls(trained)),
+        claims=claims(rows),
+        pictures={"samples": drawing.mosaic([p.resize(wide) for p in drawn], bench.budget.seeds)},
+        reading=reading(rows, bench.data is not None),
+    )
+
+
+def title(data: str, model: str, seed: int) -> str:
+    """Of a cell: its data by their name alone, its model and its seed."""
+    return f"{Path(data).stem}: {model}, seed {seed}"
+
+
+def parts(title: str) -> tuple[str, str, int]:
+    """What a title is made of."""
+    before, seed = title.rsplit(", seed ", 1)
+    data, model = before.rsplit(": ", 1)
+    return data, model, int(seed)
+
+
+def file_name(data: str, model: str, seed: int) -> str:
+    """Of a cell's folder."""
+    return f"{Path(data).stem}-{model}-{seed}".replace(" ", "-")
+
+
+def described(data: str) -> dict[str, Run]:
+    """The runs of one kind of data, by model."""
+    pyramids = {name: find(name)(data) for name in PYRAMIDS}
+    first = pyramids[PYRAMIDS[0]]
+    runs = pyramids | {SINGLE: matched(first, find(SINGLE_RECIPE)(data))}
+    return {
+        model: run.replace(training=run.training.replace(log_every=100))
+        for model, run in runs.items()
+    }
+
+
+def matched(pyramid: Run, single: Run) -> Run:
+    """A single DCGAN with the widths that bring each player's parameters nearest to a pyramid's."""
+    info = pyramid.data.open().info
+    wanted = parameters(pyramid, info)
+    game = single.learner
+    assert isinstance(game, Adversarial), "a single GAN is one game"
+    networks = {}
+    for player in PLAYERS:
+        network = getattr(game, player)
+        assert isinstance(network, Dcgan), "whose width can be chosen"
+
+        def counted(width: int, player: str = player, network: Dcgan = network) -> int:
+            wider = game.replace(**{player: network.replace(width=width)})
+            return parameters(single.replace(learner=wider), info)[player]
+
+        networks[player] = network.replace(width=nearest(counted, wanted[player]))
+    return single.replace(learner=game.replace(**networks))
+
+
+def nearest(counted: Callable[[int], int], wanted: int) -> int:
+    """The width whose count, which grows with it, is nearest to what is wanted."""
+    low, high = 1, WIDEST  # counted(low) < wanted <= counted(high), or there is nothing nearer
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if counted(middle) < wanted else (low, middle)
+    return min((low, high), key=lambda width: abs(counted(width) - wanted))
+
+
+def parameters(run: Run, info: DataInfo) -> dict[str, int]:
+    """Parameters of all generators, and of all critics."""
+    learner = run.learner.learner(info, batch_size=2, seed=0)
+    return count(learner.players)
+
+
+def count(players: Mapping[str, nn.Module]) -> dict[str, int]:
+    """The same of players, whose names begin with generator or critic."""
+    return {
+        role: sum(
+            parameter.numel()
+            for name, module in players.items()
+            if name.startswith(role)
+            for parameter in module.parameters()
+        )
+        for role in PLAYERS
+    }
+
+
+def score(cell: Cell) -> Score:
+    """The figures of a trained cell, and sixteen samples."""
+    from saddlepoint.evaluation.evaluate import of_model
+    from saddlepoint.evaluation.progress import telling
+    from saddlepoint.evaluation.scorer import Settings
+    from saddlepoint.evaluation.sides import of_run
+    from saddlepoint.training.trained import load
+
+    model = load(cell.where)
+    size = min(SAMPLES, model.data.counts["test"], model.data.counts["validation"])
+    settings = Settings.of(size, FEATURES, tuple(SCORES), 0, "cpu")
+    with telling(quiet=True) as tell:
+        found = of_model(model, cell.where, of_run(cell.where, size), settings, tell)
+    figures: dict[str, float | None] = {}
+    for name in SCORES:
+        figures |= figures_of(name, found.row(name))
+    figures |= {key: float(value) for key, value in count(model.learner.players).items()}
+    figures["images"] = float(model.step * batch_of(model))
+    images = model.sample(16, seed=7).numpy()
+    _, name, seed = parts(cell.title)
+    return Score([figures], drawing.captioned(drawing.grid(images), f"{name}, seed {seed}"))
+
+
+def row(cell: Trained) -> Row:
+    """The row of a trained cell."""
+    data, model, seed = parts(cell.title)
+    (figures,) = cell.seeds
+    counts = {key: figures[key] for key in (*PLAYERS, "images")}
+    return {
+        "data": data,
+        "model": model,
+        "seed": seed,
+        **{key: None if value is None else int(value) for key, value in counts.items()},
+        "steps": cell.steps,
+        **{name: interval(figures, name) for name in SCORES},
+        "core_seconds": cell.core_seconds,
+    }
+
+
+def controls(cells: Sequence[Trained]) -> Iterator[Row]:
+    """Real images in the place of samples, of each data."""
+    firsts = {parts(cell.title)[0]: cell for cell in reversed(cells)}
+    for data in dict.fromkeys(parts(cell.title)[0] for cell in cells):
+        (figures,) = firsts[data].seeds
+        yield {
+            **dict.fromkeys(column.key for column in COLUMNS),
+            "data": data,
+            "model": "validation images",
+            **{name: interval(figures, f"{name} control") for name in SCORES},
+        }
+
+
+def claims(rows: Sequence[Row]) -> list[Claim]:
+    """One for each data, pyramid and score: that the pyramid is better, beyond the intervals."""
+    made = []
+    for data, pyramid, single in _pairs(rows):
+        for key, heading in SCORES.items():
+            highest, lowest = _highest(_ends(pyramid, key)), _lowest(_ends(single, key))
+            statement = (
+                f"{data}: {pyramid[0]['model']} is better than the {SINGLE} in the {heading}: the "
+                "upper end of its interval is in every seed below the lower end of every other's."
+            )
+            evidence = f"highest upper end {highest:.3f}, the other's lowest {lowest:.3f}."
+            made.append(Claim(statement, highest < lowest, evidence))
+    return made
+
+
+def reading(rows: Sequence[Row], all_data: bool) -> str:
+    """What came out, by data and pyramid; and what was not measured."""
+    sentences = []
+    for data, pyramid, single in _pairs(rows):
+        found = []
+        for key, heading in SCORES.items():
+            highest, lowest = (pick(_ends(pyramid, key)) for pick in (_highest, _lowest))
+            other_highest, other_lowest = (pick(_ends(single, key)) for pick in (_highest, _lowest))
+            if highest < other_lowest:
+                word = "better"
+            elif other_highest < lowest:
+                word = "worse"
+            else:
+                word = "not told apart"
+            found.append(f"{word} in the {heading}")
+        sentences.append(f"{data}: {pyramid[0]['model']} is {' and '.join(found)}.")
+    if not all_data:
+        sentences.append(f"No further images were given (--data): {DATA} alone was measured.")
+    return " ".join(sentences)
+
+
+def _pairs(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row], list[Row]]]:
+    """For each data and pyramid its rows and those of the single GAN, where both were measured."""
+    for data in dict.fromkeys(str(row["data"]) for row in rows):
+        of_data = [row for row in rows if row["data"] == data]
+        single = [row for row in of_data if row["model"] == SINGLE]
+        for name in PYRAMIDS:
+            pyramid = [row for row in of_data if row["model"] == name]
+            if pyramid and single:
+                yield data, pyramid, single
+
+
+def _ends(rows: Sequence[Row], key: str) -> list[tuple[float, float, float]]:
+    """Value, lower and upper end in each row; NaN where there is none."""
+    found = [row[key] for row in rows]
+    nothing = (float("nan"),) * 3
+    return [each.ends if isinstance(each, Interval) else nothing for each in found]
+
+
+def _highest(ends: Sequence[tuple[float, float, float]]) -> float:
+    return most(high for _, _, high in ends)
+
+
+def _lowest(ends: Sequence[tuple[float, float, float]]) -> float:
+    return least(low for _, low, _ in ends)

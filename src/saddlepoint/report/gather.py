@@ -109,6 +109,7 @@ class Summary:
         events: What happened, in order.
         frames: Pictures of samples by step.
         real: The picture of real examples.
+        levels: That of the newest samples at every level of a pyramid.
         checkpoints: Steps with a checkpoint.
         best: The best checkpoint.
         problems: What could not be read, one sentence each.
@@ -127,6 +128,7 @@ class Summary:
     events: tuple[Event, ...] = ()
     frames: tuple[Frame, ...] = ()
     real: Path | None = None
+    levels: Path | None = None
     checkpoints: tuple[int, ...] = ()
     best: Best | None = None
     problems: tuple[str, ...] = ()
@@ -168,7 +170,7 @@ def gather(folder: Path) -> Summary:
     target = number(at(given, "training", "steps"))
     step = max(newest, 0)
     samples = folder / "samples"
-    real = samples / "real.png"
+    real, levels = samples / "real.png", samples / "levels.png"
     return Summary(
         folder=folder,
         given=given if isinstance(given, dict) else {},
@@ -183,6 +185,7 @@ def gather(folder: Path) -> Summary:
         events=events,
         frames=tuple(Frame(*pair) for pair in _numbered(samples, ".png")),
         real=real if real.is_file() else None,
+        levels=levels if levels.is_file() else None,
         checkpoints=tuple(step for step, _ in _numbered(folder / "checkpoints", "")),
         best=_best(folder / "checkpoints" / "best.json"),
         problems=tuple(problems),

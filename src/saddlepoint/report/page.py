@@ -156,6 +156,10 @@ def _samples(summary: Summary) -> str:
     if newest and image:
         alt = f"Generated samples at step {newest.step:,}."
         items.append(markup.figure(markup.img(*image, alt), f"Generated, step {newest.step:,}"))
+    levels = markup.compact(summary.levels, 1000, 220_000) if summary.levels else None
+    if levels:
+        alt = "Generated samples at every level of the pyramid, coarse to fine."
+        items.append(markup.figure(markup.img(*levels, alt), "Their levels, coarse to fine"))
     missing = (
         [] if real else [markup.paragraph("No picture of real examples is recorded.", "quiet")]
     )

@@ -30,7 +30,8 @@ from saddlepoint.training.step import Batches, Stepper
 from saddlepoint.training.validation import HeldOut, Validator
 
 SAMPLES = "samples"
-REAL = "real.png"
+REAL, LEVELS = "real.png", "levels.png"
+SHOWN_LEVELS = 8  # samples of which every level is drawn
 PICTURE, CHECKPOINT, VALIDATION = "picture", "checkpoint", "validation"  # what a step waits for
 
 
@@ -355,6 +356,11 @@ class Job:
         image = drawn[0] if len(drawn) == 1 else drawing.mosaic(drawn)
         name = f"step-{self.done:08d}.png"
         drawing.save_png(image, self.folder / SAMPLES / name)
+        few = min(count, SHOWN_LEVELS)
+        levels = self.average.learner.sample_levels(few, derive(self.run.seed, "pictures"))
+        if levels:
+            image = drawing.levels([each.cpu().numpy() for each in levels])
+            drawing.save_png(image, self.folder / SAMPLES / LEVELS)
         return name
 
     def draw_real(self) -> None:

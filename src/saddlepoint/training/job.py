@@ -359,7 +359,7 @@ class Job:
         few = min(count, SHOWN_LEVELS)
         levels = self.average.learner.sample_levels(few, derive(self.run.seed, "pictures"))
         if levels:
-            image = drawing.levels([each.cpu().numpy() for each in levels])
+            image = drawing.levels([each.cpu().numpy() for each in levels], few)
             drawing.save_png(image, self.folder / SAMPLES / LEVELS)
         return name
 

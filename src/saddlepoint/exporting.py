@@ -11,7 +11,7 @@ import sys
 import time
 import zipfile
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from itertools import chain
@@ -127,6 +127,46 @@ def write_samples(
         except KeyboardInterrupt:
             sentence = f"stopped by Ctrl-C before {out} was whole: nothing was written."
             raise Interrupted(sentence, signal.SIGINT) from None
+
+
+def check_levels(out: Path, n: int, levels: int, data: DataInfo) -> None:
+    """Refuse a form that so many levels of ``n`` samples cannot take, before they are drawn.
+
+    Raises:
+        BadInput: An array; or more images than a picture shows.
+    """
+    suffix = out.suffix.lower()
+    if suffix in ARRAYS:
+        raise BadInput(f"--out {out}: levels have several sizes: end it in .png, or name a folder.")
+    most = fits(data) // (levels if suffix else 1)
+    if n > most:
+        raise BadInput(
+            f"--out {out}: a picture shows at most {most:,} of these images at each level, and "
+            f"{n:,} are asked for: use a smaller --n."
+        )
+
+
+def write_levels(levels: Sequence[np.ndarray], out: Path, *, overwrite: bool = False) -> None:
+    """Write images at several sizes: as a picture below each other, or as a folder of grids.
+
+    Args:
+        levels: (n, channels, height, width) of each level, coarse to fine.
+        out: A .png, whose grids are all enlarged to the finest; or a folder of ``level-0.png``, ...
+        overwrite: Replace what this program wrote there before.
+
+    Raises:
+        BadInput: A user's file is in the way.
+        RunStopped: The target cannot be written.
+    """
+    if out.suffix:
+        with output_file(out, overwrite=overwrite) as file:
+            drawing.levels(levels).save(file, "PNG")
+        return
+    if overwrite:
+        clear_output(out)
+    with OutputFolder(out) as files:
+        for number, images in enumerate(levels):
+            files.add(f"level-{number}.png", drawing.png(drawing.grid(images)))
 
 
 def _drawn(samples: np.ndarray, data: DataInfo, columns: int | None) -> Image.Image:

@@ -34,6 +34,23 @@ def captioned(picture: Image.Image, caption: str) -> Image.Image:
     return framed(picture, 1, picture.size, caption)
 
 
+def levels(images: Sequence[np.ndarray], columns: int | None = None) -> Image.Image:
+    """Images at several sizes as grids of one size below each other, pixels repeated to the last.
+
+    Args:
+        images: (n, channels, height, width) of each size, the largest last; as for ``grid``.
+        columns: Images in a row; by default as for ``grid``.
+    """
+    *_, height, width = images[-1].shape
+    grids = []
+    for each in images:
+        *_, high, wide = each.shape
+        down = (2 * np.arange(height) + 1) * high // (2 * height)  # the pixel of each centre
+        across = (2 * np.arange(width) + 1) * wide // (2 * width)
+        grids.append(grid(each[..., down[:, None], across], columns))
+    return mosaic(grids, columns=1)
+
+
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """Map floats in [-1, 1] to bytes, clipped and rounded; bytes are returned as they are.
 

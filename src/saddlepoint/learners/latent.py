@@ -171,7 +171,12 @@ class LatentLearner(Learner):
         blocks = latent_blocks(RECALIBRATION_SAMPLES, len(self.columns), seed)
         weight = next(self.decoder.parameters())
         inputs = (self._for_all(self.from_normal(block).to(weight)) for block in blocks)
-        reestimate(self.decoder, inputs)
+        label = self.labels(RECALIBRATION_SAMPLES, seed)
+        if label is None:
+            reestimate(self.decoder, inputs)
+        else:
+            parts = label.to(weight.device).split(LATENT_BLOCK)
+            reestimate(self.decoder, zip(inputs, parts, strict=True))
 
     def _for_all(self, z: Tensor) -> Tensor:
         """The same latents for every member."""

@@ -155,6 +155,13 @@ class Learner(nn.Module, ABC):
             BadInput: A label was given, and the learner knows none.
         """
 
+    def sample_levels(self, n: int, seed: int, label: Tensor | None = None) -> tuple[Tensor, ...]:
+        """``sample(n, seed, label)`` at every level on its way, (n, *shape) each, coarse to fine.
+
+        The last is the sample itself. Empty for a learner without levels, as most are.
+        """
+        return ()
+
     @abstractmethod
     def recalibrate(self, seed: int) -> None:
         """Re-estimate running statistics used by ``sample``, for weights that were averaged."""

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 
 @torch.no_grad()
-def reestimate(module: nn.Module, inputs: Iterable[Tensor]) -> None:
-    """Set the running statistics to plain means over ``inputs``.
+def reestimate(module: nn.Module, inputs: Iterable[Tensor | tuple[Tensor, Tensor]]) -> None:
+    """Set the running statistics to plain means over ``inputs``: latents, or latents and labels.
 
     Averaged weights need this: the statistics gathered under other weights do not fit them.
     """
@@ -24,7 +24,7 @@ def reestimate(module: nn.Module, inputs: Iterable[Tensor]) -> None:
         norm.momentum = None  # PyTorch's way to ask for a plain mean
     module.train()
     for batch in inputs:
-        module(batch)
+        module(*(batch if isinstance(batch, tuple) else (batch,)))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     module.train(was_training)

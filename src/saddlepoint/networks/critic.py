@@ -32,6 +32,8 @@ class CriticOutput(NamedTuple):
 class Critic(nn.Module):
     """Scores examples by a backbone and a linear head, which computes in float32 or finer.
 
+    Where the site has classes, the backbone is told the label of each example.
+
     With virtual batch norm it needs a reference batch before its first use (``offer``), which
     minibatch discrimination does not see.
 
@@ -52,6 +54,7 @@ class Critic(nn.Module):
     def __init__(self, backbone: Backbone, site: Site, level: bool = True) -> None:
         super().__init__()
         self.backbone = with_reference(backbone.module, site, site.shape)
+        self.classes = site.classes
         self.discrimination = backbone.discrimination
         self.features = backbone.features
         width = getattr(self.discrimination, "outputs", backbone.features)
@@ -70,13 +73,16 @@ class Critic(nn.Module):
             self.backbone.offer(x)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> CriticOutput:
-        """Score the examples ``x``; a label is refused, since no head here reads one.
+        """Score the examples ``x``, with their labels (batch,) where there are classes.
 
         Raises:
-            BadInput: There is a label.
+            BadInput: There is a label and there are no classes, or the other way round.
         """
-        refuse_label(label)
-        features = self.backbone(x)
+        if self.classes:
+            features = self.backbone(x, label)
+        else:
+            refuse_label(label)
+            features = self.backbone(x)
         joined = features if self.discrimination is None else self.discrimination(features)
         # games look at differences of scores, which bfloat16 loses where scores are large
         with in_full_precision(joined.device.type):

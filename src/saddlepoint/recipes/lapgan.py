@@ -27,6 +27,7 @@ def lapgan(
     *,
     levels: int = 2,
     together: bool = True,
+    conditional: bool = False,
     width: int = 64,
     dense: int = 1200,
     **common: Unpack[Common],
@@ -40,7 +41,8 @@ def lapgan(
     dropout 0.5 on difference + coarse image, of independent images for real and fake; no norms;
     noise from U(−1, 1); batches of 128, half real and half fake, and of 128 fakes for the
     generator; k = 1; SGD with rate 0.02 divided by 1.000004 each epoch of 45,000 images, momentum
-    from 0.5 to 0.7 over 250 epochs. The schedules run over images, not over the steps.
+    from 0.5 to 0.7 over 250 epochs (with classes from 0 to 0.2). The schedules run over images, not
+    over the steps.
 
     What differs: images lie in [−1, 1] where theirs have mean 0 and deviation 1, and the smallest
     ones leave the generator through tanh; all its hidden units are rectifiers; its weights and
@@ -49,12 +51,14 @@ def lapgan(
     are padded; the coarse images of fakes are those of the real batch in another order, in the
     generator's turn each with two planes of noise; the momentum grows each update; samples are
     drawn from averaged weights, and clipped. When they stopped is unknown (they chose by Parzen
-    estimates); here it is after 250 epochs. No classes.
+    estimates); here it is after 250 epochs. Classes, where asked for, are a plane
+    beside the images, as theirs, in level 0's generator an embedding of 16 numbers.
 
     Args:
         data: A built-in name, an image folder, an array or its file.
         levels: How often images are halved.
         together: Every level learns in each step; else one after the other.
+        conditional: Tell all players the class, which the data must have.
         width: Channels of the levels above the least.
         dense: Units of each hidden layer of the first generator; its critic has half as many.
         **common: seed, steps, batch_size, device, precision.
@@ -66,9 +70,10 @@ def lapgan(
         (2, 0.5)
     """
     horizon = EPOCHS * EPOCH
+    start = 0.0 if conditional else 0.5  # of the momentum
     sgd = Sgd(
         learning_rate=Exponential(start=RATE, end=RATE / DECAY**EPOCHS, images=horizon),
-        momentum=Piecewise(points=((0.0, 0.5), (1.0, 0.7)), images=horizon),
+        momentum=Piecewise(points=((0.0, start), (1.0, start + 0.2)), images=horizon),
     )
     common_to_both = {
         "prior": Uniform(),
@@ -86,7 +91,13 @@ def lapgan(
     )
     network = Refiner(width=width, dropout=0.5)
     others = Adversarial(generator=network, critic=network, **common_to_both)
-    learner = Laplacian(levels=levels, together=together, innermost=first, refinement=others)
+    learner = Laplacian(
+        levels=levels,
+        together=together,
+        conditional=conditional,
+        innermost=first,
+        refinement=others,
+    )
     training = Training(steps=horizon // BATCH, batch_size=BATCH, sample_every=5000)
     return assemble("lapgan", data, learner, training, **common)
 
@@ -106,6 +117,7 @@ def lapgan_r3(
     *,
     levels: int = 2,
     together: bool = True,
+    conditional: bool = False,
     width: int = 64,
     dense: int = 1200,
     gamma: float = 0.3,
@@ -122,6 +134,7 @@ def lapgan_r3(
         data: A built-in name, an image folder, an array or its file.
         levels: How often images are halved.
         together: Every level learns in each step; else one after the other.
+        conditional: Tell all players the class, which the data must have.
         width: Channels of the levels above the least.
         dense: Units of each hidden layer of the first generator; its critic has half as many.
         gamma: γ of R1 and R2, at every level.
@@ -146,7 +159,13 @@ def lapgan_r3(
         critic=Refiner(width=width, activation="leaky_relu", dropout=0.0),
         **common_to_both,
     )
-    learner = Laplacian(levels=levels, together=together, innermost=first, refinement=others)
+    learner = Laplacian(
+        levels=levels,
+        together=together,
+        conditional=conditional,
+        innermost=first,
+        refinement=others,
+    )
     training = Training(steps=50_000, batch_size=BATCH)
     return assemble("lapgan-r3", data, learner, training, **common)
 

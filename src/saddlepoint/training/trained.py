@@ -109,6 +109,34 @@ class Trained:
             return self.seeds[member].sample(n, seed, label)
         return self._of(member, self.learner.sample(n, seed, label))
 
+    def levels(
+        self, n: int, seed: int = 0, label: Tensor | None = None, member: int = 0
+    ) -> tuple[Tensor, ...]:
+        """The samples of ``sample(n, seed, label)`` at every level of a pyramid, coarse to fine.
+
+        Args:
+            n: How many.
+            seed: Seed of the latents.
+            label: Labels (n,) of the samples; only of a learner that was trained with labels.
+            member: Of a run with several seeds, which one draws.
+
+        Returns:
+            (n, channels, height, width) float32 on the CPU of each level; the last is the sample.
+
+        Raises:
+            BadInput: The learner has no levels; or as for ``sample``.
+        """
+        self._check(n, seed, member)
+        if self.seeds:
+            return self.seeds[member].levels(n, seed, label)
+        found = self.learner.sample_levels(n, seed, label)
+        if not found:
+            raise BadInput(
+                f"the learner '{self.run.learner.kind}' makes its samples at one size: levels are "
+                "those of a pyramid, such as the recipe lapgan."
+            )
+        return tuple(self._of(member, each) for each in found)
+
     def coded(
         self,
         n: int,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -17,12 +17,14 @@ from saddlepoint.games.regulariser import Regulariser
 from saddlepoint.games.turn import Judge, Turn
 from saddlepoint.learners.adversarial.auxiliaries import Auxiliary, Owner, Player
 from saddlepoint.learners.adversarial.description import Adversarial
-from saddlepoint.learners.adversarial.judgement import Elsewhere, Judgement
+from saddlepoint.learners.adversarial.judgement import Elsewhere, Judgement, held
 from saddlepoint.learners.adversarial.lenses import Look
-from saddlepoint.learners.adversarial.penalty_checks import alike, check_penalties
+from saddlepoint.learners.adversarial.penalty_checks import check_penalties, pay
+from saddlepoint.learners.adversarial.sight import Sight
 from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.learners.part_memories import PartMemories
 from saddlepoint.learners.present_parameters import PresentParameters
+from saddlepoint.networks.class_input import told_backbone, told_generator
 from saddlepoint.networks.critic import Critic, CriticOutput
 from saddlepoint.networks.network import Site
 from saddlepoint.networks.repeating import repeats
@@ -36,6 +38,8 @@ class Duel(nn.Module):
 
     Where the site has a ``given`` image, the generator makes what is added to it: fakes are such
     sums, which the critic sees and penalties differentiate at.
+
+    Where the site has classes, both players are told the label of each example (``label``).
 
     Real and fake examples pass through a critic that mixes the examples of a batch (batch norm,
     minibatch layers) in separate batches. Each turn draws latents of its own.
@@ -69,7 +73,10 @@ class Duel(nn.Module):
             )
         self.columns = description.prior.columns(description.latent)
         site = replace(site, inputs=len(self.columns))
-        generator = description.generator.as_generator(replace(site, place=f"{where}.generator"))
+        if site.classes and self.pack > 1:
+            raise BadInput("a pack of examples has no one class: leave out the lens pack.")
+        place = f"{where}.generator"
+        generator = told_generator(description.generator, replace(site, place=place))
         self.generator = with_reference(generator, site, (site.inputs,))
         seen = replace(
             site,
@@ -83,7 +90,7 @@ class Duel(nn.Module):
         level = not self.objective.shift_invariant or any(
             "scores" in penalty.sees for penalty in description.critic_regularisers
         )
-        self.critic = Critic(description.critic.as_backbone(seen), seen, level=level)
+        self.critic = Critic(told_backbone(description.critic, seen), seen, level=level)
         self._batch_axis = 0 if site.members is None else 1
         for constraint in description.constraints:
             constraint.apply(self.critic)
@@ -137,13 +144,14 @@ class Duel(nn.Module):
         normal = streams.normal(shape, "latents").to(weight.dtype)
         return self.description.prior.of(normal)
 
-    def fakes(self, latents: Tensor, given: Tensor | None) -> Tensor:
-        """What the generator makes of latents, added to what each batch of them is given."""
+    def fakes(self, latents: Tensor, given: Tensor | None, label: Tensor | None = None) -> Tensor:
+        """What the generator makes of latents and labels, added to what each batch is given."""
+        told = () if label is None else (label.repeat(len(latents) // len(label)),)
         if given is None:
-            fakes: Tensor = self.generator(latents)
+            fakes: Tensor = self.generator(latents, *told)
             return fakes
         given = given.repeat(len(latents) // len(given), 1, 1, 1)
-        return given + self.generator(latents, given=given)
+        return given + self.generator(latents, *told, given=given)
 
     def seen(self, x: Tensor, streams: Streams, moment: Moment, which: str) -> Tensor:
         """The critic's input: what is seen of ``x`` through the lenses outside the critic."""
@@ -165,7 +173,12 @@ class Duel(nn.Module):
         return CriticOutput(scores[0], features[0]), CriticOutput(scores[1], features[1])
 
     def critic_turn(
-        self, real: Tensor, streams: Streams, moment: Moment, given: Tensor | None = None
+        self,
+        real: Tensor,
+        streams: Streams,
+        moment: Moment,
+        given: Tensor | None = None,
+        label: Tensor | None = None,
     ) -> Losses:
         """The critic's cost of the game, its penalties and the auxiliaries that join it.
 
@@ -174,8 +187,9 @@ class Duel(nn.Module):
             streams: Random numbers by purpose.
             moment: When this is.
             given: What the generator is given for its fakes, where it is given images.
+            label: Labels of the real examples, and in order of the fakes, where there are classes.
         """
-        turn = self._critics(real, streams, moment, given)
+        turn = self._critics(Sight(real, given, label), streams, moment)
         real_score, fake_score = turn.real_score, turn.fake_score
         term = Term(self.objective.critic(real_score, fake_score))
         watched = {
@@ -198,6 +212,7 @@ class Duel(nn.Module):
         moment: Moment,
         real: Tensor | None = None,
         given: Tensor | None = None,
+        label: Tensor | None = None,
     ) -> Losses:
         """The generator's cost, its penalties and the auxiliaries that join it.
 
@@ -206,14 +221,14 @@ class Duel(nn.Module):
             moment: When this is.
             real: Real examples, where ``generator_sees_real``.
             given: What the generator is given, where it is given images.
+            label: Labels of the fakes, where there are classes: of all, or of each batch in order;
+                with ``real`` theirs, too.
         """
         batches = self.description.generator_batch
-        turn = self._generators(streams, moment, given, real, batches)
+        turn = self._generators(streams, moment, given, real, batches, label)
         if real is not None:
-            at_hand = turn
-            turn = replace(
-                turn, critic_loss=lambda at: self._critic_loss(at_hand, at), held=self._held
-            )
+            loss = partial(self._critic_loss, turn)
+            turn = replace(turn, critic_loss=loss, held=partial(held, self.description.constraints))
         term = Term(self.description.cost.values(turn))
         terms = {"adversarial": term}
         watched = {"generator/loss": term.each.detach()}
@@ -221,17 +236,19 @@ class Duel(nn.Module):
         self._help("generator", turn, terms, watched)
         return Losses(terms, watched)
 
-    def critic_penalties(
-        self, real: Tensor, streams: Streams, moment: Moment, given: Tensor | None = None
-    ) -> Losses:
+    def critic_penalties(self, sight: Sight, streams: Streams, moment: Moment) -> Losses:
         """The critic's penalties that have updates of their own, on a fresh batch."""
-        return self._apart("critic", self._critics(real, streams, moment, given))
+        return self._apart("critic", self._critics(sight, streams, moment))
 
     def generator_penalties(
-        self, streams: Streams, moment: Moment, given: Tensor | None = None
+        self,
+        streams: Streams,
+        moment: Moment,
+        given: Tensor | None = None,
+        label: Tensor | None = None,
     ) -> Losses:
         """The generator's penalties that have updates of their own."""
-        return self._apart("generator", self._generators(streams, moment, given))
+        return self._apart("generator", self._generators(streams, moment, given, label=label))
 
     def auxiliary_turn(self, name: str, streams: Streams, moment: Moment) -> Losses:
         """An auxiliary that has a phase of its own, on fresh latents."""
@@ -258,17 +275,16 @@ class Duel(nn.Module):
         for constraint in self.description.constraints:
             constraint.project(self.critic)
 
-    def _critics(
-        self, real: Tensor, streams: Streams, moment: Moment, given: Tensor | None
-    ) -> Turn:
+    def _critics(self, sight: Sight, streams: Streams, moment: Moment) -> Turn:
         """The critic's turn on a batch; what it does not move has a graph if that is wanted."""
+        real, given, label = sight
         with nullcontext() if moment.whole_graph else torch.no_grad():
             latents = self.latents(streams)
-            fake = self.seen(self.fakes(latents, given), streams, moment, "fake")
+            fake = self.seen(self.fakes(latents, given, label), streams, moment, "fake")
             real = self.seen(real, streams, moment, "real")
             self.critic.offer(real)
-        judge = self._judgement(streams, moment)
-        return self._turn(self.critic, streams, moment, judge, latents, fake, real, given)
+        judge = self._judgement(streams, moment, label=label)
+        return self._turn(self.critic, streams, moment, judge, latents, fake, real, given, label)
 
     def _generators(
         self,
@@ -277,19 +293,22 @@ class Duel(nn.Module):
         given: Tensor | None = None,
         real: Tensor | None = None,
         batches: int = 1,
+        label: Tensor | None = None,
     ) -> Turn:
         """The generator's turn on so many batches of latents."""
         latents = self.latents(streams, batches)
-        fake = self.seen(self.fakes(latents, given), streams, moment, "fake")
-        judge = self._judgement(streams, moment, batches)
+        fake = self.seen(self.fakes(latents, given, label), streams, moment, "fake")
+        judge = self._judgement(streams, moment, batches, label)
         if real is not None:
             real = self.seen(real, streams, moment, "real")
-        return self._turn(self.generator, streams, moment, judge, latents, fake, real, given)
+        return self._turn(self.generator, streams, moment, judge, latents, fake, real, given, label)
 
-    def _judgement(self, streams: Streams, moment: Moment, batches: int = 1) -> Judgement:
+    def _judgement(
+        self, streams: Streams, moment: Moment, batches: int = 1, label: Tensor | None = None
+    ) -> Judgement:
         inside = tuple((lens, memory) for _, lens, memory in self.lens_memories if lens.inside)
         look = Look("both", streams, moment, self.members, {})
-        return Judgement(self.critic, inside, look, self.pack, batches * self.batch)
+        return Judgement(self.critic, inside, look, self.pack, batches * self.batch, label)
 
     def _turn(
         self,
@@ -301,6 +320,7 @@ class Duel(nn.Module):
         fake: Tensor,
         real: Tensor | None = None,
         given: Tensor | None = None,
+        label: Tensor | None = None,
     ) -> Turn:
         def judged() -> tuple[CriticOutput | None, CriticOutput]:
             return (None, judge(fake)) if real is None else self.outputs(judge, real, fake)
@@ -314,6 +334,7 @@ class Duel(nn.Module):
             objective=self.objective,
             latents=latents,
             given=given,
+            label=None if label is None else label.repeat(len(latents) // len(label)),
             fake=fake,
             judged=cache(judged),
             examples=real,
@@ -336,13 +357,6 @@ class Duel(nn.Module):
                 terms.append(Term(values, weight=value_at(part.weight, turn.moment)))
         return torch.stack([term.weight * term.reduced for term in terms]).sum()
 
-    def _held(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The critic's parameters where the constraints would move them after an update."""
-        held = dict(parameters)
-        for constraint in self.description.constraints:
-            held = constraint.held(held)
-        return held
-
     def _penalise(
         self, player: Player, turn: Turn, terms: dict[str, Term], watched: dict[str, Tensor]
     ) -> None:
@@ -356,7 +370,7 @@ class Duel(nn.Module):
             memories.saw(name, seen)
             if not penalty.apart and penalty.due(turn.moment.update):
                 due[name] = (penalty, seen)
-        self._pay(player, due, terms, watched)
+        pay(player, due, terms, watched)
 
     def _apart(self, player: Player, turn: Turn) -> Losses:
         """The penalties of a player that have updates of their own."""
@@ -367,25 +381,8 @@ class Duel(nn.Module):
         }
         terms: dict[str, Term] = {}
         watched: dict[str, Tensor] = {}
-        self._pay(player, due, terms, watched)
+        pay(player, due, terms, watched)
         return Losses(terms, watched)
-
-    def _pay(
-        self,
-        player: Player,
-        due: Mapping[str, tuple[Regulariser, Turn]],
-        terms: dict[str, Term],
-        watched: dict[str, Tensor],
-    ) -> None:
-        """Add penalties to the terms of a loss."""
-        values: dict[str, Tensor] = {}
-        for names in alike(due):
-            kind = type(due[names[0]][0])
-            values |= zip(names, kind.together([due[name] for name in names]), strict=True)
-        for name, (penalty, turn) in due.items():
-            weight = penalty.effective_weight(turn.moment)
-            terms[name] = Term(values[name], weight=weight)
-            watched[f"{player}/{name}"] = terms[name].each.detach()
 
     def _help(
         self, player: Player, turn: Turn, terms: dict[str, Term], watched: dict[str, Tensor]

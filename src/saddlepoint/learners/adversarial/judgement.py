@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from saddlepoint.games.constraints import Constraint
 from saddlepoint.games.turn import Judge
 from saddlepoint.learners.adversarial.lenses import Lens, Look
 from saddlepoint.networks.critic import Critic, CriticOutput
@@ -24,6 +25,8 @@ class Judgement:
         look: Streams, moment and members of the turn.
         size: Examples in a pack.
         batch: Examples in a batch, all of which meet the same draw as another batch's.
+        label: Labels (n,) of the first n examples, and in order of every n that follow them; None
+            where there are no classes.
     """
 
     def __init__(
@@ -33,7 +36,9 @@ class Judgement:
         look: Look,
         size: int,
         batch: int,
+        label: Tensor | None = None,
     ) -> None:
+        self._label = label
         self._critic, self._inside, self._look = critic, inside, look
         self._size, self._batch = size, batch
 
@@ -41,9 +46,12 @@ class Judgement:
         """What the critic says of its inputs ``x``, at other parameters if ``at`` has any."""
         if self._inside:
             x = self._through(x)
+        inputs: tuple[Tensor, ...] = (x,)
+        if self._label is not None:
+            inputs = (x, self._label.repeat(len(x) // len(self._label)))
         if at is None:
-            return self._critic(x)
-        return functional_call(self._critic, dict(at), (x,))
+            return self._critic(*inputs)
+        return functional_call(self._critic, dict(at), inputs)
 
     def parameters(self) -> dict[str, Tensor]:
         """The critic's present parameters by name."""
@@ -61,6 +69,14 @@ class Judgement:
             parts.append(part)
         seen = torch.cat(parts, axis)
         return pack(seen, size, members) if size > 1 else seen
+
+
+def held(constraints: Sequence[Constraint], parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A critic's parameters where its constraints would move them after an update."""
+    moved = dict(parameters)
+    for constraint in constraints:
+        moved = constraint.held(moved)
+    return moved
 
 
 class Elsewhere:

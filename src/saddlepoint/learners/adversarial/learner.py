@@ -16,8 +16,9 @@ from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.duel import Duel
-from saddlepoint.learners.adversarial.phases import Match, Sight
+from saddlepoint.learners.adversarial.phases import Match
 from saddlepoint.learners.adversarial.reader import Reader, reads
+from saddlepoint.learners.adversarial.sight import Sight
 from saddlepoint.learners.codes import Code
 from saddlepoint.learners.latent import LatentLearner
 from saddlepoint.learners.learner import DatalessPhase, Phase

@@ -1,11 +1,15 @@
-"""Which penalties a critic can pay, and which of them are computed together."""
+"""Which penalties a critic can pay, which of them are computed together, and how they are paid."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from torch import Tensor
+
 from saddlepoint.errors import BadInput
 from saddlepoint.games.regulariser import Regulariser
+from saddlepoint.games.turn import Turn
+from saddlepoint.learners.losses import Term
 from saddlepoint.networks.critic import Critic
 from saddlepoint.networks.repeating import drops_units
 
@@ -50,3 +54,20 @@ def alike(due: Mapping[str, tuple[Regulariser, object]]) -> Iterable[list[str]]:
     for name, (penalty, _) in due.items():
         groups.setdefault(type(penalty), []).append(name)
     return groups.values()
+
+
+def pay(
+    player: str,
+    due: Mapping[str, tuple[Regulariser, Turn]],
+    terms: dict[str, Term],
+    watched: dict[str, Tensor],
+) -> None:
+    """Add penalties, each with the turn that it sees, to the terms of a player's loss."""
+    values: dict[str, Tensor] = {}
+    for names in alike(due):
+        kind = type(due[names[0]][0])
+        values |= zip(names, kind.together([due[name] for name in names]), strict=True)
+    for name, (penalty, turn) in due.items():
+        weight = penalty.effective_weight(turn.moment)
+        terms[name] = Term(values[name], weight=weight)
+        watched[f"{player}/{name}"] = terms[name].each.detach()

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from saddlepoint.data.batch import Batch
 from saddlepoint.games.moment import Moment
 from saddlepoint.learners.adversarial.duel import Duel
+from saddlepoint.learners.adversarial.sight import Sight
 from saddlepoint.learners.learner import DatalessPhase, DataPhase, Phase
 from saddlepoint.learners.losses import Losses
 from saddlepoint.randomness import Streams
-
-
-class Sight(NamedTuple):
-    """What the players of a duel see of a batch.
-
-    Attributes:
-        real: Real examples.
-        given: What the generator is given; None where it is given no images.
-    """
-
-    real: Tensor
-    given: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -36,11 +25,14 @@ class Match:
         duel: The duel.
         sight: What its players see of a batch.
         conditional: Whether the generator is given images, and so needs a batch in its turn.
+        frequencies: How often each class occurs in the data, by which a turn without a batch draws
+            the labels of its fakes; empty where the players are told no classes.
     """
 
     duel: Duel
     sight: Callable[[Batch, Streams], Sight]
     conditional: bool = False
+    frequencies: tuple[int, ...] = ()
 
     def phases(self) -> Iterator[Phase]:
         """The critic's phase, ``critic_steps`` times, then the generator's.
@@ -70,7 +62,7 @@ class Match:
         if self.conditional or duel.generator_sees_real:
             yield DataPhase("generator", moves, self.generator, prepare=prepare)
         else:
-            yield DatalessPhase("generator", moves, duel.generator_turn, prepare=prepare)
+            yield DatalessPhase("generator", moves, self.alone, prepare=prepare)
         every = description.apart_every("generator")
         if every is None:
             return
@@ -78,24 +70,43 @@ class Match:
         if self.conditional:
             yield DataPhase(name, moves, self.generator_penalties, every=every)
         else:
-            yield DatalessPhase(name, moves, duel.generator_penalties, every=every)
+            yield DatalessPhase(name, moves, self.penalties_alone, every=every)
 
     def critic(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The critic's turn."""
-        real, given = self.sight(batch, streams)
-        return self.duel.critic_turn(real, streams, moment, given)
+        real, given, label = self.sight(batch, streams)
+        return self.duel.critic_turn(real, streams, moment, given, label)
 
     def critic_penalties(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The critic's penalties that have updates of their own."""
-        real, given = self.sight(batch, streams)
-        return self.duel.critic_penalties(real, streams, moment, given)
+        return self.duel.critic_penalties(self.sight(batch, streams), streams, moment)
 
     def generator(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The generator's turn, where its cost sees real examples or it is given images."""
-        real, given = self.sight(batch, streams)
+        real, given, label = self.sight(batch, streams)
         seen = real if self.duel.generator_sees_real else None
-        return self.duel.generator_turn(streams, moment, seen, given)
+        return self.duel.generator_turn(streams, moment, seen, given, label)
+
+    def alone(self, streams: Streams, moment: Moment) -> Losses:
+        """The generator's turn without a batch; classes are drawn as they occur in the data."""
+        label = self.drawn(streams, self.duel.description.generator_batch)
+        return self.duel.generator_turn(streams, moment, label=label)
 
     def generator_penalties(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The generator's penalties that have updates of their own, where it is given images."""
-        return self.duel.generator_penalties(streams, moment, self.sight(batch, streams).given)
+        _, given, label = self.sight(batch, streams)
+        return self.duel.generator_penalties(streams, moment, given, label)
+
+    def penalties_alone(self, streams: Streams, moment: Moment) -> Losses:
+        """The same without a batch."""
+        return self.duel.generator_penalties(streams, moment, label=self.drawn(streams))
+
+    def drawn(self, streams: Streams, batches: int = 1) -> Tensor | None:
+        """Labels of so many batches of fakes; None where the players are told no classes."""
+        if not self.frequencies:
+            return None
+        counts = torch.tensor(self.frequencies, dtype=torch.float64)
+        uniform = streams.uniform((batches * self.duel.batch,), "labels")
+        ends = (counts.cumsum(0) / counts.sum()).to(uniform.device)
+        # the last end is 1, and what is drawn is below it
+        return torch.bucketize(uniform.double(), ends, right=True)

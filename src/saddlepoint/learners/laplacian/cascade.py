@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from saddlepoint.networks.pyramid import enlarged
-from saddlepoint.networks.shells import refuse_label
 
 
 class Cascade(nn.Module):
@@ -37,17 +36,17 @@ class Cascade(nn.Module):
         """Whether a level has begun to learn: a buffer of its generator."""
         return self.generators[level].get_buffer("begun")
 
-    def picture(self, z: Tensor, level: int) -> Tensor:
-        """The images (n, channels, height, width) of a level."""
+    def picture(self, z: Tensor, level: int, label: Tensor | None = None) -> Tensor:
+        """The images (n, channels, height, width) of a level, of classes where it knows them."""
+        told = () if label is None else (label,)
         first, *others = z.split(self.widths, -1)
-        images: Tensor = self.generators[0](first).clamp(-1, 1)
+        images: Tensor = self.generators[0](first, *told).clamp(-1, 1)
         for number, noise in enumerate(others[:level], 1):
             given = enlarged(images, self.sizes[number])
-            refined = given + self.generators[number](noise, given=given)
+            refined = given + self.generators[number](noise, *told, given=given)
             images = torch.where(self.begun(number), refined, given).clamp(-1, 1)
         return images
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """The images of the finest level."""
-        refuse_label(label)
-        return self.picture(z, len(self.sizes) - 1)
+        return self.picture(z, len(self.sizes) - 1, label)

@@ -38,6 +38,11 @@ class Laplacian(Family):
         description="Every level learns in each step; else one after the other, the coarsest "
         "first, each for an equal share of the run.",
     )
+    conditional: bool = Field(
+        False,
+        description="Tell all players of every level the class: by a plane beside the images, and "
+        "at level 0 by an embedding beside the latents. The data need labels.",
+    )
     innermost: Adversarial = Field(
         Adversarial(prior=Uniform(), generator=Mlp(), critic=Mlp()),
         description="The game of the smallest images, level 0.",

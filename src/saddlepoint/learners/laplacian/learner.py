@@ -16,7 +16,8 @@ from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.learners.adversarial.duel import Duel
 from saddlepoint.learners.adversarial.learner import output_of
-from saddlepoint.learners.adversarial.phases import Match, Sight
+from saddlepoint.learners.adversarial.phases import Match
+from saddlepoint.learners.adversarial.sight import Sight
 from saddlepoint.learners.laplacian.cascade import Cascade
 from saddlepoint.learners.laplacian.description import Laplacian
 from saddlepoint.learners.latent import LatentLearner
@@ -28,6 +29,7 @@ from saddlepoint.optimisers import Optimiser
 from saddlepoint.randomness import Streams
 
 LEAST_SIDE = 2  # of the smallest images
+SHOWN = 8  # samples of which every level is drawn
 
 
 class LaplacianLearner(LatentLearner):
@@ -46,14 +48,21 @@ class LaplacianLearner(LatentLearner):
     clipped to [−1, 1], where the coarse images of training are. A level that has not begun to
     learn enlarges only.
 
-    Latents are the noise of all levels, level 0 first. Players are told no classes (in the paper: a
-    further plane at each level, which ``PlaneGenerator`` would join to the others).
+    Latents are the noise of all levels, level 0 first.
+
+    A conditional pyramid tells all players of every level the class. Critics, and generators above
+    level 0, see it as a further plane, a linear map of the class and a rectifier, as in the paper;
+    the generator of level 0 gets an embedding beside its latents. A fake has the class of the image
+    that its coarse image is of, and the order in which these come is drawn within each class, so
+    that the i-th real and the i-th fake example are of one class. Where level 0 has no batch in its
+    generator's turn, it draws classes as they occur in the data.
 
     Paper: Denton et al., Deep Generative Image Models using a Laplacian Pyramid of Adversarial
     Networks, 2015.
 
     Raises:
-        BadInput: The data are no images, or too small; or there are several members.
+        BadInput: The data are no images, or too small; or there are several members; or classes
+            are asked for, and not every example has one of several.
     """
 
     bounded = True
@@ -69,6 +78,8 @@ class LaplacianLearner(LatentLearner):
             )
         self.description = description
         self.sizes = _sizes(description, data)
+        if description.conditional:
+            self.frequencies = _frequencies(data)
         self.duels = nn.ModuleList(self._duels(data, batch_size))
         self.averaged = tuple(f"generator_{level}" for level in range(len(self.sizes)))
         self.headline = tuple(
@@ -89,7 +100,7 @@ class LaplacianLearner(LatentLearner):
         for level, size in enumerate(self.sizes):
             place = "learner.refinement" if level else "learner.innermost"
             game = self.description.refinement if level else self.description.innermost
-            site = Site((channels, *size), batch=batch_size)
+            site = Site((channels, *size), batch=batch_size, classes=len(self.frequencies))
             if level:
                 site = replace(site, given=site.shape)
                 yield Duel(game.replace(latent=size[0] * size[1]), site, place)
@@ -106,7 +117,7 @@ class LaplacianLearner(LatentLearner):
             during = (0.0, 1.0)
             if not self.description.together:
                 during = (level / count, (level + 1) / count)
-            match = Match(duel, partial(self.sight, level), conditional=level > 0)
+            match = Match(duel, partial(self.sight, level), level > 0, self.frequencies)
             for phase in match.phases():
                 either: Any = phase  # with data or without, it has a loss
                 yield replace(
@@ -123,12 +134,18 @@ class LaplacianLearner(LatentLearner):
         return tuple(duels)
 
     def sight(self, level: int, batch: Batch, streams: Streams) -> Sight:
-        """What the players of a level see of a batch: its images, and coarse ones in new order."""
+        """What the players of a level see of a batch: its images, and coarse ones in new order.
+
+        Where they are told classes, the order is new within each class.
+        """
         images = halved(batch.x, self.description.levels - level)
+        label = batch.label if self.frequencies else None
         if not level:
-            return Sight(images)
+            return Sight(images, label=label)
         order = streams.uniform((len(images),), "coarse images").argsort()
-        return Sight(images, coarse(images)[order])
+        if label is not None:
+            order = _within(label, order)
+        return Sight(images, coarse(images)[order], label)
 
     @override
     def enter(self, stage: int) -> None:
@@ -184,21 +201,39 @@ class LaplacianLearner(LatentLearner):
         decoded: Tensor = self.decoder(z, label)
         return decoded
 
-    def levels(self, z: Tensor) -> tuple[Tensor, ...]:
+    def levels(self, z: Tensor, label: Tensor | None = None) -> tuple[Tensor, ...]:
         """The images of every level, coarse to fine, of latents (n, d): the last is ``decode(z)``.
+
+        Args:
+            z: Latents, (n, d).
+            label: (n,) labels, of a conditional pyramid.
 
         Shapes: (n, channels, height, width) for each of ``sizes``.
 
         Raises:
-            BadInput: The latents have another length.
+            BadInput: The latents have another length, or labels were given and it knows none.
         """
         return tuple(
-            self.in_blocks(z, None, partial(self._picture, level))
+            self.in_blocks(z, label, partial(self._picture, level))
             for level in range(len(self.sizes))
         )
 
+    @override
+    def sample_levels(self, n: int, seed: int, label: Tensor | None = None) -> tuple[Tensor, ...]:
+        label = self.labels(n, seed) if label is None else label
+        return self.levels(self.latents(n, seed), label)
+
+    @override
+    def further_pictures(self, seed: int) -> Mapping[str, Tensor]:
+        """The first samples at every level, pixels repeated to the last size."""
+        enlarged = [
+            nn.functional.interpolate(images, self.sizes[-1], mode="nearest-exact")
+            for images in self.sample_levels(SHOWN, seed)
+        ]
+        return {"levels": torch.stack(enlarged)}
+
     def _picture(self, level: int, z: Tensor, label: Tensor | None) -> Tensor:
-        return self.decoder.picture(z, level)
+        return self.decoder.picture(z, level, label)
 
 
 def _of_level(level: int, loss: Callable[..., Losses], *asked: Any) -> Losses:
@@ -207,6 +242,33 @@ def _of_level(level: int, loss: Callable[..., Losses], *asked: Any) -> Losses:
     named = {name.partition("/"): value for name, value in losses.diagnostics.items()}
     watched = {f"{player}_{level}/{rest}": value for (player, _, rest), value in named.items()}
     return Losses(losses.terms, watched)
+
+
+def _within(label: Tensor, order: Tensor) -> Tensor:
+    """A random order of all examples as one of each class: label[_within(label, order)] = label."""
+    shuffled = order[label[order].argsort(stable=True)]
+    return torch.empty_like(order).index_copy(0, label.argsort(stable=True), shuffled)
+
+
+def _frequencies(data: DataInfo) -> tuple[int, ...]:
+    """How often each class occurs in the training data, all of which have one.
+
+    Raises:
+        BadInput: There are no labels, or some are unknown, or all are of one class.
+    """
+    train = data.counts["train"]
+    if not data.labelled:
+        reason = f"{data.name} has no labels"
+    elif data.labelled < train:
+        reason = f"only {data.labelled:,} of {train:,} training examples of {data.name} have one"
+    elif sum(count > 0 for count in data.class_counts) < 2:
+        reason = f"all training examples of {data.name} are of one"
+    else:
+        return data.class_counts
+    raise BadInput(
+        f"a conditional pyramid needs the class of every example, and {reason}: choose other data, "
+        "or leave out --learner.conditional."
+    )
 
 
 def _sizes(description: Laplacian, data: DataInfo) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from kit.parts import BASE, LISTS, OBJECTIVES, TINY, changed, has
+from kit.parts import BASE, LISTS, OBJECTIVES, OF_IMAGES, TINY, changed, has
 from saddlepoint.data.toys import Toy
 from saddlepoint.run.description import Run
 
@@ -141,6 +141,8 @@ _NO_LABELS = " ".join(set(OBJECTIVES) - {"minimax", "non_saturating", "maximum_l
 REFUSALS = [
     _refused("adversarial", _CONVOLUTIONS, data=_VECTORS, generator=_OF_IMAGES),
     _refused("adversarial", _CONVOLUTIONS, data=_VECTORS, critic=_OF_IMAGES),
+    _refused("adversarial", "changes images", data=_VECTORS, lens=" ".join(OF_IMAGES)),
+    _refused("adversarial", "goes by the critic of one seed", lens="adaptive_augment", seeds="two"),
     _refused("adversarial", _ONE_PROGRAM, generator=_APART, seeds="two"),
     _refused("adversarial", _ONE_PROGRAM, critic=_APART, seeds="two"),
     _refused("adversarial", "no labels to smooth", objective=_NO_LABELS, technique="smoothing"),

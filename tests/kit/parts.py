@@ -37,6 +37,11 @@ from saddlepoint.games.regularisers import (
     GradientPenalty,
     HistoricalAveraging,
 )
+from saddlepoint.learners.adversarial.augmentation import (
+    AdaptiveAugment,
+    Augment,
+    DiffAugment,
+)
 from saddlepoint.learners.adversarial.auxiliaries import (
     AUXILIARIES,
     LatentRegression,
@@ -129,7 +134,15 @@ _INSTANCES: dict[str, list[Part]] = {
         Consensus(strength=1e-3),
     ],
     "priors": [Normal(), Uniform(), Coded(categorical=(3,), uniform=1)],
-    "lenses": [InstanceNoise(), UnitRange(), Dequantise(), Pack()],
+    "lenses": [
+        InstanceNoise(),
+        UnitRange(),
+        Dequantise(),
+        Pack(),
+        Augment(p=0.5),
+        AdaptiveAugment(every=1, images=20, target=-0.95),
+        DiffAugment(),
+    ],
     "costs": [GameCost(), FeatureMatching(), Unrolled(steps=1)],
     "auxiliaries": [
         LatentRegression(),
@@ -232,6 +245,7 @@ class Place:
         return run
 
 
+OF_IMAGES = ("augment", "adaptive_augment", "diff_augment")  # lenses
 _DIGITS = BASE.replace(data=TINY["sources", "digits"])  # which fit every network
 _VARIATIONAL = BASE.replace(learner=TINY["families", "variational"])
 _VARIATIONAL_DIGITS = _DIGITS.replace(learner=TINY["families", "variational"])
@@ -262,7 +276,9 @@ PLACES: dict[str, dict[str, Place]] = {
     "constraints": {"critic": Place(("learner.constraints.0",))},
     "dynamics": {"training": Place(("training.dynamics",))},
     "priors": {"latents": Place(("learner.prior",))},
-    "lenses": {"critic": Place(("learner.lenses.0",))},
+    "lenses": {
+        "critic": Place(("learner.lenses.0",), others=dict.fromkeys(OF_IMAGES, _DIGITS)),
+    },
     "costs": {"generator": Place(("learner.cost",))},
     # with codes to be read; the ordinary prior stands in the base run
     "auxiliaries": {"game": Place(("learner.auxiliaries.0",), _CODED)},

@@ -27,7 +27,6 @@ GEOMETRY = ("mirror", "rotate90", "shift", "scale", "rotate", "stretch", "drift"
 COLOURS = ("brightness", "contrast", "luma_flip", "hue", "saturation")
 TRANSFORMS = (*GEOMETRY, *COLOURS, "cutout")
 CHANGES = ("colour", "translation", "cutout")
-EVERY = 4  # critic updates from one change of the strength to the next
 
 
 def _known(words: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
@@ -124,7 +123,7 @@ class Augment(_Pipe):
 class AdaptiveAugment(_Pipe):
     """The same with a p that rises while the critic is too sure of real images, and falls else.
 
-    r = E sign D(x) over the real images of four updates; then p moves by as much as it would need
+    r = E sign D(x) over the real images of a few updates; then p moves by as much as it would need
     ``images`` real images to go from 0 to 1, up where r is above the target, and stays within 0 and
     ``most``. Where only differences of scores count, the sign is that of D(x) − E D(G(z)).
     """
@@ -139,6 +138,7 @@ class AdaptiveAugment(_Pipe):
     images: int = Field(
         500_000, gt=0, description="Real images in which p goes from 0 to 1, at most so fast."
     )
+    every: int = Field(4, ge=1, description="Critic updates from one move of p to the next.")
     most: float = Field(
         0.8,
         gt=0,
@@ -175,7 +175,7 @@ class AdaptiveAugment(_Pipe):
         memory["seen"] += images
         memory["looks"] += 1
         # on the device: no number is waited for
-        due = memory["looks"] >= EVERY
+        due = memory["looks"] >= self.every
         ahead = (memory["signs"] / memory["seen"] - self.target).sign()
         moved = (memory["strength"] + ahead * memory["seen"] / self.images).clamp(0, self.most)
         memory["strength"].copy_(torch.where(due, moved, memory["strength"]))

@@ -256,4 +256,11 @@ class Adversarial(Family):
     def build(self, data: DataInfo, batch_size: int, members: int | None) -> Learner:
         from saddlepoint.learners.adversarial.learner import AdversarialLearner
 
+        for lens in self.lenses:
+            lens.check(data.shape)
+            if members is not None and not lens.stacks_members:
+                raise BadInput(
+                    f"the lens '{lens.word()}' goes by the critic of one seed, and several are in "
+                    "this program: give each seed a run of its own."
+                )
         return AdversarialLearner(self, data, batch_size, members)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache, partial
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -197,9 +198,10 @@ class Duel(nn.Module):
             "critic/score_real": real_score.detach().mean(-1),
             "critic/score_fake": fake_score.detach().mean(-1),
         }
-        for constraint in self.description.constraints:
-            for name, scalar in constraint.watch(self.critic).items():
-                watched[f"critic/{name}"] = scalar.expand_as(watched["critic/loss"])
+        parts = [each.watch(self.critic) for each in self.description.constraints]
+        parts += [lens.watch(memory) for _, lens, memory in self.lens_memories]
+        for name, scalar in chain.from_iterable(part.items() for part in parts):
+            watched[f"critic/{name}"] = scalar.expand_as(watched["critic/loss"])
         terms = {"adversarial": term}
         self._penalise("critic", turn, terms, watched)
         self._help("critic", turn, terms, watched)

@@ -16,13 +16,13 @@ from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.learners.variational.description import Variational
 from saddlepoint.learners.variational.learner import VariationalLearner
+from saddlepoint.learners.variational.likelihood import Likelihood
 from saddlepoint.learners.variational.likelihoods import (
     LIKELIHOODS,
     Bernoulli,
     Categorical,
     DiscretisedLogistic,
     Gaussian,
-    Likelihood,
 )
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.randomness import Streams

@@ -29,7 +29,8 @@ from saddlepoint.learners.adversarial.lenses import LENSES, Lens
 from saddlepoint.learners.adversarial.priors import PRIORS, Prior
 from saddlepoint.learners.family import Family
 from saddlepoint.learners.kinds import FAMILIES
-from saddlepoint.learners.variational.likelihoods import LIKELIHOODS, Likelihood
+from saddlepoint.learners.variational.likelihood import Likelihood
+from saddlepoint.learners.variational.likelihoods import LIKELIHOODS
 from saddlepoint.networks.kinds import NETWORKS
 from saddlepoint.networks.network import Network
 from saddlepoint.optimisers import OPTIMISERS, Optimiser

@@ -17,7 +17,7 @@ from saddlepoint.games.moment import Moment
 from saddlepoint.learners.latent import LatentLearner
 from saddlepoint.learners.learner import DataPhase, evaluating
 from saddlepoint.learners.losses import Losses, Term
-from saddlepoint.learners.variational.bounds import (
+from saddlepoint.learners.variational.bound_terms import (
     kl_by_dimension,
     kl_to_standard_normal,
     log_mean_exp,

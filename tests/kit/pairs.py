@@ -100,6 +100,7 @@ FACTORS: dict[str, dict[str, dict[str, Changes]]] = {
             "elbo": {},
             "free bits": {"learner.free_bits": 0.1},
             "weighted": {"learner.samples": 2},
+            "missing": {"learner.missing": 0.3},
         },
         "optimiser": kinds("optimisers", "learner.optimiser"),
         "rate": or_none(kinds("schedules", "learner.optimiser.learning_rate")),

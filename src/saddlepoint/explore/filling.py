@@ -81,7 +81,8 @@ def fill_in(
     With the exact posterior in the place of q this is Gibbs sampling, whose draws come from
     p(hidden | seen). It begins with the control: each hidden value is the mean of that value over
     those of the examples in which it was seen. What stands in ``x`` at hidden places is never read
-    and may be NaN.
+    and may be NaN. A model that was trained with missing values is told which were seen, and draws
+    z from q(z|seen): its sweeps are draws that do not depend on each other.
 
     Args:
         model: The trained model.
@@ -124,7 +125,7 @@ def fill_in(
             kept = state
             for sweep in range(sweeps):
                 streams = Streams(seed, "filling", number, sweep, device=state.device)
-                mean, drawn = _swept(learner, state, streams, pixels)
+                mean, drawn = _swept(learner, state, keep, streams, pixels)
                 state = torch.where(keep, kept, drawn)
                 if sweep >= sweeps // 2:
                     total += mean
@@ -141,11 +142,11 @@ def fill_in(
 
 
 def _swept(
-    learner: VariationalLearner, x: Tensor, streams: Streams, pixels: str
+    learner: VariationalLearner, x: Tensor, seen: Tensor, streams: Streams, pixels: str
 ) -> tuple[Tensor, Tensor]:
     """The decoder's mean for a draw of z, and what goes on to the next sweep."""
     prepared = learner.prepared(x, streams)
-    mean, log_variance = learner.posterior(prepared)
+    mean, log_variance = learner.posterior(prepared, seen)
     noise = streams.normal(tuple(mean.shape), "posterior")
     output = learner.autoencoder.decoder(mean + noise * (log_variance / 2).exp())
     likelihood, scale, axes = learner.likelihood, learner.log_scale, learner.axes

@@ -52,6 +52,14 @@ class Variational(Family):
         description="Latents drawn for each example; of two or more the importance-weighted bound "
         "is maximised, log of their mean weight (Burda et al. 2016).",
     )
+    missing: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Hide so large a share of the training examples' values, the same ones of an "
+        "example at every visit: the bound is that of the others, and the encoder is told which "
+        "they are.",
+    )
     encoder: AnyNetwork = Mlp()
     decoder: AnyNetwork = Mlp()
     optimiser: AnyOptimiser = Adam(learning_rate=1e-3, beta1=0.9)

@@ -26,6 +26,7 @@ from saddlepoint.learners.variational.bound_terms import (
 )
 from saddlepoint.learners.variational.description import Variational
 from saddlepoint.learners.variational.meaning import LEVELS
+from saddlepoint.learners.variational.missing import hidden_values
 from saddlepoint.networks.member_linear import linear
 from saddlepoint.networks.mixing import mixing_layers
 from saddlepoint.networks.network import Site
@@ -48,7 +49,11 @@ class Autoencoder(nn.Module):
         super().__init__()
         likelihood = description.likelihood
         site = Site(shape, inputs=description.latent, members=members)
-        backbone = description.encoder.as_backbone(replace(site, place="learner.encoder"))
+        # values, and where there may be hidden ones as many numbers that say which were seen
+        told = (2 * shape[0], *shape[1:]) if description.missing else shape
+        backbone = description.encoder.as_backbone(
+            replace(site, shape=told, place="learner.encoder")
+        )
         _refuse_what_critics_have("encoder", backbone.module, backbone.discrimination is not None)
         self.encoder = backbone.module
         self.posterior = linear(backbone.features, 2 * description.latent, members)
@@ -117,15 +122,27 @@ class VariationalLearner(LatentLearner):
             return (x * (LEVELS - 1) + 2 * noise - 1) / LEVELS
         return self.likelihood.prepared(x, streams, self.axes)
 
-    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance ([members,] batch, latent) of q(z|x), in float32."""
+    def posterior(self, x: Tensor, seen: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean and log variance ([members,] batch, latent) of q(z|x), in float32.
+
+        Args:
+            x: Prepared examples.
+            seen: Which of their values were seen; all by default. For a learner that was trained
+                with missing values alone.
+        """
+        if self.description.missing:
+            seen = torch.ones_like(x, dtype=torch.bool) if seen is None else seen
+            x = torch.cat([x.where(seen, 0.0), seen.to(x)], -self.axes)
         statistics = widened(self.autoencoder.posterior(self.autoencoder.encoder(x)))
         mean, log_variance = statistics.chunk(2, dim=-1)
         return mean, log_variance
 
-    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
-        """Log p(x|z) in nats, ([members,] batch), of prepared examples."""
-        return self.likelihood.log_prob(self.autoencoder.decoder(z), self.log_scale, x, self.axes)
+    def log_likelihood(self, x: Tensor, z: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Log p(x|z) in nats, ([members,] batch), of prepared examples, or of what was seen."""
+        output = self.autoencoder.decoder(z)
+        if seen is None:
+            return self.likelihood.log_prob(output, self.log_scale, x, self.axes)
+        return self.likelihood.log_prob_of(seen, output, self.log_scale, x, self.axes)
 
     @property
     def log_scale(self) -> Tensor:
@@ -158,7 +175,15 @@ class VariationalLearner(LatentLearner):
             bound = "elbo" if self.description.samples == 1 else WEIGHTED
             offset = f" + {self.meaning.offset:g}" if self.meaning.offset else ""
             bits = f"{BITS} = −{bound} / (D ln 2){offset}: {self.meaning.words}; {self.meaning.why}"
-        return (f"elbo is the ELBO in nats per example, validation/elbo of held-out ones; {bits}.",)
+        said = f"elbo is the ELBO in nats per example, validation/elbo of held-out ones; {bits}."
+        if not self.description.missing:
+            return (said,)
+        share = f"{100 * self.description.missing:g} %"
+        return (
+            said,
+            f"{share} of the values of training examples are hidden, and elbo is that of the "
+            "others; held-out examples are seen whole.",
+        )
 
     def bound(self, x: Tensor, streams: Streams) -> tuple[Tensor, Tensor]:
         """−log p(x|z) for one z of q(z|x), and KL(q(z|x) ‖ p(z)): each ([members,] batch), in nats.
@@ -167,19 +192,26 @@ class VariationalLearner(LatentLearner):
             x: Examples ([members,] batch, *shape), as they are in the data.
             streams: What z, and what a likelihood needs besides, is drawn from.
         """
-        error, mean, log_variance = self._drawn(x, streams)
+        error, mean, log_variance = self._drawn(x, streams, None)
         return error, kl_to_standard_normal(mean, log_variance)
 
-    def _drawn(self, x: Tensor, streams: Streams) -> tuple[Tensor, Tensor, Tensor]:
+    def _drawn(
+        self, x: Tensor, streams: Streams, seen: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """−log p(x|z) for one z of q(z|x), and the mean and log variance of q."""
         x = self.prepared(x, streams)
-        mean, log_variance = self.posterior(x)
+        mean, log_variance = self.posterior(x, seen)
         noise = streams.normal(tuple(mean.shape[-2:]), "posterior")
         z = mean + noise * (log_variance / 2).exp()
-        return -self.log_likelihood(x, z), mean, log_variance
+        return -self.log_likelihood(x, z, seen), mean, log_variance
 
     def weights(
-        self, x: Tensor, streams: Streams, samples: int, *purpose: int | str
+        self,
+        x: Tensor,
+        streams: Streams,
+        samples: int,
+        *purpose: int | str,
+        seen: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Log p(x|z) and log p(z) − log q(z|x) of draws of z, each ([members,] samples, batch).
 
@@ -190,8 +222,9 @@ class VariationalLearner(LatentLearner):
             streams: What the latents are drawn from.
             samples: How many for each example.
             purpose: What tells these draws from others.
+            seen: Which values were seen, of the shape of ``x``; all by default.
         """
-        mean, log_variance = (each.unsqueeze(-3) for each in self.posterior(x))
+        mean, log_variance = (each.unsqueeze(-3) for each in self.posterior(x, seen))
         batch, latent = mean.shape[-2:]
         noise = streams.normal((samples, batch, latent), "posterior", *purpose)
         z = mean + noise * (log_variance / 2).exp()
@@ -199,8 +232,13 @@ class VariationalLearner(LatentLearner):
             -len(self.likelihood.decoded(self.shape)) - 1, (samples, batch)
         )
         scale = self.log_scale if self.members is None else self.log_scale[:, None]
-        seen = x.unsqueeze(-self.axes - 2)
-        likelihood = self.likelihood.log_prob(output, scale, seen, self.axes)
+        axis = -self.axes - 2  # of the samples
+        x = x.unsqueeze(axis)
+        if seen is None:
+            likelihood = self.likelihood.log_prob(output, scale, x, self.axes)
+        else:
+            seen = seen.unsqueeze(axis)
+            likelihood = self.likelihood.log_prob_of(seen, output, scale, x, self.axes)
         return likelihood, log_prior_ratio(z, noise, log_variance)
 
     @override
@@ -208,46 +246,68 @@ class VariationalLearner(LatentLearner):
         """The bound of each example, and its parts."""
         x = self._for_all(batch.x) if batch.x.dim() == self.axes + 1 else batch.x
         if self.description.samples > 1:
-            return self._weighted(x, streams)[1]
+            return self._weighted(x, streams, None)[1]
         error, information = self.bound(x, streams)
         return self._diagnostics(error, information)
 
-    def _weighted(self, x: Tensor, streams: Streams) -> tuple[Tensor, dict[str, Tensor]]:
+    def _weighted(
+        self, x: Tensor, streams: Streams, seen: Tensor | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """The importance-weighted bound ([members,] batch), and what is watched of each example."""
         x = self.prepared(x, streams)
-        likelihood, ratio = self.weights(x, streams, self.description.samples)
+        likelihood, ratio = self.weights(x, streams, self.description.samples, seen=seen)
         bound = log_mean_exp(likelihood + ratio, -2)
         with torch.no_grad():
             error, information = -likelihood.mean(-2), -ratio.mean(-2)
-            return bound, self._diagnostics(error, information, bound)
+            return bound, self._diagnostics(error, information, bound, whole=seen is None)
 
     def _diagnostics(
-        self, error: Tensor, information: Tensor, weighted: Tensor | None = None
+        self,
+        error: Tensor,
+        information: Tensor,
+        weighted: Tensor | None = None,
+        whole: bool = True,
     ) -> dict[str, Tensor]:
         elbo = -error - information
         values = {"elbo": elbo, "reconstruction": error, "kl": information}
         if weighted is not None:
             values[WEIGHTED] = weighted.detach()
-        if self.meaning.offset is not None:
+        if self.meaning.offset is not None and whole:  # of all dimensions, or it says nothing
             best = elbo if weighted is None else weighted.detach()
             values[BITS] = self.meaning.bits_per_dimension(best, self.dimensions)
         return values
 
     def elbo_loss(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The two terms of the negative bound, or the importance-weighted one as one term."""
+        x, seen = self._training(batch)
         if self.description.samples > 1:
-            bound, values = self._weighted(batch.x, streams)
+            bound, values = self._weighted(x, streams, seen)
             watched = {name: each.mean(-1) for name, each in values.items()}
             return Losses({WEIGHTED: Term(-bound)}, self._with_noise(watched))
-        errors, mean, log_variance = self._drawn(batch.x, streams)
+        errors, mean, log_variance = self._drawn(x, streams, seen)
         beta, free = value_at(self.description.beta, moment), self.description.free_bits
         reconstruction = Term(errors)
         kl = information = Term(kl_to_standard_normal(mean, log_variance), weight=beta)
         if free:
             charged = with_free_bits(kl_by_dimension(mean, log_variance), free)
             kl = Term(charged, weight=beta)
-        watched = self._diagnostics(reconstruction.each.detach(), information.each.detach())
+        watched = self._diagnostics(
+            reconstruction.each.detach(), information.each.detach(), whole=seen is None
+        )
         return Losses({"reconstruction": reconstruction, "kl": kl}, self._with_noise(watched))
+
+    def _training(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """The examples, hidden values replaced at once, and which were seen; None for all."""
+        share = self.description.missing
+        if not share:
+            return batch.x, None
+        if batch.index is None:
+            raise BadInput(
+                "missing hides the same values of an example at every visit, and these examples "
+                "are mirrored at random: leave --data.flip false, or --learner.missing at 0."
+            )
+        seen = ~hidden_values(batch.index, self.shape, share)
+        return batch.x.where(seen, 0.0), seen
 
     def _with_noise(self, watched: dict[str, Tensor]) -> dict[str, Tensor]:
         """What is watched, and the learned scale where there is one."""

@@ -92,6 +92,13 @@ class Likelihood(Part):
         """Log p(x|z) in nats, (...): the sum of ``each`` over the values of an example."""
         return summed(self.each(output, log_scale, x, axes), axes)
 
+    def log_prob_of(
+        self, seen: Tensor, output: Tensor, log_scale: Tensor, x: Tensor, axes: int
+    ) -> Tensor:
+        """Log p(x|z) of the values that were ``seen`` alone, (...), in nats."""
+        each = self.each(output, log_scale, x, axes)
+        return summed(each.where(seen, 0.0), axes)
+
     @abstractmethod
     def mean(self, output: Tensor, log_scale: Tensor, axes: int) -> Tensor:
         """The mean of p(x|z), (..., *shape)."""

@@ -146,9 +146,7 @@ def _swept(
 ) -> tuple[Tensor, Tensor]:
     """The decoder's mean for a draw of z, and what goes on to the next sweep."""
     prepared = learner.prepared(x, streams)
-    mean, log_variance = learner.posterior(prepared, seen)
-    noise = streams.normal(tuple(mean.shape), "posterior")
-    output = learner.autoencoder.decoder(mean + noise * (log_variance / 2).exp())
+    output = learner.autoencoder.decoder(learner.latents_of(prepared, streams, seen))
     likelihood, scale, axes = learner.likelihood, learner.log_scale, learner.axes
     expected = learner.on_data(likelihood.mean(output, scale, axes))
     if pixels == "mean":

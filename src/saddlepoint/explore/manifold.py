@@ -29,7 +29,7 @@ class Manifold:
     examples: NDArray[np.float32]
 
     def picture(self) -> Image.Image:
-        """Images as one sheet without gaps, points as a cloud.
+        """Images as one sheet, points as a cloud.
 
         Raises:
             BadInput: The examples are vectors of more than two numbers.
@@ -37,7 +37,7 @@ class Manifold:
         side = len(self.examples)
         flat = self.examples.reshape(side * side, *self.examples.shape[2:])
         if flat.ndim == 4:
-            return grid(flat, columns=side, padding=0)
+            return grid(flat, columns=side, padding=1)
         if flat.shape[1] != 2:
             raise BadInput(
                 f"vectors of {flat.shape[1]} numbers have no picture: draw .examples yourself."

@@ -52,6 +52,13 @@ class Variational(Family):
         description="Latents drawn for each example; of two or more the importance-weighted bound "
         "is maximised, log of their mean weight (Burda et al. 2016).",
     )
+    flow: Literal["none", "autoregressive", "spline"] = Field(
+        "none",
+        description="What bends the encoder's normal distribution, given its features: nothing, "
+        'or transformations of zuko (pip install "saddlepoint[flows]"), affine (IAF) or splines. '
+        "The KL term is then that of the latents drawn.",
+    )
+    flow_layers: int = Field(2, gt=0, description="Transformations of a flow.")
     missing: float = Field(
         0.0,
         ge=0,
@@ -79,6 +86,22 @@ class Variational(Family):
                 f"has none: leave it at {usual}, or samples at 1."
             )
         return self
+
+    @model_validator(mode="after")
+    def _flows_are_flows(self) -> Self:
+        if self.flow == "none" and self.changed("flow_layers"):
+            raise ValueError("flow-layers are of a flow: choose one, or leave flow-layers at 2.")
+        if self.flow != "none" and self.free_bits:
+            raise ValueError(
+                "free-bits need the KL of each latent dimension, and a flow has none: leave "
+                "free-bits at 0, or flow at none."
+            )
+        return self
+
+    @override
+    def stacks(self) -> bool:
+        """Not with a flow, which holds the weights of one."""
+        return super().stacks() and self.flow == "none"
 
     def check(self, data: DataInfo) -> None:
         """Refuse data that the likelihood does not suit, and options that are not for it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ from saddlepoint.learners.variational.bound_terms import (
     with_free_bits,
 )
 from saddlepoint.learners.variational.description import Variational
+from saddlepoint.learners.variational.flows import PosteriorFlow
 from saddlepoint.learners.variational.meaning import LEVELS
 from saddlepoint.learners.variational.missing import hidden_values
 from saddlepoint.networks.member_linear import linear
@@ -57,6 +59,15 @@ class Autoencoder(nn.Module):
         _refuse_what_critics_have("encoder", backbone.module, backbone.discrimination is not None)
         self.encoder = backbone.module
         self.posterior = linear(backbone.features, 2 * description.latent, members)
+        self.flow = None
+        if description.flow != "none":
+            if members is not None:
+                raise BadInput(
+                    "several seeds in one program are not for flows: leave --seeds at 1, or let "
+                    "`saddlepoint train` start a run a seed."
+                )
+            kind, layers = description.flow, description.flow_layers
+            self.flow = PosteriorFlow(kind, layers, description.latent, backbone.features)
         decoded = replace(site, shape=likelihood.decoded(shape), place="learner.decoder")
         self.decoder = description.decoder.as_generator(decoded)
         _refuse_what_critics_have("decoder", self.decoder)
@@ -64,6 +75,20 @@ class Autoencoder(nn.Module):
         self.log_scale = nn.Parameter(
             torch.zeros(site.leading), requires_grad=likelihood.learns_scale
         )
+
+
+class Drawn(NamedTuple):
+    """Prepared examples, one latent of each, and its divergence from the prior.
+
+    ``kl`` is the closed form ([members,] batch), or with a flow log q(z|x) − log p(z) of the latent
+    that was drawn; ``mean`` and ``log_variance`` are of the normal distribution.
+    """
+
+    x: Tensor
+    z: Tensor
+    kl: Tensor
+    mean: Tensor
+    log_variance: Tensor
 
 
 class VariationalLearner(LatentLearner):
@@ -125,15 +150,24 @@ class VariationalLearner(LatentLearner):
     def posterior(self, x: Tensor, seen: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log variance ([members,] batch, latent) of q(z|x), in float32.
 
+        With a flow they are those of the normal distribution that it bends.
+
         Args:
             x: Prepared examples.
             seen: Which of their values were seen; all by default. For a learner that was trained
                 with missing values alone.
         """
+        return self._moments(self._features(x, seen))
+
+    def _features(self, x: Tensor, seen: Tensor | None) -> Tensor:
         if self.description.missing:
             seen = torch.ones_like(x, dtype=torch.bool) if seen is None else seen
             x = torch.cat([x.where(seen, 0.0), seen.to(x)], -self.axes)
-        statistics = widened(self.autoencoder.posterior(self.autoencoder.encoder(x)))
+        features: Tensor = self.autoencoder.encoder(x)
+        return features
+
+    def _moments(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        statistics = widened(self.autoencoder.posterior(features))
         mean, log_variance = statistics.chunk(2, dim=-1)
         return mean, log_variance
 
@@ -192,18 +226,25 @@ class VariationalLearner(LatentLearner):
             x: Examples ([members,] batch, *shape), as they are in the data.
             streams: What z, and what a likelihood needs besides, is drawn from.
         """
-        error, mean, log_variance = self._drawn(x, streams, None)
-        return error, kl_to_standard_normal(mean, log_variance)
+        drawn = self._drawn(self.prepared(x, streams), streams)
+        return -self.log_likelihood(drawn.x, drawn.z), drawn.kl
 
-    def _drawn(
-        self, x: Tensor, streams: Streams, seen: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """−log p(x|z) for one z of q(z|x), and the mean and log variance of q."""
-        x = self.prepared(x, streams)
-        mean, log_variance = self.posterior(x, seen)
+    def latents_of(self, x: Tensor, streams: Streams, seen: Tensor | None = None) -> Tensor:
+        """One draw of q(z|x) for each of the prepared examples, ([members,] batch, latent)."""
+        return self._drawn(x, streams, seen).z
+
+    def _drawn(self, x: Tensor, streams: Streams, seen: Tensor | None = None) -> Drawn:
+        """One draw of q(z|x) for each of the prepared examples."""
+        features = self._features(x, seen)
+        mean, log_variance = self._moments(features)
         noise = streams.normal(tuple(mean.shape[-2:]), "posterior")
         z = mean + noise * (log_variance / 2).exp()
-        return -self.log_likelihood(x, z, seen), mean, log_variance
+        if self.autoencoder.flow is None:
+            kl = kl_to_standard_normal(mean, log_variance)
+        else:
+            z, log_determinant = self.autoencoder.flow(z, features)
+            kl = -log_prior_ratio(z, noise, log_variance) - log_determinant
+        return Drawn(x, z, kl, mean, log_variance)
 
     def weights(
         self,
@@ -224,10 +265,13 @@ class VariationalLearner(LatentLearner):
             purpose: What tells these draws from others.
             seen: Which values were seen, of the shape of ``x``; all by default.
         """
-        mean, log_variance = (each.unsqueeze(-3) for each in self.posterior(x, seen))
+        features = self._features(x, seen)
+        mean, log_variance = (each.unsqueeze(-3) for each in self._moments(features))
         batch, latent = mean.shape[-2:]
         noise = streams.normal((samples, batch, latent), "posterior", *purpose)
-        z = mean + noise * (log_variance / 2).exp()
+        z, log_determinant = mean + noise * (log_variance / 2).exp(), None
+        if self.autoencoder.flow is not None:
+            z, log_determinant = self.autoencoder.flow(z, features)
         output = self.autoencoder.decoder(z.flatten(-3, -2)).unflatten(
             -len(self.likelihood.decoded(self.shape)) - 1, (samples, batch)
         )
@@ -239,7 +283,8 @@ class VariationalLearner(LatentLearner):
         else:
             seen = seen.unsqueeze(axis)
             likelihood = self.likelihood.log_prob_of(seen, output, scale, x, self.axes)
-        return likelihood, log_prior_ratio(z, noise, log_variance)
+        ratio = log_prior_ratio(z, noise, log_variance)
+        return likelihood, ratio if log_determinant is None else ratio + log_determinant
 
     @override
     def measure(self, batch: Batch, streams: Streams) -> Mapping[str, Tensor]:
@@ -284,13 +329,13 @@ class VariationalLearner(LatentLearner):
             bound, values = self._weighted(x, streams, seen)
             watched = {name: each.mean(-1) for name, each in values.items()}
             return Losses({WEIGHTED: Term(-bound)}, self._with_noise(watched))
-        errors, mean, log_variance = self._drawn(x, streams, seen)
+        drawn = self._drawn(self.prepared(x, streams), streams, seen)
         beta, free = value_at(self.description.beta, moment), self.description.free_bits
-        reconstruction = Term(errors)
-        kl = information = Term(kl_to_standard_normal(mean, log_variance), weight=beta)
+        reconstruction = Term(-self.log_likelihood(drawn.x, drawn.z, seen))
+        kl = information = Term(drawn.kl, weight=beta)
         if free:
-            charged = with_free_bits(kl_by_dimension(mean, log_variance), free)
-            kl = Term(charged, weight=beta)
+            by_dimension = kl_by_dimension(drawn.mean, drawn.log_variance)
+            kl = Term(with_free_bits(by_dimension, free), weight=beta)
         watched = self._diagnostics(
             reconstruction.each.detach(), information.each.detach(), whole=seen is None
         )
@@ -327,9 +372,15 @@ class VariationalLearner(LatentLearner):
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
-        """The posterior means ([members,] n, latent) of the examples (n, *shape)."""
+        """The posterior means ([members,] n, latent) of the examples (n, *shape).
+
+        With a flow, where it takes the mean of the normal distribution that it bends.
+        """
         with evaluating(self.autoencoder):
-            return self.posterior(self.likelihood.presented(x))[0]
+            features = self._features(self.likelihood.presented(x), None)
+            mean = self._moments(features)[0]
+            flow = self.autoencoder.flow
+            return mean if flow is None else flow(mean, features)[0]
 
     @override
     def decode_block(self, z: Tensor, label: Tensor | None) -> Tensor:

@@ -86,6 +86,10 @@ def test_the_control_is_the_mean_of_what_was_seen_at_a_place():
     seen = torch.tensor([[True, True, False], [True, False, False], [False, True, False]])
     filled = fill_in(exact_model(), x, seen, sweeps=1)
     assert filled.with_means.tolist() == [[1, 5, 4.5], [3, 7, 4.5], [2, 9, 4.5]]
+    filled = fill_in(exact_model(), x, seen, sweeps=1, means=[6.0, 7.0, 8.0])
+    assert filled.with_means.tolist() == [[1, 5, 8], [3, 7, 8], [6, 9, 8]]
+    with pytest.raises(BadInput, match=r"shape \(1, 2\)"):
+        fill_in(exact_model(), x, seen, means=[6.0, 7.0])
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "categorical", "discretised_logistic"])

@@ -74,15 +74,16 @@ def fill_in(
     sweeps: int = 100,
     seed: int = 0,
     pixels: Literal["drawn", "mean"] = "drawn",
+    means: ArrayLike | Tensor | None = None,
     member: int = 0,
 ) -> Filled:
     """Fill in hidden values by alternating z ~ q(z|x) and x ~ p(x|z), keeping what was seen.
 
     With the exact posterior in the place of q this is Gibbs sampling, whose draws come from
-    p(hidden | seen). It begins with the control: each hidden value is the mean of that value over
-    those of the examples in which it was seen. What stands in ``x`` at hidden places is never read
-    and may be NaN. A model that was trained with missing values is told which were seen, and draws
-    z from q(z|seen): its sweeps are draws that do not depend on each other.
+    p(hidden | seen). It begins with the control, hidden values filled with means. What stands in
+    ``x`` at hidden places is never read and may be NaN. A model that was trained with missing
+    values is told which were seen, and draws z from q(z|seen): its sweeps are draws that do not
+    depend on each other.
 
     Args:
         model: The trained model.
@@ -92,6 +93,9 @@ def fill_in(
         seed: Of all draws.
         pixels: What goes on to the next sweep: ``drawn`` values, or the ``mean`` that the decoder
             gives, which suits grey pixels under a Bernoulli likelihood.
+        means: What the control fills in, of an example's shape: the mean of the training data
+            (``data.info.mean``) is a fair one. By default the mean of a value over those of the
+            examples in which it was seen, and where it never was that of all values.
         member: Of a run with several seeds, which one is meant.
 
     Raises:
@@ -116,7 +120,10 @@ def fill_in(
         ) from None
     if not values[seen].isfinite().all():
         raise BadInput("a value that was seen is not finite: mark it as hidden.")
-    start = _with_means(values, seen)
+    if means is None:
+        start = _with_means(values, seen)
+    else:
+        start = torch.where(seen, values, examples_for(learner, np.asarray(means)[None])).to(values)
     expected, last = [], []
     with torch.no_grad(), evaluating(learner):
         blocks = zip(in_blocks(learner, start), in_blocks(learner, seen.to(start)), strict=True)

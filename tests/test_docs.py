@@ -20,6 +20,8 @@ from saddlepoint.divergences.registry import DIVERGENCES
 from saddlepoint.evaluation import tables
 from saddlepoint.games.objectives import OBJECTIVES
 from saddlepoint.learners.adversarial.tables import TABLES, filled
+from saddlepoint.learners.variational import tables as variational_tables
+from saddlepoint.learners.variational.likelihoods import LIKELIHOODS
 from saddlepoint.recipes import RECIPES, table
 from saddlepoint.scores.declaration import SCORES
 from saddlepoint.two_sample import tables as two_sample_tables
@@ -28,6 +30,7 @@ from saddlepoint.two_sample.kinds import TWO_SAMPLE_TESTS
 README, GUIDE, EXTENDING = ROOT / "README.md", DOCS / "guide.md", DOCS / "extending.md"
 TWO_SAMPLE = DOCS / "two-sample.md"
 DISTANCES = DOCS / "distances.md"
+VAE = DOCS / "vae.md"
 
 
 def test_the_tables_of_games_are_current() -> None:
@@ -36,6 +39,13 @@ def test_the_tables_of_games_are_current() -> None:
     for name in OBJECTIVES:
         assert f"| `{name}` |" in page
     assert page.count("<!-- end -->") == len(TABLES)
+
+
+def test_the_table_of_likelihoods_is_current() -> None:
+    page = VAE.read_text(encoding="utf-8")
+    assert page == variational_tables.filled(page), "run `make docs`"
+    for part in LIKELIHOODS:
+        assert f"| `{part.word()}` |" in page
 
 
 def test_the_table_of_scores_is_current() -> None:
@@ -68,7 +78,11 @@ def test_the_table_of_recipes_is_current() -> None:
 
 
 def test_rows_have_as_many_cells_as_their_heads() -> None:
-    tables_of = (two_sample_tables.two_sample_tests, divergence_tables.divergences)
+    tables_of = (
+        two_sample_tables.two_sample_tests,
+        divergence_tables.divergences,
+        variational_tables.likelihoods,
+    )
     for one in (*TABLES.values(), table.markdown, *tables_of):
         lines = one().splitlines()
         cells = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
@@ -255,6 +269,7 @@ SMALLER = {
     GUIDE: {"steps=1500": "steps=4, width=4"},
     TWO_SAMPLE: {"repetitions=200": "repetitions=2"},
     DISTANCES: {},
+    VAE: {"steps=200": "steps=4", "samples=100)": "samples=2)", "sweeps=20": "sweeps=2"},
 }
 
 

@@ -165,3 +165,17 @@ def test_any_byte_label_shape_or_split_changes_the_fingerprint():
 def test_vectors_cannot_be_mirrored():
     with pytest.raises(BadInput, match="vectors, which cannot be mirrored"):
         dataset(np.zeros((20, 2), dtype=np.float32), flip=True)
+
+
+def test_batches_number_their_examples_unless_these_are_mirrored():
+    data = dataset(numbered())
+    for split in ("train", "test"):
+        loader = data.loader(split, 2, seed=0, device=CPU)
+        for cursor in range(3):
+            batch = loader.batch(cursor)
+            assert torch.equal(batch.index, index_of(batch))
+    taken = data.take("test", 3, CPU)
+    assert torch.equal(taken.index, index_of(taken))
+    mirrored = dataset(numbered(), flip=True)
+    assert mirrored.loader("train", 2, seed=0, device=CPU).batch(0).index is None
+    assert mirrored.loader("test", 2, seed=0, device=CPU).batch(0).index is not None

@@ -5,6 +5,7 @@ Most fields need no entry: another value follows from the type, and the tiny run
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from kit.parts import (
     Digits,
     FashionMnist,
     Folder,
+    Gaussian,
     GradientPenalty,
     Grid,
     HistoricalAveraging,
@@ -126,6 +128,9 @@ AROUND: dict[Field, dict[str, Any]] = {
     (Variational, "encoder"): _DIGITS,
     (Variational, "decoder"): _DIGITS,
     (Variational, "likelihood"): _DIGITS,
+    (Variational, "flow_layers"): {"flow": "autoregressive"},
+    (Gaussian, "std"): {"scale": "fixed"},
+    (Gaussian, "least_std"): {"scale": "each"},
     (Variational, "dequantise"): _DIGITS,
     (Validation, "score"): {**_SCORED, "score": "frechet"},
     (Validation, "features"): _SCORED,
@@ -183,6 +188,14 @@ REFUSED: dict[str, str] = {
         for name in ("fashion-mnist", "stacked-fashion-mnist", "mnist", "cifar10")
     },
     "sources array data layout": "has 8 channels, and images have 1 to 4",
+    **(
+        {}
+        if find_spec("zuko")
+        else {
+            f"families variational learner {name}": r'pip install "saddlepoint\[flows\]"'
+            for name in ("flow", "flow_layers")
+        }
+    ),
 }
 
 

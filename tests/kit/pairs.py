@@ -95,7 +95,13 @@ FACTORS: dict[str, dict[str, dict[str, Changes]]] = {
         "data": kinds("sources", "data"),
         "encoder": kinds("networks", "learner.encoder"),
         "decoder": kinds("networks", "learner.decoder"),
-        "likelihood": {word: {"learner.likelihood": word} for word in ("gaussian", "bernoulli")},
+        "likelihood": kinds("likelihoods", "learner.likelihood"),
+        "bound": {
+            "elbo": {},
+            "free bits": {"learner.free_bits": 0.1},
+            "weighted": {"learner.samples": 2},
+            "missing": {"learner.missing": 0.3},
+        },
         "optimiser": kinds("optimisers", "learner.optimiser"),
         "rate": or_none(kinds("schedules", "learner.optimiser.learning_rate")),
         "beta": or_none(kinds("schedules", "learner.beta")),
@@ -133,6 +139,8 @@ _APART = _words("networks", lambda network: not network.stacks_members)
 _MIXING = _words("networks", lambda network: getattr(network, "norm", "none") == "batch")
 _READERS = _words("auxiliaries", lambda part: part.reads_codes)
 _NO_CODES = _words("priors", lambda prior: not prior.codes)
+_OF_PIXELS = _words("likelihoods", lambda likelihood: likelihood.of_images)
+_SCHEDULES = _words("schedules", lambda schedule: True)
 _CONVOLUTIONS = "needs images"
 _ONE_PROGRAM_EACH = "several seeds in one program are not for pyramids"
 _ONE_PROGRAM = "several seeds in one program need fully connected networks"
@@ -194,8 +202,10 @@ REFUSALS = [
     ),
     _refused("variational", _CONVOLUTIONS, data=_VECTORS, encoder=_OF_IMAGES),
     _refused("variational", _CONVOLUTIONS, data=_VECTORS, decoder=_OF_IMAGES),
-    _refused("variational", "likelihood needs images", data=_VECTORS, likelihood="bernoulli"),
-    _refused("variational", "several seeds in one program", seeds="two"),
+    _refused("variational", "likelihood needs images", data=_VECTORS, likelihood=_OF_PIXELS),
+    _refused("variational", "has none: leave it at", bound="weighted", beta=_SCHEDULES),
+    _refused("variational", _ONE_PROGRAM, encoder=_APART, seeds="two"),
+    _refused("variational", _ONE_PROGRAM, decoder=_APART, seeds="two"),
 ]
 
 

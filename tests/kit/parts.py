@@ -61,6 +61,13 @@ from saddlepoint.learners.adversarial.priors import PRIORS, Coded, Normal, Unifo
 from saddlepoint.learners.kinds import FAMILIES
 from saddlepoint.learners.laplacian.description import Laplacian
 from saddlepoint.learners.variational.description import Variational
+from saddlepoint.learners.variational.likelihoods import (
+    LIKELIHOODS,
+    Bernoulli,
+    Categorical,
+    DiscretisedLogistic,
+    Gaussian,
+)
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.kinds import NETWORKS
 from saddlepoint.networks.mlp import Mlp
@@ -86,6 +93,7 @@ LISTS: dict[str, list[type[Any]]] = {
     "lenses": LENSES,
     "costs": COSTS,
     "auxiliaries": AUXILIARIES,
+    "likelihoods": LIKELIHOODS,
     "families": FAMILIES,
     "sources": SOURCES,
 }
@@ -149,6 +157,7 @@ _INSTANCES: dict[str, list[Part]] = {
         Recogniser(hidden=4, norm="layer"),
         LateRecogniser(hidden=4, norm="layer", after=0.5),
     ],
+    "likelihoods": [Gaussian(), Bernoulli(), Categorical(levels=4), DiscretisedLogistic()],
     "families": [
         Adversarial(
             latent=2,
@@ -282,6 +291,7 @@ PLACES: dict[str, dict[str, Place]] = {
     "costs": {"generator": Place(("learner.cost",))},
     # with codes to be read; the ordinary prior stands in the base run
     "auxiliaries": {"game": Place(("learner.auxiliaries.0",), _CODED)},
+    "likelihoods": {"decoder": Place(("learner.likelihood",), _VARIATIONAL_DIGITS)},
     "families": {"learner": Place(("learner",), others={"laplacian": _DIGITS})},
     "sources": {"data": Place(("data",))},
 }

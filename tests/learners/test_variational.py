@@ -8,6 +8,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_divergence
 
+from kit.linear_gaussian import (
+    LINEAR,
+    OFFSET,
+    ORTHOGONAL,
+    SKEW,
+    VECTORS,
+    exact_posterior,
+    linear_gaussian,
+    set_encoder,
+)
 from saddlepoint.data.batch import Batch
 from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
@@ -20,13 +30,10 @@ from saddlepoint.learners.variational.likelihoods import (
     gaussian_log_likelihood,
 )
 from saddlepoint.networks.dcgan import Dcgan
-from saddlepoint.networks.mlp import Mlp
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import Cosine
 
-VECTORS = DataInfo(name="points", shape=(3,), form="vectors", counts={}, fingerprint="")
 IMAGES = DataInfo(name="pictures", shape=(2, 8, 9), form="images", counts={}, fingerprint="")
-LINEAR = Mlp(hidden=())
 
 
 @pytest.fixture(autouse=True)
@@ -89,36 +96,6 @@ def test_extreme_logits_stay_finite():
 
 
 # ---- The bound, where log p(x) is known --------------------------------------------------------
-
-ORTHOGONAL = torch.tensor([[0.5, 0.4], [1.0, 0.2], [1.0, -0.4]])  # the columns
-SKEW = torch.tensor([[0.6, 0.8], [1.2, 0.5], [-0.3, 1.0]])
-OFFSET = torch.tensor([0.3, -0.7, 1.1])
-NOISE = 0.6
-
-
-def linear_gaussian(mixing: Tensor) -> tuple[VariationalLearner, MultivariateNormal]:
-    """A learner with x = W z + b + σ ε, and the exact distribution of x, N(b, W Wᵀ + σ² I)."""
-    learner = build()
-    with torch.no_grad():
-        decoder = learner.autoencoder.decoder.layers[0]
-        decoder.weight.copy_(mixing)
-        decoder.bias.copy_(OFFSET)
-        learner.autoencoder.log_scale.fill_(math.log(NOISE))
-    covariance = mixing @ mixing.T + NOISE**2 * torch.eye(3)
-    return learner, MultivariateNormal(OFFSET, covariance)
-
-
-def exact_posterior(mixing: Tensor) -> tuple[Tensor, Tensor]:
-    """Covariance S = (I + Wᵀ W / σ²)⁻¹ and the matrix A = S Wᵀ / σ² with mean A (x − b)."""
-    covariance = torch.linalg.inv(torch.eye(2) + mixing.T @ mixing / NOISE**2)
-    return covariance, covariance @ mixing.T / NOISE**2
-
-
-def set_encoder(learner: VariationalLearner, gain: Tensor, variance: Tensor) -> None:
-    with torch.no_grad():
-        layer = learner.autoencoder.posterior
-        layer.weight.copy_(torch.cat([gain, torch.zeros(2, 3)]))
-        layer.bias.copy_(torch.cat([-gain @ OFFSET, variance.log()]))
 
 
 class Signs(Streams):
@@ -348,15 +325,13 @@ def test_what_cannot_be_dequantised_is_refused():
 def test_dequantised_pixels_fill_their_grey_levels():
     learner = build(PIXELS, dequantise=True)
     levels = torch.arange(256).repeat(400, 1)
-    x = learner.likelihood.prepared(levels / 127.5 - 1, Streams(0, "train", 0))
+    x = learner.prepared(levels.view(400, 1, 1, 256) / 127.5 - 1, Streams(0, "train", 0)).flatten(1)
     spread = (x + 1) / 2 * 256
     assert (spread - levels).min() > -1e-4
     assert (spread - levels).max() < 1 + 1e-4
     torch.testing.assert_close((spread - levels).mean(), torch.tensor(0.5), rtol=0, atol=0.01)
     # the mean of a pixel's density stands for the pixel itself
-    torch.testing.assert_close(
-        learner.likelihood.mean(x).mean(0), levels[0] / 127.5 - 1, rtol=0, atol=2e-3
-    )
+    torch.testing.assert_close(learner.on_data(x).mean(0), levels[0] / 127.5 - 1, rtol=0, atol=2e-3)
 
 
 def test_bits_per_dimension_of_uniform_pixels_are_those_of_their_entropy():
@@ -373,7 +348,7 @@ def test_bits_per_dimension_do_not_depend_on_the_units_of_the_pixels():
         learner.autoencoder.log_scale.fill_(math.log(0.3))
     x, streams = grey(50), Streams(0, "held out", 0)
     values = measured(learner, x)
-    z_streams = learner.likelihood.prepared(x, streams)
+    z_streams = learner.prepared(x, streams)
     mean, log_variance = learner.posterior(z_streams)
     z = mean + streams.normal(tuple(mean.shape), "posterior") * (log_variance / 2).exp()
     in_unit = Normal((learner.autoencoder.decoder(z) + 1) / 2, 0.15)

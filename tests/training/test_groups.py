@@ -62,7 +62,7 @@ def test_what_stacks_trains_in_one_program(
     assert (tmp_path / "run/run.json").exists()
     assert "2 seeds train side by side in one program." in capsys.readouterr().err
     for name, options in [
-        ("vae", {}),
+        ("vae", {"network": "convolutional"}),
         ("dcgan", {}),
         ("gan", {"critic": {"dropout": 0.5}}),
         ("gan", {"generator": {"norm": "batch"}}),

@@ -70,3 +70,14 @@ def test_held_out_figures_repeat_after_a_resume_and_choose_the_best(tmp_path: Pa
     ]
     assert best[0] == best[1]
     assert best[0]["scalar"] == "validation/elbo"
+
+
+def test_of_several_seeds_each_has_the_figures_that_it_would_have_alone(tmp_path: Path) -> None:
+    run = vae("digits", dequantise=True).replace(seeds=2, seed=3)
+    sp.train(run, tmp_path / "both", quiet=True)
+    sp.train(run.replace(seeds=1, seed=4), tmp_path / "alone", quiet=True)
+    both, alone = read_record(tmp_path / "both"), read_record(tmp_path / "alone")
+    for name in ("validation/elbo", "validation/bits_per_dimension", "elbo", "noise_std"):
+        figures = both.members[name][-1]
+        assert figures[1] == pytest.approx(alone.scalars[name][-1], rel=1e-4)
+        assert figures[0] != figures[1]

@@ -19,6 +19,8 @@ class Batch:
         target: (batch, ...) what a learner should produce for each example, such as the class of
             each pixel; None for every source that a run can name today.
         length: Lengths (batch,) of sequences, or None.
+        index: Numbers (batch,) that tell the examples of a split apart; None where these are
+            changed at random, as mirrored images are, so that a number does not tell what is seen.
     """
 
     x: Tensor
@@ -26,6 +28,7 @@ class Batch:
     labelled: Tensor | None = None
     target: Tensor | None = None
     length: Tensor | None = None
+    index: Tensor | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]

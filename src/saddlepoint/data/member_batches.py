@@ -44,6 +44,7 @@ class MemberLoader(Loader):
             _stacked([part.labelled for part in parts]),
             _stacked([part.target for part in parts]),
             _stacked([part.length for part in parts]),
+            _stacked([part.index for part in parts]),
         )
 
     def close(self) -> None:

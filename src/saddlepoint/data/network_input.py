@@ -38,8 +38,12 @@ def network_input(stored: Tensor) -> Tensor:
 
 
 def as_batch(
-    stored: Tensor, label: Tensor | None, partly_labelled: bool, target: Tensor | None = None
+    stored: Tensor,
+    label: Tensor | None,
+    partly_labelled: bool,
+    target: Tensor | None = None,
+    index: Tensor | None = None,
 ) -> Batch:
     """Join examples and labels; which are known is said only where some are not (< 0)."""
     labelled = label >= 0 if label is not None and partly_labelled else None
-    return Batch(network_input(stored), label, labelled, target)
+    return Batch(network_input(stored), label, labelled, target, index=index)

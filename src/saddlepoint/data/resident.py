@@ -214,7 +214,7 @@ class ResidentDataset(Dataset):
         index = torch.from_numpy(members_of(self._members, split, self.info.name)[:n])
         # Gathered on the host: a look at a few examples should not upload all of them.
         values, label, target = self._host.at(index).to(device)
-        return as_batch(values, label, self._partly_labelled, target)
+        return as_batch(values, label, self._partly_labelled, target, index.to(device))
 
     def _held_on(self, device: torch.device) -> _Held:
         # An empty tensor resolves "cuda" to "cuda:0", so that both names share one copy.
@@ -249,7 +249,8 @@ class ResidentLoader(Loader):
             flips = upload(self._visits.flips(cursor), device)
             values = mirrored(values, flips)
             target = None if target is None else mirrored(target, flips)
-        return as_batch(values, label, self._partly_labelled, target)
+        numbers = None if self._flip else index
+        return as_batch(values, label, self._partly_labelled, target, numbers)
 
     def close(self) -> None:
         """Nothing to stop: no threads are used."""

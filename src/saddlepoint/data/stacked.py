@@ -175,7 +175,8 @@ class StackedDataset(Dataset):
             raise BadInput(f"n = {n}: the number of examples to take should not be negative.")
         triples = torch.from_numpy(members_of(self._triples, split, self.info.name)[:n])
         stored, label = self._held.stacked(triples)
-        return as_batch(stored.to(device), label.to(device), partly_labelled=False)
+        index = torch.arange(len(triples), device=device)
+        return as_batch(stored.to(device), label.to(device), partly_labelled=False, index=index)
 
     def _held_on(self, device: torch.device) -> _Held:
         # An empty tensor resolves "cuda" to "cuda:0", so that both names share one copy.
@@ -196,11 +197,12 @@ class _StackedLoader(Loader):
     def batch(self, cursor: int) -> Batch:
         """See ``Loader.batch``; nothing here waits for the device."""
         device = self._held.values.device
-        triples = upload(self._triples[self._order.positions(cursor)], device)
-        stored, label = self._held.stacked(triples)
+        positions = self._order.positions(cursor)
+        stored, label = self._held.stacked(upload(self._triples[positions], device))
         if self._flip:
             stored = mirrored(stored, upload(self._order.flips(cursor), device))
-        return as_batch(stored, label, partly_labelled=False)
+        numbers = None if self._flip else upload(positions, device)
+        return as_batch(stored, label, partly_labelled=False, index=numbers)
 
     def close(self) -> None:
         """Nothing to stop: no threads are used."""

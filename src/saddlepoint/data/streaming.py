@@ -234,7 +234,8 @@ class _Work:
             stored = mirrored(stored, upload(flips, device))
         label = None if labels is None else upload(labels[used], device)
         partly = labels is not None and bool((labels < 0).any())
-        return as_batch(stored, label, partly)
+        numbers = upload(used, device) if flips is None else None
+        return as_batch(stored, label, partly, index=numbers)
 
 
 def _mean(decoder: _Decoder, workers: int, flip: bool) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Explorations of games and of trained runs: best and trained critics, densities of samplers."""
+"""Explorations of games and of trained runs: critics, densities of samplers, autoencoders."""
 
 from saddlepoint.explore.critics import (
     Critic,
@@ -8,16 +8,32 @@ from saddlepoint.explore.critics import (
     trained_critic,
 )
 from saddlepoint.explore.distance import Distances, distance
+from saddlepoint.explore.filling import Filled, fill_in
+from saddlepoint.explore.importance import (
+    ActiveUnits,
+    Likelihoods,
+    active_units,
+    importance_weighted,
+)
+from saddlepoint.explore.manifold import Manifold, manifold
 from saddlepoint.explore.smoothing import SmoothedDensity, smoothed_density
 
 __all__ = [
+    "ActiveUnits",
     "Critic",
     "Distances",
+    "Filled",
+    "Likelihoods",
+    "Manifold",
     "SmoothedDensity",
+    "active_units",
     "best_cost",
     "best_discriminator",
     "density_ratio",
     "distance",
+    "fill_in",
+    "importance_weighted",
+    "manifold",
     "smoothed_density",
     "trained_critic",
 ]

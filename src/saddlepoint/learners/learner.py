@@ -169,6 +169,9 @@ class Learner(nn.Module, ABC):
     def measure(self, batch: Batch, streams: Streams) -> Mapping[str, Tensor]:
         """What can be said of examples that it does not learn from: each a value (batch,).
 
+        A learner of several members returns (members, batch), of examples (batch, *shape) that are
+        the same for all of them.
+
         Their means over examples of the validation split are recorded with every checkpoint, as
         ``validation/NAME``.
         """

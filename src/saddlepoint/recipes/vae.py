@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, Unpack
 
+from saddlepoint.description import one_of
 from saddlepoint.learners.variational.description import Variational
+from saddlepoint.learners.variational.likelihoods import LIKELIHOODS
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam
@@ -18,10 +20,12 @@ def vae(
     data: object = "digits",
     *,
     network: Literal["mlp", "convolutional"] = "mlp",
-    likelihood: Literal["bernoulli", "gaussian"] = "gaussian",
+    likelihood: Literal[
+        "gaussian", "bernoulli", "categorical", "discretised_logistic"
+    ] = "gaussian",
     **common: Unpack[Common],
 ) -> Run:
-    """Variational autoencoder, fully connected or convolutional, Bernoulli or Gaussian.
+    """Variational autoencoder, fully connected or convolutional, four likelihoods.
 
     Twenty latents, Adam 1e-3. The Gaussian likelihood learns one standard deviation for all
     values, so that no weight between the two terms has to be guessed.
@@ -33,13 +37,14 @@ def vae(
     Args:
         data: A built-in name, an image folder, an array or its file.
         network: ``mlp`` (two layers of 256) or ``convolutional`` (images only).
-        likelihood: ``gaussian``, or ``bernoulli`` for images.
+        likelihood: ``gaussian``, or for images ``bernoulli``, ``categorical`` (256 numbers of the
+            decoder a pixel) or ``discretised_logistic``.
         **common: seed, steps, batch_size, device, precision.
     """
     body = Mlp(hidden=(256, 256)) if network == "mlp" else Dcgan(width=32, norm="none")
     learner = Variational(
         latent=20,
-        likelihood=likelihood,
+        likelihood=one_of(LIKELIHOODS).made(likelihood),
         encoder=body,
         decoder=body,
         optimiser=Adam(learning_rate=1e-3, beta1=0.9),

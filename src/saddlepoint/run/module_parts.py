@@ -29,6 +29,8 @@ from saddlepoint.learners.adversarial.lenses import LENSES, Lens
 from saddlepoint.learners.adversarial.priors import PRIORS, Prior
 from saddlepoint.learners.family import Family
 from saddlepoint.learners.kinds import FAMILIES
+from saddlepoint.learners.variational.likelihood import Likelihood
+from saddlepoint.learners.variational.likelihoods import LIKELIHOODS
 from saddlepoint.networks.kinds import NETWORKS
 from saddlepoint.networks.network import Network
 from saddlepoint.optimisers import OPTIMISERS, Optimiser
@@ -47,6 +49,7 @@ ROLES: dict[type[Part], list[Any]] = {
     Cost: COSTS,
     Auxiliary: AUXILIARIES,
     Prior: PRIORS,
+    Likelihood: LIKELIHOODS,
     Family: FAMILIES,
     DataSource: SOURCES,
 }

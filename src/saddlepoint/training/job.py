@@ -267,7 +267,7 @@ class Job:
         self._stop_if_not_finite(record)
         with self.pace.pause(VALIDATION):
             self.average.settle(derive(self.run.seed, "recalibration"))
-            measured = self.held_out.measured(self.average.learner, self.run.seed)
+            measured = self.held_out.measured(self.average.learner, seeds_of(self.run))
             return measured if self.validator is None else measured | self._score(self.validator)
 
     def _score(self, validator: Validator) -> dict[str, list[float]]:

@@ -215,7 +215,7 @@ class Stepper:
     def _norm(self, gradients: list[Tensor]) -> Tensor:
         """The gradient's Euclidean norm; of each member where there are members."""
         if self.members:
-            each = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients]
+            each = [torch.linalg.vector_norm(g.reshape(len(g), -1), dim=1) for g in gradients]
             return torch.linalg.vector_norm(torch.stack(each), dim=0)
         if not gradients:  # of a player that the phase's loss does not depend on
             return torch.zeros((), device=self.policy.device)

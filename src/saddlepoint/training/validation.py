@@ -109,15 +109,17 @@ class HeldOut:
         self.names = tuple(f"validation/{name}" for name in names)
 
     @torch.no_grad()
-    def measured(self, learner: Learner, seed: int) -> dict[str, list[float]]:
-        """Means over the examples, in float32, as the figures of a single member."""
+    def measured(self, learner: Learner, seed: int | tuple[int, ...]) -> dict[str, list[float]]:
+        """Means over the examples, in float32, of each member with the numbers of its own seed."""
         if not self.names:
             return {}
-        sums = dict.fromkeys(self.names, 0.0)
+        sums: dict[str, Tensor] = {}
         examples = self._data.take("validation", self._count, self._device).x
         with evaluating(learner):
             for number, x in enumerate(examples.split(self._batch_size)):
                 streams = Streams(seed, "held out", number, device=self._device)
                 for name, values in learner.measure(Batch(x), streams).items():
-                    sums[f"validation/{name}"] += float(values.double().sum())
-        return {name: [total / len(examples)] for name, total in sums.items()}
+                    name = f"validation/{name}"
+                    total = values.cpu().double().sum(-1)
+                    sums[name] = sums[name] + total if name in sums else total
+        return {name: (each / len(examples)).reshape(-1).tolist() for name, each in sums.items()}

@@ -1,107 +1,99 @@
-"""What a decoder's output says of an example: p(x|z), and in which sense it is a likelihood."""
+"""Likelihoods: what a decoder's output says of an example, p(x|z) (torch-free on import)."""
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-import torch
-from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from saddlepoint.data.info import DataInfo
-from saddlepoint.errors import BadInput
-from saddlepoint.learners.variational.description import Variational
-from saddlepoint.randomness import Streams
+from saddlepoint.description import one_of
+from saddlepoint.learners.variational.likelihood import Likelihood, over_values, summed
+from saddlepoint.learners.variational.meaning import LEVELS, PROBABILITY, Meaning
 
-LEVELS = 256  # values of a pixel
+if TYPE_CHECKING:
+    from torch import Tensor
 
-
-@dataclass(frozen=True)
-class Meaning:
-    """In which sense a bound on log p(x) is one on the likelihood of the data.
-
-    Attributes:
-        words: ``density of dequantised pixels``, ``density``, or ``not a density``.
-        why: The same in a sentence.
-        offset: What is added to −ELBO/(D ln 2) for bits per dimension; None where these would say
-            nothing.
-    """
-
-    words: str
-    why: str
-    offset: float | None = None
-
-    def bits_per_dimension(self, elbo: Tensor, dimensions: int) -> Tensor:
-        """−ELBO/(D ln 2) + offset, of an ELBO in nats per example of D numbers."""
-        assert self.offset is not None
-        return -elbo / (dimensions * math.log(2)) + self.offset
-
-
-class Likelihood(ABC):
-    """p(x|z), where x are examples as the model sees them, images in [−1, 1].
-
-    Attributes:
-        bounded: Whether the means of p(x|z) lie in [−1, 1].
-        learns_scale: Whether it has one standard deviation, which is learned.
-    """
-
-    bounded: bool
-    learns_scale: bool
-
-    @abstractmethod
-    def meaning(self, data: DataInfo) -> Meaning:
-        """In which sense it is a likelihood of these data."""
-
-    def prepared(self, x: Tensor, streams: Streams) -> Tensor:
-        """The examples of which p(x|z) is a likelihood."""
-        return x
-
-    @abstractmethod
-    def log_prob(self, output: Tensor, log_scale: Tensor, x: Tensor) -> Tensor:
-        """Log p(x|z) in nats, (batch,), from the decoder's output for z."""
-
-    @abstractmethod
-    def mean(self, output: Tensor) -> Tensor:
-        """The mean of p(x|z) on the scale of the data."""
+    from saddlepoint.randomness import Streams
 
 
 class Bernoulli(Likelihood):
-    """Each value, rescaled to [0, 1], is the probability of a binary pixel."""
+    """Each pixel, rescaled to [0, 1], is black or white with the probability that is decoded.
 
-    bounded, learns_scale = True, False
+    Grey pixels are no such outcomes. They can be made some: at a fixed threshold, or at random
+    with their grey value as the probability of white, drawn anew each time that an example is seen
+    (Burda et al. 2016), which also keeps a model from learning single draws by heart.
+    """
 
-    def __init__(self, data: DataInfo) -> None:
-        if not data.images:
-            raise BadInput(
-                "the Bernoulli likelihood needs images, and these data are vectors: use "
-                "likelihood 'gaussian'."
+    equation = "t log σ(l) + (1 − t) log(1 − σ(l)), t = (x + 1)/2"
+
+    kind: Literal["bernoulli"] = "bernoulli"
+    binarise: Literal["none", "threshold", "stochastic"] = Field(
+        "none",
+        description="How grey pixels become black or white. none: they stay grey, and the bound is "
+        "of no distribution; threshold: white above the value 127; stochastic: white with their "
+        "grey value as probability, drawn each time.",
+    )
+
+    @override
+    def meaning(self, data: DataInfo, dequantised: bool) -> Meaning:
+        if self.binarise == "none":
+            return Meaning(
+                "not a density",
+                "grey values are no outcomes of a Bernoulli distribution; of pixels that are all "
+                "black or white it is the log-probability, and --learner.likelihood.binarise "
+                "makes them so",
             )
+        how, why = {
+            "threshold": (
+                "made black or white at 127",
+                "images are binarised once and for all, white above the value 127",
+            ),
+            "stochastic": (
+                "made black or white at random",
+                "images are binarised anew each time, white with their grey value as probability, "
+                "and this is the mean over such draws",
+            ),
+        }[self.binarise]
+        return Meaning(f"probability of pixels {how}", why, offset=0.0, levels=2)
 
     @override
-    def meaning(self, data: DataInfo) -> Meaning:
-        return Meaning(
-            "not a density",
-            "grey values are no outcomes of a Bernoulli distribution; of pixels that are all black "
-            "or white it is the log-probability",
-        )
+    def presented(self, x: Tensor) -> Tensor:
+        if self.binarise != "threshold":
+            return x
+        return 2 * (x > 0).to(x.dtype) - 1
 
     @override
-    def log_prob(self, output: Tensor, log_scale: Tensor, x: Tensor) -> Tensor:
-        return bernoulli_log_likelihood(output, (x + 1) / 2)
+    def prepared(self, x: Tensor, streams: Streams, axes: int) -> Tensor:
+        if self.binarise != "stochastic":
+            return self.presented(x)
+        drawn = streams.uniform(tuple(x.shape[-axes - 1 :]), "binarisation")
+        return 2 * (drawn < (x + 1) / 2).to(x.dtype) - 1
 
     @override
-    def mean(self, output: Tensor) -> Tensor:
+    def each(self, output: Tensor, log_scale: Tensor, x: Tensor, axes: int) -> Tensor:
+        from torch.nn.functional import binary_cross_entropy_with_logits
+
+        target = ((x + 1) / 2).expand_as(output)
+        return -binary_cross_entropy_with_logits(output, target, reduction="none")
+
+    @override
+    def mean(self, output: Tensor, log_scale: Tensor, axes: int) -> Tensor:
         return 2 * output.sigmoid() - 1
+
+    @override
+    def draw(self, output: Tensor, log_scale: Tensor, streams: Streams, axes: int) -> Tensor:
+        drawn = streams.uniform(tuple(output.shape[-axes - 1 :]), "pixels")
+        return 2 * (drawn < output.sigmoid()).to(output.dtype) - 1
 
 
 class Gaussian(Likelihood):
-    """A normal distribution with one learned standard deviation for all values.
+    """Independent normal distributions around the decoded means.
 
-    With ``dequantise`` each pixel v of 0, …, 255 becomes y = (v + u)/256, u uniform in [0, 1), and
-    2 y − 1 on the scale of the model: images in [−1, 1], x = v/127.5 − 1, become
+    With the learner's ``dequantise`` each pixel v of 0, …, 255 becomes y = (v + u)/256, u uniform
+    in [0, 1), and 2 y − 1 on the scale of the model: images in [−1, 1], x = v/127.5 − 1, become
     x' = (255 x + 2 u − 1)/256. The density of x' then bounds the probability of the pixels
     themselves, by Jensen's inequality:
 
@@ -109,24 +101,55 @@ class Gaussian(Likelihood):
 
     so that bits per dimension are −ELBO/(D ln 2) + log₂(256/2).
 
-    Reference: Theis et al., A Note on the Evaluation of Generative Models, 2016, section 3.1.
+    Reference: Theis et al., A Note on the Evaluation of Generative Models, 2016, section 3.1. A
+    deviation for each value is that of Kingma and Welling 2014, appendix C.2.
     """
 
-    bounded, learns_scale = False, True
+    equation = "−(x − μ)²/(2σ²) − log σ − ½ log 2π"
+    of_images = False
+    bounded = False
+    dequantises = True
 
-    def __init__(self, data: DataInfo, dequantise: bool) -> None:
-        if dequantise and not data.images:
-            raise BadInput(
-                "dequantise spreads the 256 values of pixels, and these data are vectors: leave "
-                "--learner.dequantise false."
-            )
-        self.dequantise = dequantise
+    kind: Literal["gaussian"] = "gaussian"
+    scale: Literal["shared", "each", "fixed"] = Field(
+        "shared",
+        description="The standard deviation σ. shared: one for all values, learned; each: one for "
+        "each value of each example, decoded beside its mean; fixed: the number std.",
+    )
+    std: float = Field(1.0, gt=0, description="Of the fixed scale: σ, on the scale of the model.")
+    least_std: float = Field(
+        0.01,
+        gt=0,
+        description="Of the scale each: the smallest σ, σ = least-std + softplus(decoded). Without "
+        "one the density of a value that never changes has no bound.",
+    )
+
+    @model_validator(mode="after")
+    def _nothing_is_idle(self) -> Self:
+        for name, scale in (("std", "fixed"), ("least_std", "each")):
+            if self.scale != scale and self.changed(name):
+                usual = type(self).model_fields[name].default
+                raise ValueError(
+                    f"{name.replace('_', '-')} is of the scale '{scale}', and this is "
+                    f"'{self.scale}': choose that, or leave it at {usual:g}."
+                )
+        return self
+
+    @property
+    @override
+    def per_value(self) -> int:
+        return 2 if self.scale == "each" else 1
+
+    @property
+    @override
+    def learns_scale(self) -> bool:
+        return self.scale == "shared"
 
     @override
-    def meaning(self, data: DataInfo) -> Meaning:
+    def meaning(self, data: DataInfo, dequantised: bool) -> Meaning:
         if not data.images:
             return Meaning("density", "it depends on the units of the data")
-        if self.dequantise:
+        if dequantised:
             return Meaning(
                 "density of dequantised pixels",
                 "it bounds the log-probability of pixels of 256 values",
@@ -139,48 +162,212 @@ class Gaussian(Likelihood):
         )
 
     @override
-    def prepared(self, x: Tensor, streams: Streams) -> Tensor:
-        if not self.dequantise:
-            return x
-        noise = streams.uniform(tuple(x.shape), "dequantisation")
-        return (x * (LEVELS - 1) + 2 * noise - 1) / LEVELS
+    def log_prob(self, output: Tensor, log_scale: Tensor, x: Tensor, axes: int) -> Tensor:
+        if self.scale != "shared":
+            return super().log_prob(output, log_scale, x, axes)
+        return gaussian_log_likelihood(output, log_scale, x, axes)  # one product less a value
 
     @override
-    def log_prob(self, output: Tensor, log_scale: Tensor, x: Tensor) -> Tensor:
-        return gaussian_log_likelihood(output, log_scale, x)
+    def each(self, output: Tensor, log_scale: Tensor, x: Tensor, axes: int) -> Tensor:
+        mean, std = self._moments(output, log_scale, axes)
+        standardised = (x - mean) / std
+        return -0.5 * standardised.square() - std.log() - 0.5 * math.log(2 * math.pi)
 
     @override
-    def mean(self, output: Tensor) -> Tensor:
-        return output * (LEVELS / (LEVELS - 1)) if self.dequantise else output
+    def mean(self, output: Tensor, log_scale: Tensor, axes: int) -> Tensor:
+        return self._moments(output, log_scale, axes)[0]
+
+    @override
+    def draw(self, output: Tensor, log_scale: Tensor, streams: Streams, axes: int) -> Tensor:
+        mean, std = self._moments(output, log_scale, axes)
+        return mean + std * streams.normal(tuple(mean.shape[-axes - 1 :]), "pixels")
+
+    def _moments(self, output: Tensor, log_scale: Tensor, axes: int) -> tuple[Tensor, Tensor]:
+        import torch
+
+        if self.scale == "each":
+            mean, raw = output.chunk(2, -axes)
+            return mean, self.least_std + torch.nn.functional.softplus(raw)
+        if self.scale == "fixed":
+            return output, output.new_tensor(self.std)
+        return output, over_values(log_scale.exp(), axes)
 
 
-def likelihood_of(description: Variational, data: DataInfo) -> Likelihood:
-    """The part that a description names.
+class Categorical(Likelihood):
+    """Each pixel has one of several values, and the decoder gives every value its probability.
 
-    Raises:
-        BadInput: It does not suit these data, or an option is not for it.
+    Nothing is assumed of their order: all shapes can be learned, at the price of as many numbers
+    a pixel as it has values. With fewer levels than 256, pixels are put into as many equal bins.
+
+    Paper: as the outputs of van den Oord et al., Pixel Recurrent Neural Networks, 2016.
     """
-    if description.likelihood == "gaussian":
-        return Gaussian(data, description.dequantise)
-    if description.dequantise:
-        raise BadInput(
-            "dequantise is for the Gaussian likelihood: choose likelihood 'gaussian', or leave "
-            "--learner.dequantise false."
+
+    equation = "lₖ − log Σⱼ exp lⱼ, k the pixel's level"
+
+    kind: Literal["categorical"] = "categorical"
+    levels: int = Field(LEVELS, ge=2, le=LEVELS, description="Values that a pixel is told by.")
+
+    @property
+    @override
+    def per_value(self) -> int:
+        return self.levels
+
+    @override
+    def meaning(self, data: DataInfo, dequantised: bool) -> Meaning:
+        if self.levels == LEVELS:
+            return PROBABILITY
+        return Meaning(
+            f"probability of pixels in {self.levels} bins",
+            f"the 256 values of pixels are put into {self.levels} equal bins first, so that it is "
+            "not to be compared with other numbers of bins",
+            offset=0.0,
+            levels=self.levels,
         )
-    return Bernoulli(data)
+
+    @override
+    def presented(self, x: Tensor) -> Tensor:
+        return x if self.levels == LEVELS else self._value(self._level(x).to(x.dtype))
+
+    @override
+    def each(self, output: Tensor, log_scale: Tensor, x: Tensor, axes: int) -> Tensor:
+        logits = self._logits(output, axes)
+        levels = self._level(x).unsqueeze(-axes - 1)
+        levels = levels.expand(*logits.shape[: -axes - 1], 1, *levels.shape[-axes:])
+        return logits.log_softmax(-axes - 1).gather(-axes - 1, levels).squeeze(-axes - 1)
+
+    @override
+    def mean(self, output: Tensor, log_scale: Tensor, axes: int) -> Tensor:
+        import torch
+
+        probabilities = self._logits(output, axes).softmax(-axes - 1)
+        values = self._value(torch.arange(self.levels).to(probabilities))
+        return (probabilities * values.view(-1, *[1] * axes)).sum(-axes - 1)
+
+    @override
+    def draw(self, output: Tensor, log_scale: Tensor, streams: Streams, axes: int) -> Tensor:
+        logits = self._logits(output, axes)
+        drawn = streams.uniform(tuple(logits.shape[-axes - 2 :]), "pixels")
+        gumbel = -(-drawn.log()).log()  # the largest of logits + gumbel has their probability
+        return self._value((logits + gumbel).argmax(-axes - 1).to(output.dtype))
+
+    def _logits(self, output: Tensor, axes: int) -> Tensor:
+        """(..., levels, *shape)."""
+        return output.unflatten(-axes, (self.levels, -1))
+
+    def _level(self, x: Tensor) -> Tensor:
+        """The level of each pixel, of 0, …, levels − 1."""
+        value = ((x + 1) * ((LEVELS - 1) / 2)).round().long().clamp(0, LEVELS - 1)
+        return value if self.levels == LEVELS else value * self.levels // LEVELS
+
+    def _value(self, level: Tensor) -> Tensor:
+        """Where a level lies in [−1, 1]: the lowest at −1, the highest at 1."""
+        return level * (2 / (self.levels - 1)) - 1
+
+
+class DiscretisedLogistic(Likelihood):
+    """Each pixel's value is a logistic distribution's, rounded to the 256 values of pixels.
+
+    P(v) is the logistic distribution's mass between the edges half a level below and above v; the
+    lowest value has all mass below its upper edge and the highest all above its lower one, so that
+    the 256 probabilities sum to 1. With σ the logistic function, a and b the edges of v, moved by
+    the mean and divided by the scale,
+
+        log P(v) = log(σ(b) − σ(a)) = log σ(b) + log σ(−a) + log(1 − exp(a − b)).
+
+    Reference: Kingma et al., Improved Variational Inference with Inverse Autoregressive Flow, 2016;
+    Salimans et al., PixelCNN++, 2017, section 2.1.
+    """
+
+    equation = "log(σ((x⁺ − μ)/s) − σ((x⁻ − μ)/s)), x⁻ and x⁺ the edges of the pixel's value"
+
+    kind: Literal["discretised_logistic"] = "discretised_logistic"
+    scale: Literal["shared", "each"] = Field(
+        "shared",
+        description="The scale s. shared: one for all values, learned; each: one for each value of "
+        "each example, decoded beside its mean.",
+    )
+
+    @property
+    @override
+    def per_value(self) -> int:
+        return 2 if self.scale == "each" else 1
+
+    @property
+    @override
+    def learns_scale(self) -> bool:
+        return self.scale == "shared"
+
+    @override
+    def meaning(self, data: DataInfo, dequantised: bool) -> Meaning:
+        return PROBABILITY
+
+    @override
+    def each(self, output: Tensor, log_scale: Tensor, x: Tensor, axes: int) -> Tensor:
+        import torch
+        from torch.nn.functional import logsigmoid
+
+        mean, scale = self._moments(output, log_scale, axes)
+        level = ((x + 1) * ((LEVELS - 1) / 2)).round()
+        centred, half = level * (2 / (LEVELS - 1)) - 1 - mean, 1 / (LEVELS - 1)
+        lowest, highest = level <= 0, level >= LEVELS - 1
+        below_upper = logsigmoid((centred + half) / scale).masked_fill(highest, 0.0)
+        above_lower = logsigmoid((half - centred) / scale).masked_fill(lowest, 0.0)
+        between = torch.log(-torch.expm1(-2 * half / scale))
+        inner = between.expand_as(centred).masked_fill(lowest | highest, 0.0)
+        return below_upper + above_lower + inner
+
+    @override
+    def mean(self, output: Tensor, log_scale: Tensor, axes: int) -> Tensor:
+        """To within half a level: that of the logistic distribution with its tails put at ±1.
+
+        −1 + ∫₋₁¹ (1 − F(t)) dt = −1 + s (log(1 + e^{(1 + μ)/s}) − log(1 + e^{(μ − 1)/s})).
+        """
+        from torch.nn.functional import softplus
+
+        mean, scale = self._moments(output, log_scale, axes)
+        above = softplus((1 + mean) / scale) - softplus((mean - 1) / scale)
+        return (scale * above - 1).clamp(-1, 1)  # but for rounding it lies there
+
+    @override
+    def draw(self, output: Tensor, log_scale: Tensor, streams: Streams, axes: int) -> Tensor:
+        mean, scale = self._moments(output, log_scale, axes)
+        drawn = streams.uniform(tuple(mean.shape[-axes - 1 :]), "pixels")
+        continuous = mean + scale * drawn.logit(eps=1e-7)
+        level = ((continuous + 1) * ((LEVELS - 1) / 2)).round().clamp(0, LEVELS - 1)
+        return level * (2 / (LEVELS - 1)) - 1
+
+    def _moments(self, output: Tensor, log_scale: Tensor, axes: int) -> tuple[Tensor, Tensor]:
+        if self.scale == "shared":
+            return output, over_values(log_scale.exp(), axes).clamp(min=_LEAST_LOGISTIC)
+        from torch.nn.functional import softplus
+
+        mean, raw = output.chunk(2, -axes)
+        return mean, _LEAST_LOGISTIC + softplus(raw)
+
+
+_LEAST_LOGISTIC = 1e-3  # an eighth of a level: all mass is within it, and nothing overflows
+
+LIKELIHOODS: list[type[Likelihood]] = [Gaussian, Bernoulli, Categorical, DiscretisedLogistic]
+AnyLikelihood = Annotated[Likelihood, one_of(LIKELIHOODS)]
 
 
 def bernoulli_log_likelihood(logits: Tensor, target: Tensor) -> Tensor:
     """Σ t log σ(l) + (1 − t) log(1 − σ(l)) over all axes but the first; target in [0, 1]."""
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
     return -binary_cross_entropy_with_logits(logits, target, reduction="none").flatten(1).sum(1)
 
 
-def gaussian_log_likelihood(mean: Tensor, log_scale: Tensor, target: Tensor) -> Tensor:
+def gaussian_log_likelihood(
+    mean: Tensor, log_scale: Tensor, target: Tensor, axes: int | None = None
+) -> Tensor:
     """Log density of N(mean, exp(log_scale)²) at ``target``, summed over all axes but the first.
 
-    −‖x − μ‖² / (2σ²) − D (log σ + log(2π)/2), with one σ (a scalar) for all D numbers.
+    −‖x − μ‖² / (2σ²) − D (log σ + log(2π)/2), with one σ (a scalar) for all D numbers. With
+    ``axes`` the sum is over so many of the last ones.
     """
-    distances = (target - mean).square().flatten(1).sum(1)
-    dimensions = target[0].numel()
+    axes = target.dim() - 1 if axes is None else axes
+    distances = summed((target - mean).square(), axes)
+    dimensions = math.prod(target.shape[-axes:])
     level = dimensions * (log_scale + 0.5 * math.log(2 * math.pi))
-    return -0.5 * distances * torch.exp(-2 * log_scale) - level
+    return -0.5 * distances * (-2 * log_scale).exp() - level

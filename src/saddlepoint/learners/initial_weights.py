@@ -54,6 +54,8 @@ class Allocations(TorchFunctionMode):
         if func in _FACTORIES:
             size = options.get("size", args[0] if args and not isinstance(args[0], int) else args)
             dtype = options.get("dtype") or torch.get_default_dtype()
+            if dtype in _PYTHONS:  # which PyTorch takes as well
+                dtype = _PYTHONS[dtype]
             self._bytes += math.prod(map(int, size)) * dtype.itemsize
             check_memory(
                 self._bytes,
@@ -63,4 +65,5 @@ class Allocations(TorchFunctionMode):
         return func(*args, **options)
 
 
+_PYTHONS = {bool: torch.bool, int: torch.int64, float: torch.float64}
 _FACTORIES = (torch.empty, torch.zeros, torch.ones, torch.randn, torch.rand)

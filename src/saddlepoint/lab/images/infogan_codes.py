@@ -42,7 +42,7 @@ _shown = partial(shown, COLUMNS)
 @experiment(
     "infogan-codes",
     chapter=IMAGES,
-    full=Budget(seeds=5, steps=2500, seconds=2400),
+    full=Budget(seeds=5, steps=2500, seconds=1700),
     fast=Budget(seeds=1, steps=300, seconds=120),
     pictures=("codes",),
     long=True,

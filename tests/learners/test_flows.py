@@ -2,6 +2,7 @@
 
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+import saddlepoint as sp
 from kit.linear_gaussian import (
     LINEAR,
     SKEW,
@@ -17,8 +19,10 @@ from kit.linear_gaussian import (
     linear_gaussian,
     set_encoder,
 )
+from kit.tiny import same_bits, tensors, tiny
 from saddlepoint.data.batch import Batch
 from saddlepoint.errors import BadInput
+from saddlepoint.explore import importance_weighted
 from saddlepoint.learners.variational.description import Variational
 from saddlepoint.randomness import Streams
 
@@ -132,3 +136,16 @@ def test_a_learner_with_zukos_flow_has_a_bound(kind):
     torch.testing.assert_close(values["elbo"], -values["reconstruction"] - values["kl"])
     learner(learner.phases[0], Batch(x), Streams(0, "train", 0)).total().backward()
     assert all(p.grad.isfinite().all() for p in learner.autoencoder.flow.parameters())
+
+
+@with_zuko
+def test_a_run_with_a_flow_resumes_to_the_same_bits_and_is_looked_at(tmp_path: Path):
+    run = tiny("vae")
+    run = run.replace(learner=run.learner.replace(flow="spline", latent=3))
+    sp.train(run, tmp_path / "whole", quiet=True)
+    sp.train(run.replace(training=run.training.replace(steps=4)), tmp_path / "part", quiet=True)
+    sp.resume(tmp_path / "part", steps=12, quiet=True)
+    assert same_bits(tensors(tmp_path / "whole", 12), tensors(tmp_path / "part", 12))
+    x = run.data.open().take("test", 4, torch.device("cpu")).x
+    found = importance_weighted(sp.load(tmp_path / "whole"), x, samples=5)
+    assert found.elbo.value < found.nats.value

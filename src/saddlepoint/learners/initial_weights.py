@@ -54,9 +54,8 @@ class Allocations(TorchFunctionMode):
         if func in _FACTORIES:
             size = options.get("size", args[0] if args and not isinstance(args[0], int) else args)
             dtype = options.get("dtype") or torch.get_default_dtype()
-            if dtype in _PYTHONS:  # which PyTorch takes as well
-                dtype = _PYTHONS[dtype]
-            self._bytes += math.prod(map(int, size)) * dtype.itemsize
+            # a type of Python's, as zuko's masks have, is of 8 bytes at most
+            self._bytes += math.prod(map(int, size)) * getattr(dtype, "itemsize", 8)
             check_memory(
                 self._bytes,
                 "the weights of the networks need at least",
@@ -65,5 +64,4 @@ class Allocations(TorchFunctionMode):
         return func(*args, **options)
 
 
-_PYTHONS = {bool: torch.bool, int: torch.int64, float: torch.float64}
 _FACTORIES = (torch.empty, torch.zeros, torch.ones, torch.randn, torch.rand)

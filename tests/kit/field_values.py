@@ -42,6 +42,7 @@ from kit.parts import (
     Validation,
     Variational,
 )
+from saddlepoint.learners.semisupervised.description import M1M2, SemiSupervised
 from saddlepoint.networks.resnet import Residuals, ResNet
 
 Field = tuple[type, str]
@@ -72,6 +73,12 @@ OTHERS: dict[Field, Any] = {
     (Residuals, "activation"): "tanh",
     (Laplacian, "innermost"): TINY["families", "laplacian"].innermost.replace(latent=3),
     (Laplacian, "refinement"): TINY["families", "laplacian"].refinement.replace(objective="hinge"),
+    **{(SemiSupervised, name): Mlp(hidden=(6,)) for name in ("classifier", "encoder", "decoder")},
+    (SemiSupervised, "initial_deviation"): 0.1,
+    (M1M2, "features_encoder"): Mlp(hidden=(6,)),
+    (M1M2, "features_decoder"): Mlp(hidden=(6,)),
+    (M1M2, "features_until"): 0.75,  # of two steps both
+    (M1M2, "least_deviation"): 0.15,  # of which some features have less
     (R3, "group_width"): 1,
     (R3, "halved_above"): 4,
     (Refiner, "activation"): "tanh",

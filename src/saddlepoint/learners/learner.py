@@ -162,8 +162,9 @@ class Learner(nn.Module, ABC):
     def measure(self, batch: Batch, streams: Streams) -> Mapping[str, Tensor]:
         """What can be said of examples that it does not learn from: each a value (batch,).
 
-        Their means over examples of the validation split are recorded with every checkpoint, as
-        ``validation/NAME``.
+        Of what can be said of some only, such as errors where the label is known, there are as
+        many values as such examples. Their means over examples of the validation split are
+        recorded with every checkpoint, as ``validation/NAME``.
         """
         return {}
 

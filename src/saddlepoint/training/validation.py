@@ -110,14 +110,22 @@ class HeldOut:
 
     @torch.no_grad()
     def measured(self, learner: Learner, seed: int) -> dict[str, list[float]]:
-        """Means over the examples, in float32, as the figures of a single member."""
+        """Means over the examples of which each can be said, as figures of a single member."""
         if not self.names:
             return {}
-        sums = dict.fromkeys(self.names, 0.0)
-        examples = self._data.take("validation", self._count, self._device).x
+        sums, counts = dict.fromkeys(self.names, 0.0), dict.fromkeys(self.names, 0)
+        examples = self._data.take("validation", self._count, self._device)
         with evaluating(learner):
-            for number, x in enumerate(examples.split(self._batch_size)):
+            for number, start in enumerate(range(0, self._count, self._batch_size)):
+                batch = _part(examples, slice(start, start + self._batch_size))
                 streams = Streams(seed, "held out", number, device=self._device)
-                for name, values in learner.measure(Batch(x), streams).items():
+                for name, values in learner.measure(batch, streams).items():
                     sums[f"validation/{name}"] += float(values.double().sum())
-        return {name: [total / len(examples)] for name, total in sums.items()}
+                    counts[f"validation/{name}"] += len(values)
+        return {name: [total / counts[name]] for name, total in sums.items() if counts[name]}
+
+
+def _part(batch: Batch, which: slice) -> Batch:
+    """Some of the examples of a batch, with all that is known of them."""
+    others = (batch.label, batch.labelled, batch.target, batch.length)
+    return Batch(batch.x[which], *(each if each is None else each[which] for each in others))

@@ -37,6 +37,7 @@ from kit.parts import (
     Run,
     Sgd,
     StackedFashionMnist,
+    Svhn,
     Toy,
     Training,
     Validation,
@@ -90,6 +91,7 @@ OTHERS: dict[Field, Any] = {
     (StackedFashionMnist, "root"): Path("idx_elsewhere"),
     (Mnist, "root"): Path("idx_elsewhere"),
     (Cifar10, "root"): Path("cifar_elsewhere"),
+    (Svhn, "root"): Path("svhn_elsewhere"),
     (Folder, "path"): Path("other_images"),
     (Folder, "size"): 9,
     (Folder, "channels"): 3,
@@ -177,7 +179,7 @@ REFUSED: dict[str, str] = {
     },
     **{
         f"sources {name} data split test": "comes with a test set of its own"
-        for name in ("fashion-mnist", "stacked-fashion-mnist", "mnist", "cifar10")
+        for name in ("fashion-mnist", "stacked-fashion-mnist", "mnist", "cifar10", "svhn")
     },
     "sources array data layout": "has 8 channels, and images have 1 to 4",
 }

@@ -14,7 +14,14 @@ from typing import Any
 from saddlepoint.data.array import Array
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.kinds import SOURCES
-from saddlepoint.data.published import Cifar10, Digits, FashionMnist, Mnist, StackedFashionMnist
+from saddlepoint.data.published import (
+    Cifar10,
+    Digits,
+    FashionMnist,
+    Mnist,
+    StackedFashionMnist,
+    Svhn,
+)
 from saddlepoint.data.source import DataSource, Labelled, Split
 from saddlepoint.data.toys import Grid, Ring, Spirals, SwissRoll, Toy, TwoLines
 from saddlepoint.description import Part
@@ -171,6 +178,7 @@ _INSTANCES: dict[str, list[Part]] = {
         ),
         Mnist(root=Path("idx"), split=_OFFICIAL),
         Cifar10(root=Path("cifar"), split=_OFFICIAL),
+        Svhn(root=Path("svhn"), split=_OFFICIAL),
         Folder(path=Path("images"), split=_SPLIT),
         Array(path=Path("array.npz"), split=_SPLIT),
         Ring(examples=40, split=_SPLIT),

@@ -87,7 +87,7 @@ def vae_m1_m2(
     labels: int = 100,
     labels_in_batch: int = 1,
     width: int = 300,
-    features: int = 50,
+    features_latent: int = 50,
     features_width: int = 500,
     latent: int = 50,
     activation: str = "softplus",
@@ -112,7 +112,7 @@ def vae_m1_m2(
             0: all that the data have.
         labels_in_batch: Labelled examples in each batch; 0: as chance has it.
         width: Units of each hidden layer of M2.
-        features: Length of M1's latent vector.
+        features_latent: Length of M1's latent vector.
         features_width: Units of each of M1's hidden layers.
         latent: Length of M2's latent vector.
         activation: Of the hidden layers.
@@ -133,7 +133,7 @@ def vae_m1_m2(
     adam = Adam(learning_rate=learning_rate, beta1=0.9)
     learner = M1M2(
         latent=latent,
-        features=features,
+        features=features_latent,
         classifier=body,
         encoder=body,
         decoder=body,

@@ -89,6 +89,7 @@ def vae_m1_m2(
     width: int = 300,
     features_latent: int = 50,
     features_width: int = 500,
+    least_deviation: float = 0.1,
     latent: int = 50,
     activation: str = "softplus",
     learning_rate: float = 3e-4,
@@ -114,6 +115,7 @@ def vae_m1_m2(
         width: Units of each hidden layer of M2.
         features_latent: Length of M1's latent vector.
         features_width: Units of each of M1's hidden layers.
+        least_deviation: Features whose posterior mean deviates no more are left out.
         latent: Length of M2's latent vector.
         activation: Of the hidden layers.
         learning_rate: Of Adam, for both.
@@ -139,6 +141,7 @@ def vae_m1_m2(
         decoder=body,
         features_encoder=first,
         features_decoder=first,
+        least_deviation=least_deviation,
         classifier_weight=classifier_weight,
         initial_deviation=initial_deviation or None,
         weight_prior=weight_prior,

@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, log_softmax, one_hot
+from torch.nn.functional import linear, log_softmax
 
 from saddlepoint.learners.semisupervised.description import SemiSupervised
 from saddlepoint.learners.semisupervised.observations import Observation
@@ -121,7 +121,8 @@ class JointModel(nn.Module):
 
     def one_hot(self, label: Tensor) -> Tensor:
         """Labels (n,) as (n, K)."""
-        return one_hot(label, self.classes).float()
+        # PyTorch's own reads the labels on the host, to check them.
+        return (label.unsqueeze(-1) == torch.arange(self.classes, device=label.device)).float()
 
     def cost(self, x: Tensor, label: Tensor, noise: Tensor) -> Tensor:
         """L(x, y) = −log p(x|y, z) − log p(y) + KL(q(z|x, y) ‖ p(z)) in nats, (n,).

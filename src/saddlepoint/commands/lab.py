@@ -71,6 +71,8 @@ def lab(
                 fitting = replace(fitting, minutes=None)
             if not one.trains:
                 fitting = replace(fitting, at_once=None)
+            if not one.data:
+                fitting = replace(fitting, data=None)
         print(told(carry_out(one, where, fitting)))
         files = (*drawn_files(one, how), *TABLES)
         print(textwrap.fill(f"{where}: {', '.join(files)}", _width(), break_on_hyphens=False))
@@ -116,7 +118,8 @@ def listing() -> str:
             if minutes is None and one.full.seconds is not None:
                 takes = f" Takes {_takes(one.full.seconds)}."
             whole = f" --whole: {one.whole}." if one.whole else ""
-            text = f"{one.question}{takes}{whole}{' Long.' if one.long else ''}"
+            data = f" --data: in the place of {one.data}." if one.data else ""
+            text = f"{one.question}{takes}{whole}{data}{' Long.' if one.long else ''}"
             lines += [
                 f"  {one.name}",
                 *textwrap.wrap(text, width - 4, initial_indent="    ", subsequent_indent="    "),

@@ -101,6 +101,7 @@ class Bench:
         seed: The first seed.
         fast: Whether the reduced form is asked for.
         whole: Whether its longer form is asked for.
+        data: What the user has in the place of the experiment's own data: a name or a path.
         only: Only cells whose title holds this.
         at_once: How many train side by side, each on a thread of its own.
         files: Names of the files that will be written at its end.
@@ -113,6 +114,7 @@ class Bench:
     seed: int = 0
     fast: bool = False
     whole: bool = False
+    data: str | None = None
     only: str | None = None
     at_once: int = 2
     files: tuple[str, ...] = ()
@@ -133,11 +135,13 @@ class Bench:
         # What it takes is no setting: an estimate may be corrected while an experiment stands.
         budget = {key: value for key, value in asdict(self.budget).items() if key != "seconds"}
         given = {"experiment": self.experiment, **budget, "seed": self.seed, "fast": self.fast}
+        if self.data is not None:
+            given["data"] = Path(self.data).name
         path = self.out / BUDGET
         before = read_json(path) if path.is_file() else None
         if before == given:
             pass
-        elif before is not None and before.keys() == given.keys():
+        elif before is not None and before.keys() - {"data"} == given.keys() - {"data"}:
             raise BadInput(
                 f"{self.out} holds an experiment with another budget ({before}): use the same, or "
                 "another --out."

@@ -28,6 +28,8 @@ class Experiment:
         pictures: Names of the pictures that it draws.
         long: Whether it is done only where it, or the group of long ones, is named.
         lectures: Topics of the lectures that it answers, such as "D 12" (``docs/lectures.md``).
+        data: What ``--data`` takes the place of, in a few words; empty if it has data of its own
+            alone.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Experiment:
     pictures: tuple[str, ...] = ()
     long: bool = False
     lectures: tuple[str, ...] = ()
+    data: str = ""
 
     @property
     def question(self) -> str:
@@ -84,6 +87,7 @@ def experiment(
     pictures: tuple[str, ...] = (),
     long: bool = False,
     lectures: tuple[str, ...] = (),
+    data: str = "",
 ) -> Callable[[Function], Function]:
     """Register an experiment; the arguments are those of ``Experiment``.
 
@@ -97,7 +101,9 @@ def experiment(
             raise BadInput(f"the experiment '{name}' is there already: rename it.")
         if not function.__doc__:
             raise BadInput(f"the experiment '{name}' has no docstring: its first line is its help.")
-        entry = Experiment(name, chapter, function, full, fast, whole, pictures, long, lectures)
+        entry = Experiment(
+            name, chapter, function, full, fast, whole, pictures, long, lectures, data
+        )
         # As functools.wraps does: an experiment belongs to the module of its function.
         object.__setattr__(entry, "__module__", function.__module__)
         EXPERIMENTS[name] = entry

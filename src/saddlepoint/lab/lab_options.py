@@ -17,6 +17,8 @@ class LabOptions:
     """The first seed; the others follow it."""
     whole: bool = False
     """The longer form of the experiments that have one."""
+    data: str | None = None
+    """A built-in name or a path, for experiments that take other data than their own."""
     only: str | None = None
     """Of one experiment only the trainings whose title holds this."""
     fast: bool = False

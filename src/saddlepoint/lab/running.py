@@ -52,6 +52,8 @@ def carry_out(
         )
     if options.seed < 0:
         raise BadInput(f"--seed {options.seed}: use 0 or more.")
+    if options.data is not None and not experiment.data:
+        raise BadInput(f"{experiment.name} has data of its own: leave out --data.")
     if options.whole and not experiment.whole:
         raise BadInput(f"{experiment.name} has no longer form: leave out --whole.")
     if at_once is not None and at_once < 1:
@@ -72,6 +74,7 @@ def carry_out(
         seed=options.seed,
         fast=options.fast,
         whole=options.whole,
+        data=options.data,
         only=only,
         at_once=at_once or 2,
         files=(*TABLES, *drawn_files(experiment, options)),
@@ -143,6 +146,8 @@ def _settings(bench: Bench, options: LabOptions) -> dict[str, Any]:
             "seeds": options.seeds,
             "seed": options.seed or None,
             "only": options.only,
+            # a path says where something lay, not what it was
+            **({} if options.data is None else {"data": Path(options.data).name}),
         },
     }
 

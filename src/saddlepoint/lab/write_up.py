@@ -32,7 +32,7 @@ def command(about: Mapping[str, Any]) -> str:
     words = [PROG, "lab", about["experiment"]]
     words += ["--fast"] * bool(settings["fast"]) + ["--whole"] * bool(settings["whole"])
     given = settings.get("given") or {}
-    for option in ("minutes", "seeds", "seed", "only"):
+    for option in ("minutes", "seeds", "seed", "data", "only"):
         if given.get(option) is not None:
             words += [f"--{option}", str(given[option])]
     return shlex.join(words)

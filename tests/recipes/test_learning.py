@@ -17,7 +17,6 @@ from sklearn.svm import SVC
 
 import saddlepoint as sp
 from saddlepoint.lab.images.semi_supervised import alone, error_of
-from saddlepoint.run.training import Best
 
 pytestmark = pytest.mark.slow
 
@@ -124,7 +123,7 @@ def test_images_without_labels_teach_classes(tmp_path: Path) -> None:
     options = {"labels": 30, "width": 100, "latent": 20, "learning_rate": 3e-3, "device": "cpu"}
     run = sp.recipes.vae_m2_two_core("digits", steps=2500, **options)
     data = run.data.replace(split=run.data.split.replace(validation=0.0, test=0.3))
-    run = run.replace(data=data, training=run.training.replace(best=Best()))
+    run = run.replace(data=data)
     sp.train(run, tmp_path / "run", quiet=True)
     learner = sp.load(tmp_path / "run", device="cpu").learner
     test = data.open().take("test", 1000, torch.device("cpu"))

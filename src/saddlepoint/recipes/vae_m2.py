@@ -11,10 +11,9 @@ from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam
 from saddlepoint.recipes.registry import Common, assemble, recipe, two_core
 from saddlepoint.run.description import Run
-from saddlepoint.run.training import Best, Training
+from saddlepoint.run.training import Training
 
 PAPER = "Kingma et al., Semi-supervised Learning with Deep Generative Models"
-_BEST = Best(scalar="validation/error")
 
 
 @recipe("vae-m2", year=2014, paper=PAPER, data="images", machine="GPU")
@@ -40,9 +39,9 @@ def vae_m2(
     (with 3,000 labels 250 with 15), 3,000 epochs of 100 batches.
 
     What differs: grey values are the targets of the Bernoulli likelihood as they are; Adam corrects
-    its bias and has an ε; the checkpoint that is kept as the best has the lowest error on the
-    validation examples, all of whose labels are known, and samples and classes come from averaged
-    weights. The labels that are kept are a balanced random choice (--data.split.seed).
+    its bias and has an ε; samples and classes come from averaged weights. The labels that are kept
+    are a balanced random choice (--data.split.seed). --training.best.scalar validation/error keeps
+    the checkpoint with the least error on validation examples, whose labels are all known.
 
     Args:
         data: A built-in name, an image folder with labels, an array or its file.
@@ -75,7 +74,7 @@ def vae_m2(
         weight_prior=weight_prior,
         optimiser=Adam(learning_rate=learning_rate, beta1=0.9),
     )
-    training = Training(steps=300_000, batch_size=500, checkpoint_every=5000, best=_BEST)
+    training = Training(steps=300_000, batch_size=500, checkpoint_every=5000)
     source = _with_labels(data, labels, labels_in_batch)
     return assemble("vae-m2", source, learner, training, **common)
 
@@ -148,7 +147,7 @@ def vae_m1_m2(
         optimiser=adam,
         features_optimiser=adam,
     )
-    training = Training(steps=600_000, batch_size=500, checkpoint_every=5000, best=_BEST)
+    training = Training(steps=600_000, batch_size=500, checkpoint_every=5000)
     source = _with_labels(data, labels, labels_in_batch)
     return assemble("vae-m1-m2", source, learner, training, **common)
 

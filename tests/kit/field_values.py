@@ -42,11 +42,13 @@ from kit.parts import (
     Run,
     Sgd,
     StackedFashionMnist,
+    Svhn,
     Toy,
     Training,
     Validation,
     Variational,
 )
+from saddlepoint.learners.semisupervised.description import M1M2, SemiSupervised
 from saddlepoint.networks.resnet import Residuals, ResNet
 
 Field = tuple[type, str]
@@ -84,6 +86,12 @@ OTHERS: dict[Field, Any] = {
     (Residuals, "activation"): "tanh",
     (Laplacian, "innermost"): TINY["families", "laplacian"].innermost.replace(latent=3),
     (Laplacian, "refinement"): TINY["families", "laplacian"].refinement.replace(objective="hinge"),
+    **{(SemiSupervised, name): Mlp(hidden=(6,)) for name in ("classifier", "encoder", "decoder")},
+    (SemiSupervised, "initial_deviation"): 0.1,
+    (M1M2, "features_encoder"): Mlp(hidden=(6,)),
+    (M1M2, "features_decoder"): Mlp(hidden=(6,)),
+    (M1M2, "features_until"): 0.75,  # of two steps both
+    (M1M2, "least_deviation"): 0.15,  # of which some features have less
     (R3, "group_width"): 1,
     (R3, "halved_above"): 4,
     (Refiner, "activation"): "tanh",
@@ -95,6 +103,7 @@ OTHERS: dict[Field, Any] = {
     (StackedFashionMnist, "root"): Path("idx_elsewhere"),
     (Mnist, "root"): Path("idx_elsewhere"),
     (Cifar10, "root"): Path("cifar_elsewhere"),
+    (Svhn, "root"): Path("svhn_elsewhere"),
     (Folder, "path"): Path("other_images"),
     (Folder, "size"): 9,
     (Folder, "channels"): 3,
@@ -185,7 +194,7 @@ REFUSED: dict[str, str] = {
     },
     **{
         f"sources {name} data split test": "comes with a test set of its own"
-        for name in ("fashion-mnist", "stacked-fashion-mnist", "mnist", "cifar10")
+        for name in ("fashion-mnist", "stacked-fashion-mnist", "mnist", "cifar10", "svhn")
     },
     "sources array data layout": "has 8 channels, and images have 1 to 4",
     **(

@@ -11,7 +11,8 @@ from itertools import combinations
 from typing import Any
 
 from kit.parts import BASE, LISTS, OBJECTIVES, OF_IMAGES, TINY, changed, has
-from saddlepoint.data.toys import Toy
+from saddlepoint.data.published import Digits
+from saddlepoint.data.toys import Ring, Toy
 from saddlepoint.run.description import Run
 
 Row = dict[str, str]  # a word for each factor
@@ -35,6 +36,13 @@ def or_none(values: dict[str, Changes]) -> dict[str, Changes]:
 
 
 SEEDS: dict[str, Changes] = {"one": {}, "two": {"seeds": 2}}
+# Data of which some labels are known, all of them or none.
+LABELS: dict[str, dict[str, Any]] = {
+    "composed": {"data": Digits(limit=200, labelled=20, labelled_in_batch=2)},
+    "by chance": {"data": Digits(limit=200, labelled=100)},
+    "all": {"data": Digits(limit=200)},
+    "points": {"data": Ring(examples=200, labelled=16, labelled_in_batch=2)},
+}
 # Factors are applied in this order, and the first value of each is the plainest.
 FACTORS: dict[str, dict[str, dict[str, Changes]]] = {
     "adversarial": {
@@ -91,6 +99,33 @@ FACTORS: dict[str, dict[str, dict[str, Changes]]] = {
         "dynamics": kinds("dynamics", "training.dynamics"),
         "seeds": SEEDS,
     },
+    "m2": {
+        "labels": LABELS,
+        "classifier": kinds("networks", "learner.classifier"),
+        "encoder": kinds("networks", "learner.encoder"),
+        "decoder": kinds("networks", "learner.decoder"),
+        "likelihood": {word: {"learner.likelihood": word} for word in ("gaussian", "bernoulli")},
+        "weights": {
+            "plain": {},
+            "prior": {"learner.weight_prior": 1.0, "learner.initial_deviation": 0.1},
+            "frequencies": {"learner.class_prior": "frequencies"},
+        },
+        "optimiser": kinds("optimisers", "learner.optimiser"),
+        "rate": or_none(kinds("schedules", "learner.optimiser.learning_rate")),
+        "alpha": or_none(kinds("schedules", "learner.classifier_weight")),
+        "dynamics": kinds("dynamics", "training.dynamics"),
+        "seeds": SEEDS,
+    },
+    "m1_m2": {
+        "labels": LABELS,
+        "classifier": some("networks", "mlp", "learner.classifier"),
+        "encoder": kinds("networks", "learner.features_encoder"),
+        "decoder": kinds("networks", "learner.features_decoder"),
+        "likelihood": {word: {"learner.likelihood": word} for word in ("gaussian", "bernoulli")},
+        "optimiser": kinds("optimisers", "learner.optimiser", "learner.features_optimiser"),
+        "dynamics": kinds("dynamics", "training.dynamics"),
+        "seeds": SEEDS,
+    },
     "variational": {
         "data": kinds("sources", "data"),
         "encoder": kinds("networks", "learner.encoder"),
@@ -137,6 +172,7 @@ _VECTORS = _words("sources", lambda source: isinstance(source, Toy))
 _OF_IMAGES = _words("networks", lambda network: "vectors" not in network.takes)
 _APART = _words("networks", lambda network: not network.stacks_members)
 _MIXING = _words("networks", lambda network: getattr(network, "norm", "none") == "batch")
+_OF_IMAGES_ALONE = " ".join(sorted({*_OF_IMAGES.split()} - {*_MIXING.split()}))
 _READERS = _words("auxiliaries", lambda part: part.reads_codes)
 _NO_CODES = _words("priors", lambda prior: not prior.codes)
 _OF_PIXELS = _words("likelihoods", lambda likelihood: likelihood.of_images)
@@ -145,6 +181,7 @@ _CONVOLUTIONS = "needs images"
 _ONE_PROGRAM_EACH = "several seeds in one program are not for pyramids"
 _ONE_PROGRAM = "several seeds in one program need fully connected networks"
 _EXAMPLES = "a gradient penalty needs each example's own gradient"
+_BERNOULLI_POINTS = {"labels": "points", "likelihood": "bernoulli"}
 _NO_LABELS = " ".join(set(OBJECTIVES) - {"minimax", "non_saturating", "maximum_likelihood"})
 REFUSALS = [
     _refused("adversarial", _CONVOLUTIONS, data=_VECTORS, generator=_OF_IMAGES),
@@ -206,6 +243,20 @@ REFUSALS = [
     _refused("variational", "has none: leave it at", bound="weighted", beta=_SCHEDULES),
     _refused("variational", _ONE_PROGRAM, encoder=_APART, seeds="two"),
     _refused("variational", _ONE_PROGRAM, decoder=_APART, seeds="two"),
+    *(_refused(family, "several seeds in one program", seeds="two") for family in ("m2", "m1_m2")),
+    *(
+        _refused(family, "the Bernoulli likelihood needs images", **_BERNOULLI_POINTS)
+        for family in ("m2", "m1_m2")
+    ),
+    *(
+        _refused(family, words, **{role: networks}, **where)
+        for family, roles in (("m2", "classifier encoder decoder"), ("m1_m2", "encoder decoder"))
+        for role in roles.split()
+        for words, networks, where in (
+            (_CONVOLUTIONS, _OF_IMAGES_ALONE, {"labels": "points"}),
+            ("lets the examples of a batch see each other", _MIXING, {}),
+        )
+    ),
 ]
 
 

@@ -14,7 +14,14 @@ from typing import Any
 from saddlepoint.data.array import Array
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.kinds import SOURCES
-from saddlepoint.data.published import Cifar10, Digits, FashionMnist, Mnist, StackedFashionMnist
+from saddlepoint.data.published import (
+    Cifar10,
+    Digits,
+    FashionMnist,
+    Mnist,
+    StackedFashionMnist,
+    Svhn,
+)
 from saddlepoint.data.source import DataSource, Labelled, Split
 from saddlepoint.data.toys import Grid, Ring, Spirals, SwissRoll, Toy, TwoLines
 from saddlepoint.description import Part
@@ -60,6 +67,7 @@ from saddlepoint.learners.adversarial.lenses import (
 from saddlepoint.learners.adversarial.priors import PRIORS, Coded, Normal, Uniform
 from saddlepoint.learners.kinds import FAMILIES
 from saddlepoint.learners.laplacian.description import Laplacian
+from saddlepoint.learners.semisupervised.description import M1M2, M2
 from saddlepoint.learners.variational.description import Variational
 from saddlepoint.learners.variational.likelihoods import (
     LIKELIHOODS,
@@ -170,6 +178,19 @@ _INSTANCES: dict[str, list[Part]] = {
             refinement=Adversarial(generator=_REFINER, critic=_REFINER, **_PLAIN),
         ),
         Variational(latent=2, encoder=_MLP, decoder=_MLP, optimiser=_ADAM),
+        M2(latent=2, classifier=_MLP, encoder=_MLP, decoder=_MLP, optimiser=_ADAM),
+        M1M2(
+            latent=2,
+            features=6,
+            classifier=_MLP,
+            encoder=_MLP,
+            decoder=_MLP,
+            features_encoder=_MLP,
+            features_decoder=_MLP,
+            optimiser=_ADAM,
+            features_optimiser=_ADAM,
+            least_deviation=0.01,  # in one step no feature dies or comes to life
+        ),
     ],
     "sources": [
         Digits(limit=40, split=_SPLIT),
@@ -179,6 +200,7 @@ _INSTANCES: dict[str, list[Part]] = {
         ),
         Mnist(root=Path("idx"), split=_OFFICIAL),
         Cifar10(root=Path("cifar"), split=_OFFICIAL),
+        Svhn(root=Path("svhn"), split=_OFFICIAL),
         Folder(path=Path("images"), split=_SPLIT),
         Array(path=Path("array.npz"), split=_SPLIT),
         Ring(examples=40, split=_SPLIT),
@@ -259,6 +281,8 @@ _DIGITS = BASE.replace(data=TINY["sources", "digits"])  # which fit every networ
 _VARIATIONAL = BASE.replace(learner=TINY["families", "variational"])
 _VARIATIONAL_DIGITS = _DIGITS.replace(learner=TINY["families", "variational"])
 
+# each class of which has a label
+_FEW_LABELS = BASE.replace(data=Digits(limit=200, split=_SPLIT, labelled=24, labelled_in_batch=2))
 _CODED = BASE.replace(learner=BASE.learner.replace(prior=TINY["priors", "coded"]))
 
 # The ways into a run of each list, the ordinary one first.
@@ -292,7 +316,11 @@ PLACES: dict[str, dict[str, Place]] = {
     # with codes to be read; the ordinary prior stands in the base run
     "auxiliaries": {"game": Place(("learner.auxiliaries.0",), _CODED)},
     "likelihoods": {"decoder": Place(("learner.likelihood",), _VARIATIONAL_DIGITS)},
-    "families": {"learner": Place(("learner",), others={"laplacian": _DIGITS})},
+    "families": {
+        "learner": Place(
+            ("learner",), others={"laplacian": _DIGITS, "m2": _FEW_LABELS, "m1_m2": _FEW_LABELS}
+        )
+    },
     "sources": {"data": Place(("data",))},
 }
 

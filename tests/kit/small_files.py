@@ -1,4 +1,4 @@
-"""The files that tiny sources name: idx, CIFAR, folders of images and arrays, a few kilobytes."""
+"""The files that tiny sources name: idx, CIFAR, SVHN, folders and arrays, some kilobytes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy.io import savemat
 
 from kit.idx_files import idx_contents, write
 
@@ -15,6 +16,7 @@ def write_small_files(folder: Path) -> None:
     for place in ("", "_elsewhere"):
         write(folder / f"idx{place}", idx_contents(train=60, test=6)[1])
         write(folder / f"cifar{place}" / "cifar-10-batches-bin", _cifar(12))
+        write_svhn(folder / f"svhn{place}", 60, 10)
     rng = np.random.default_rng(0)
     grey = rng.integers(0, 256, (24, 8, 8, 1), dtype=np.uint8)
     other = 255 - grey
@@ -36,6 +38,19 @@ def _cifar(each: int) -> dict[str, bytes]:
         records[:, 0] = (number + np.arange(each)) % 10
         files[name] = records.tobytes()
     return files
+
+
+def write_svhn(folder: Path, train: int, test: int) -> dict[str, dict[str, np.ndarray]]:
+    """SVHN's two files with random images; the labels go round from 1 to 10, the digit 0."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for name, count in (("train", train), ("test", test)):
+        rng = np.random.default_rng(count)
+        images = rng.integers(0, 256, (32, 32, 3, count), dtype=np.uint8)
+        labels = (np.arange(count, dtype=np.uint8)[:, None] % 10) + 1
+        written[name] = {"X": images, "y": labels}
+        savemat(folder / f"{name}_32x32.mat", written[name], do_compression=True)
+    return written
 
 
 def _images(folder: Path, arrays: np.ndarray) -> None:

@@ -11,6 +11,7 @@ from saddlepoint.lab import EXPERIMENTS, PerSeed, gallery, tables
 from saddlepoint.lab.cures.mode_collapse import COLUMNS, claims, control
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
+WAITING = {"semi-supervised"}  # three hours of a core; the gallery says that it is not measured yet
 
 
 @pytest.mark.parametrize("folder", sorted(RESULTS.iterdir()), ids=lambda path: path.name)
@@ -37,7 +38,8 @@ def test_the_gallery_is_that_of_the_committed_results() -> None:
     assert gallery.filled(page, RESULTS) == page, "make docs"
     for experiment in EXPERIMENTS.values():
         if experiment.function.__module__.startswith("saddlepoint."):
-            assert (RESULTS / experiment.name / "result.json").is_file(), experiment.name
+            there = (RESULTS / experiment.name / "result.json").is_file()
+            assert there == (experiment.name not in WAITING), experiment.name
             assert experiment.full.seconds, "all say what they take"
             assert experiment.fast.seconds, "all say what they take"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy.stats import norm
 from sklearn.datasets import load_digits
@@ -15,6 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.svm import SVC
 
 import saddlepoint as sp
+from saddlepoint.lab.images.semi_supervised import alone, error_of
 
 pytestmark = pytest.mark.slow
 
@@ -114,3 +116,16 @@ def test_a_streamed_folder_stays_at_flat_memory(tmp_path: Path) -> None:
     assert not (tmp_path / "held/manifest.json").exists()
     assert held - short > 350e6
     assert long - short < 60e6
+
+
+def test_images_without_labels_teach_classes(tmp_path: Path) -> None:
+    """M2 with three labels of each digit errs less than its classifier on these labels alone."""
+    options = {"labels": 30, "width": 100, "latent": 20, "learning_rate": 3e-3, "device": "cpu"}
+    run = sp.recipes.vae_m2_two_core("digits", steps=2500, **options)
+    data = run.data.replace(split=run.data.split.replace(validation=0.0, test=0.3))
+    run = run.replace(data=data)
+    sp.train(run, tmp_path / "run", quiet=True)
+    learner = sp.load(tmp_path / "run", device="cpu").learner
+    test = data.open().take("test", 1000, torch.device("cpu"))
+    error = error_of(learner.classify(test.x).argmax(-1), test.label)
+    assert error < 0.8 * alone(run, 0)["error"]

@@ -33,6 +33,11 @@ class DataInfo(Description):
     class_counts: tuple[int, ...] = Field(
         (), description="Training examples of each class whose label is known; empty without."
     )
+    labelled_in_batch: int | None = Field(
+        None,
+        description="So many examples of each training batch have a known label, and come first; "
+        "None: as many as chance has it.",
+    )
     counts: dict[str, int] = Field(description="Examples in train, validation and test.")
     fingerprint: str = Field(
         description="SHA-256 over the examples (of a folder, over its files), the labels that are "

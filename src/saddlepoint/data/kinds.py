@@ -12,6 +12,7 @@ from saddlepoint.data.published import (
     FashionMnist,
     Mnist,
     StackedFashionMnist,
+    Svhn,
 )
 from saddlepoint.data.source import DataSource
 from saddlepoint.data.toys import Grid, Ring, Spirals, SwissRoll, TwoLines
@@ -23,6 +24,7 @@ SOURCES: list[type[DataSource]] = [
     StackedFashionMnist,
     Mnist,
     Cifar10,
+    Svhn,
     Folder,
     Array,
     Ring,

@@ -1,6 +1,6 @@
-"""Public data sets: digits, MNIST, Fashion-MNIST, CIFAR-10, and threes of one of them.
+"""Public data sets: digits, MNIST, Fashion-MNIST, CIFAR-10, SVHN, and threes of one of them.
 
-Torch-free; ``official.py`` and ``stacked.py`` read them.
+Torch-free; ``official.py``, ``svhn.py`` and ``stacked.py`` read them.
 """
 
 from __future__ import annotations
@@ -131,6 +131,22 @@ class Cifar10(Downloaded, Labelled):
         from saddlepoint.data.official import cifar10_examples, opened
 
         return opened(self, cifar10_examples(self))
+
+
+class Svhn(Downloaded, Labelled):
+    """SVHN: 73,257 + 26,032 colour 32×32 digits cropped from photographs of house numbers."""
+
+    size: ClassVar[tuple[int, int, int]] = (3, 32, 32)
+
+    kind: Literal["svhn"] = "svhn"
+
+    @override
+    def open(self, keep: Path | None = None) -> Dataset:
+        """See ``DataSource.open``."""
+        from saddlepoint.data.official import opened
+        from saddlepoint.data.svhn import svhn_examples
+
+        return opened(self, svhn_examples(self))
 
 
 class StackedFashionMnist(Downloaded):

@@ -171,6 +171,7 @@ class ResidentDataset(Dataset):
             form="images" if images else "vectors",
             classes=classes,
             class_counts=class_counts(labels, members, len(classes)),
+            labelled_in_batch=share.in_batch,
             counts={part: len(members) for part, members in self._members.items()},
             fingerprint=fingerprint(examples, self._members),
             centre=() if train is None else tuple(map(float, train.mean(0, dtype=np.float64))),

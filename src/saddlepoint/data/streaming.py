@@ -142,6 +142,7 @@ class StreamingDataset(Dataset):
             form="images",
             classes=manifest.classes,
             class_counts=class_counts(self._labels, train, len(manifest.classes)),
+            labelled_in_batch=share.in_batch,
             counts={part: len(members) for part, members in self._members.items()},
             # Not the manifest's labels: some of these may be hidden.
             fingerprint=files.fingerprint(self._labels, self._members),

@@ -1,4 +1,4 @@
-"""Explorations of games and of trained runs: critics, densities of samplers, autoencoders."""
+"""Explorations of games and of trained runs: critics, samplers, autoencoders, classes."""
 
 from saddlepoint.explore.critics import (
     Critic,
@@ -17,6 +17,7 @@ from saddlepoint.explore.importance import (
 )
 from saddlepoint.explore.manifold import Manifold, manifold
 from saddlepoint.explore.smoothing import SmoothedDensity, smoothed_density
+from saddlepoint.explore.styles import Sheet, analogies, style_grid
 
 __all__ = [
     "ActiveUnits",
@@ -25,8 +26,10 @@ __all__ = [
     "Filled",
     "Likelihoods",
     "Manifold",
+    "Sheet",
     "SmoothedDensity",
     "active_units",
+    "analogies",
     "best_cost",
     "best_discriminator",
     "density_ratio",
@@ -35,5 +38,6 @@ __all__ = [
     "importance_weighted",
     "manifold",
     "smoothed_density",
+    "style_grid",
     "trained_critic",
 ]

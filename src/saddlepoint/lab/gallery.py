@@ -38,6 +38,10 @@ def _of_the_house(one: Experiment) -> bool:
 
 
 def _entry(one: Experiment, folder: Path) -> Iterator[str]:
+    if not (folder / tables.RESULT).is_file():
+        words = f"**{one.name}** {one.question} Not measured yet: `saddlepoint lab {one.name}`."
+        yield textwrap.fill(words, 118, break_on_hyphens=False) + "\n"
+        return
     link = f"{folder.parent.name}/{folder.name}"
     words = f"**[{one.name}]({link}/{write_up.NAME})** {one.question}"
     yield textwrap.fill(words, 118, break_on_hyphens=False) + "\n"

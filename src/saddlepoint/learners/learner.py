@@ -170,7 +170,8 @@ class Learner(nn.Module, ABC):
         """What can be said of examples that it does not learn from: each a value (batch,).
 
         A learner of several members returns (members, batch), of examples (batch, *shape) that are
-        the same for all of them.
+        the same for all of them. Of what can be said of some only, such as errors where the label
+        is known, there are as many values as such examples.
 
         Their means over examples of the validation split are recorded with every checkpoint, as
         ``validation/NAME``.

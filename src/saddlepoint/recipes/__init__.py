@@ -24,6 +24,12 @@ from saddlepoint.recipes.registry import RECIPES, find
 from saddlepoint.recipes.sngan import sngan, sngan_two_core
 from saddlepoint.recipes.toys import toy_array, toy_grid, toy_ring, toy_swiss_roll
 from saddlepoint.recipes.vae import vae
+from saddlepoint.recipes.vae_m2 import (
+    vae_m1_m2,
+    vae_m1_m2_two_core,
+    vae_m2,
+    vae_m2_two_core,
+)
 from saddlepoint.recipes.wgan import wgan, wgan_two_core
 from saddlepoint.recipes.wgan_gp import (
     wgan_gp,
@@ -64,6 +70,10 @@ __all__ = [
     "toy_ring",
     "toy_swiss_roll",
     "vae",
+    "vae_m1_m2",
+    "vae_m1_m2_two_core",
+    "vae_m2",
+    "vae_m2_two_core",
     "wgan",
     "wgan_gp",
     "wgan_gp_mlp",

@@ -110,16 +110,26 @@ class HeldOut:
 
     @torch.no_grad()
     def measured(self, learner: Learner, seed: int | tuple[int, ...]) -> dict[str, list[float]]:
-        """Means over the examples, in float32, of each member with the numbers of its own seed."""
+        """Means over the examples of which each can be said, of each member by its own seed."""
         if not self.names:
             return {}
         sums: dict[str, Tensor] = {}
-        examples = self._data.take("validation", self._count, self._device).x
+        counts = dict.fromkeys(self.names, 0)
+        examples = self._data.take("validation", self._count, self._device)
         with evaluating(learner):
-            for number, x in enumerate(examples.split(self._batch_size)):
+            for number, start in enumerate(range(0, self._count, self._batch_size)):
+                batch = _part(examples, slice(start, start + self._batch_size))
                 streams = Streams(seed, "held out", number, device=self._device)
-                for name, values in learner.measure(Batch(x), streams).items():
+                for name, values in learner.measure(batch, streams).items():
                     name = f"validation/{name}"
                     total = values.cpu().double().sum(-1)
                     sums[name] = sums[name] + total if name in sums else total
-        return {name: (each / len(examples)).reshape(-1).tolist() for name, each in sums.items()}
+                    counts[name] += values.shape[-1]
+        means = {name: total / counts[name] for name, total in sums.items() if counts[name]}
+        return {name: each.reshape(-1).tolist() for name, each in means.items()}
+
+
+def _part(batch: Batch, which: slice) -> Batch:
+    """Some of the examples of a batch, with all that is known of them."""
+    others = (batch.label, batch.labelled, batch.target, batch.length)
+    return Batch(batch.x[which], *(each if each is None else each[which] for each in others))

@@ -1,5 +1,10 @@
 """Image GANs: recipes beside each other on the same pictures."""
 
-from saddlepoint.lab.images import image_gans, infogan_codes, pyramid_vs_single
+from saddlepoint.lab.images import (
+    image_gans,
+    infogan_codes,
+    pyramid_vs_single,
+    semi_supervised,
+)
 
-__all__ = ["image_gans", "infogan_codes", "pyramid_vs_single"]
+__all__ = ["image_gans", "infogan_codes", "pyramid_vs_single", "semi_supervised"]

@@ -1,0 +1,1 @@
+"""Autoencoders that learn classes from few labels and many examples without one."""

@@ -137,7 +137,7 @@ def test_lines_fit_the_page(page: Path) -> None:
 
 # What is named and stands nowhere in the code: names of files with a part to be filled in, and an
 # environment variable that Python reads.
-ELSEWHERE = {"-nearest.png", "evaluations/SPACES-step-N.json", "TMPDIR"}
+ELSEWHERE = {"-nearest.png", "evaluations/SPACES-step-N.json", "samples/code-NAME.png", "TMPDIR"}
 
 
 @pytest.fixture(scope="module")

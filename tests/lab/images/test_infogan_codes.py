@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 from saddlepoint.lab import EXPERIMENTS
 from saddlepoint.lab.bench import Budget, Trained
-from saddlepoint.lab.images.infogan_codes import MODELS, claims, named, rows_of, run_of
+from saddlepoint.lab.images.infogan_codes import MODELS, claims, rows_of, run_of
 from saddlepoint.lab.lab_options import LabOptions
 from saddlepoint.lab.running import carry_out
 from saddlepoint.learners.adversarial.auxiliaries import LateRecogniser, Recogniser
@@ -69,11 +69,6 @@ def test_the_control_is_the_same_game_without_the_term() -> None:
     shared = ("discrete", "continuous", "hidden", "norm", "floor")
     assert all(getattr(part, name) == getattr(late, name) for name in shared)
     assert without.replace(auxiliaries=with_term.auxiliaries) == with_term
-
-
-def test_data_are_named_without_their_folder() -> None:
-    assert named("/somewhere/deep/mnist10k.npz") == "mnist10k"
-    assert named("fashion-mnist") == "fashion-mnist"
 
 
 def test_a_small_run_has_both_data_a_picture_and_five_claims(tmp_path: Path) -> None:

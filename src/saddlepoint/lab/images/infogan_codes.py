@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -66,7 +67,7 @@ def infogan_codes(bench: Bench) -> Findings:
         for source, data in zip(SOURCES, ("digits", str(bench.data or OTHERWISE)), strict=True)
         for model in MODELS
         for seed in bench.seeds
-        for title, described in [(f"{named(data)}, {model}, seed {seed}", run_of(data, model))]
+        for title, described in [(f"{Path(data).stem}, {model}, seed {seed}", run_of(data, model))]
     ]
     trained = bench.train(cells, score)
     rows = rows_of(trained)
@@ -81,11 +82,6 @@ def infogan_codes(bench: Bench) -> Findings:
         pictures={"codes": drawing.mosaic([padded(each, wide, high) for each in drawn], 2)},
         reading=reading(rows),
     )
-
-
-def named(data: str) -> str:
-    """What the data are called in titles: a file by its name alone."""
-    return data.replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or data
 
 
 def run_of(data: str, model: str) -> Run:

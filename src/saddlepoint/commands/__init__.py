@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from saddlepoint.commands.compare import compare
 from saddlepoint.commands.distance import distance
 from saddlepoint.commands.evaluate import evaluate
+from saddlepoint.commands.explore import explore
 from saddlepoint.commands.lab import lab
 from saddlepoint.commands.recipes import recipes
 from saddlepoint.commands.report import report
@@ -21,6 +22,7 @@ PLAIN: dict[str, Callable[..., None]] = {
     "sample": sample,
     "evaluate": evaluate,
     "compare": compare,
+    "explore": explore,
     "distance": distance,
     "report": report,
     "recipes": recipes,

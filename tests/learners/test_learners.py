@@ -19,6 +19,8 @@ from saddlepoint.learners.kinds import FAMILIES
 from saddlepoint.learners.laplacian.description import Laplacian
 from saddlepoint.learners.learner import Learner, Phase
 from saddlepoint.learners.losses import Losses, Term
+from saddlepoint.learners.semisupervised.description import M1M2, M2
+from saddlepoint.learners.semisupervised.stacked_learner import M1M2Learner
 from saddlepoint.learners.variational.description import Variational
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.kinds import NETWORKS
@@ -32,6 +34,13 @@ from saddlepoint.schedules import Piecewise
 BATCH = 6
 VECTORS = DataInfo(name="points", shape=(3,), form="vectors", counts={}, fingerprint="")
 IMAGES = DataInfo(name="pictures", shape=(2, 11, 8), form="images", counts={}, fingerprint="")
+FEW_LABELS = VECTORS.model_copy(
+    update={
+        "classes": ("a", "b"),
+        "class_counts": (2, 1),
+        "counts": {"train": 20, "validation": 4, "test": 4},
+    }
+)
 # leaky: among few rectified units, all can be off for two latents, whose samples are then equal
 MLP = Mlp(hidden=(7,), activation="leaky_relu")
 SMALL, BARE = Dcgan(width=2), Dcgan(width=2, norm="none")
@@ -126,6 +135,23 @@ CASES: dict[str, tuple[Family, DataInfo]] = {
         Variational(latent=3, likelihood="bernoulli", encoder=BARE, decoder=MLP),
         IMAGES,
     ),
+    "m2, gaussian, mlp, vectors": (
+        M2(latent=2, likelihood="gaussian", classifier=MLP, encoder=MLP, decoder=MLP),
+        FEW_LABELS,
+    ),
+    "m1 and m2, gaussian, mlp, vectors": (
+        M1M2(
+            latent=2,
+            features=3,
+            likelihood="gaussian",
+            classifier=MLP,
+            encoder=MLP,
+            decoder=MLP,
+            features_encoder=MLP,
+            features_decoder=MLP,
+        ),
+        FEW_LABELS,
+    ),
 }
 
 every_learner = pytest.mark.parametrize("case", CASES, ids=str)
@@ -137,8 +163,12 @@ def build(case: str, seed: int = 0) -> Learner:
 
 
 def batch_for(case: str) -> Batch:
-    shape = CASES[case][1].shape
-    return Batch(torch.rand(BATCH, *shape, generator=torch.Generator().manual_seed(8)) * 2 - 1)
+    data = CASES[case][1]
+    x = torch.rand(BATCH, *data.shape, generator=torch.Generator().manual_seed(8)) * 2 - 1
+    if not data.classes:
+        return Batch(x)
+    label = torch.tensor([0, 1, 0, -1, -1, -1])
+    return Batch(x, label, label >= 0)
 
 
 def phases_of(learner: Learner, case: str) -> Iterator[tuple[Phase, Batch | None, Streams, Moment]]:
@@ -229,10 +259,13 @@ def test_diagnostics_are_scalars_without_gradient_and_include_the_headline(case)
 def test_a_phase_is_a_function_of_its_batch_and_streams(case):
     """Of nothing else: neither the global generator nor how often it was called."""
     learner = build(case)
-    with torch.no_grad():
-        for parameter in learner.parameters():
-            if parameter.dim() > 1:
-                parameter.mul_(5)  # small initial weights would hide the latents in rounding
+    if isinstance(learner, M1M2Learner):  # as when its second stage has begun
+        learner.model.observation.get_buffer("alive").fill_(True)
+    else:
+        with torch.no_grad():
+            for parameter in learner.parameters():
+                if parameter.dim() > 1:
+                    parameter.mul_(5)  # small initial weights would hide the latents in rounding
     for phase, batch, streams, moment in phases_of(learner, case):
         torch.manual_seed(1)
         first = learner(phase, batch, streams, moment).total()

@@ -201,7 +201,9 @@ class M1M2Learner(SemiSupervisedLearner):
     @property
     @override
     def decoder(self) -> nn.Module:
-        return nn.ModuleList([self.model.decoder, self.features.decoder])
+        both = nn.ModuleList([self.model.decoder, self.features.decoder])
+        both.training = self.model.decoder.training  # it is made anew for each use of them
+        return both
 
     @override
     def decoded(self, z: Tensor, y: Tensor) -> Tensor:

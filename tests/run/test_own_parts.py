@@ -174,6 +174,7 @@ def test_a_run_without_its_imports_says_which(
     assert command("report", "run").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_file_is_found_again_wherever_it_is(here: Path) -> None:
     (here / "parts").mkdir()
     file = (here / "my_losses.py").rename(here / "parts" / "my losses.py")
@@ -216,6 +217,7 @@ def test_every_list_of_parts_takes_own_ones() -> None:
     assert all(issubclass(part, base) for base, parts in ROLES.items() for part in parts)
 
 
+@pytest.mark.slow
 def test_a_run_that_uses_nothing_of_a_module_does_not_need_it(here: Path) -> None:
     done = command("train", "gan", "--data", "ring", *TRAIN, "--out", "run", "--import=my_losses")
     assert done.returncode == 0, done.stderr

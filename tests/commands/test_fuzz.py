@@ -52,6 +52,7 @@ def test_altered_descriptions_are_never_circular(monkeypatch: pytest.MonkeyPatch
     assert json.dumps(cases._JSON_MODEST) == values
 
 
+@pytest.mark.slow
 def test_a_share_of_the_cases_has_no_findings() -> None:
     done = fuzz("--cases", "1", "--seed", "0")
     assert done.returncode == 0, done.stdout + done.stderr

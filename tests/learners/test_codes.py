@@ -150,7 +150,7 @@ def best_bound(floor: float | None, deviation: float) -> float:
             reader.head.bias[1] = math.log(math.expm1(deviation - floor))
     c = torch.linspace(-1, 1, 20_001).double()
     latents, features = c[:, None], torch.zeros(len(c), 1).double()
-    return code.entropy + float(reader.log_likelihoods(features, latents)["slant"].mean())
+    return code.entropy + float(reader.log_likelihoods(features, latents)["slant"].mean().detach())
 
 
 def test_a_continuous_code_that_nothing_is_known_of_has_the_known_bounds() -> None:

@@ -64,7 +64,7 @@ def colour(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("data", ["fashion-mnist", "own"])
 def test_the_single_gan_has_as_many_parameters(data: str, colour: str) -> None:
-    runs = described(colour if data == "own" else data)
+    runs = described(colour if data == "own" else data, whole=True)
     info = runs[SINGLE].data.open().info
     counted = {model: parameters(run, info) for model, run in runs.items()}
     wanted = counted[PYRAMIDS[0]]

@@ -120,6 +120,8 @@ def explore(
     model = load(run, drawing.which, device=drawing.device)
     for note in model.notes:
         print(f"{note} Using the checkpoint of step {model.step}.")
+    if not 0 <= member < model.run.seeds:
+        raise BadInput(f"there is no member {member}: the run has {model.run.seeds}, from 0.")
     take, mean = _of_data(run, data, model, member)
     hidden, drawn = hide or "lower", 500 if draws is None else draws
     asked = Asked(model, take, mean, n, of_class, hidden, drawn, drawing.seed, member)
@@ -254,14 +256,7 @@ def _images(asked: Asked) -> None:
 
 
 def _one(asked: Asked) -> Trained:
-    """The model of the member that is asked for.
-
-    Raises:
-        BadInput: There is none.
-    """
-    if not 0 <= asked.member < asked.model.run.seeds:
-        seeds = asked.model.run.seeds
-        raise BadInput(f"there is no member {asked.member}: the run has {seeds}, from 0.")
+    """The model of the member that is asked for."""
     return asked.model.seeds[asked.member] if asked.model.seeds else asked.model
 
 

@@ -22,6 +22,8 @@ from saddlepoint.errors import BadInput, RunStopped
 from saddlepoint.learners.semisupervised.description import M1M2, M2
 from saddlepoint.learners.semisupervised.joint_model import unlabelled_bound
 from saddlepoint.learners.semisupervised.learner import SemiSupervisedLearner
+from saddlepoint.learners.variational.likelihood import Likelihood
+from saddlepoint.learners.variational.likelihoods import LIKELIHOODS, Bernoulli, Gaussian
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.randomness import Streams
@@ -355,6 +357,48 @@ def test_the_error_of_validation_examples_chooses_the_best_checkpoint(tmp_path: 
     wrong = model.learner.classify(validation.x).argmax(-1) != validation.label
     assert wrong.float().mean().item() == pytest.approx(written["value"])
     assert model.sample(3, label=model.of_class("1", 3)).shape == (3, 1, 8, 8)
+
+
+# ---- Likelihoods ------------------------------------------------------------------------------
+
+
+PICTURES: dict[str, Any] = {"shape": (1, 4, 4), "form": "images"}
+SAID = [
+    *LIKELIHOODS,
+    lambda: Gaussian(scale="each"),
+    lambda: Gaussian(scale="fixed", std=0.5),
+    lambda: Bernoulli(binarise="stochastic"),
+    lambda: Bernoulli(binarise="threshold"),
+]
+
+
+@pytest.mark.parametrize("build", [m2, m1m2])
+@pytest.mark.parametrize("made", SAID)
+def test_every_likelihood_of_the_autoencoder_is_one_of_these(build: Any, made: Any) -> None:
+    """Its log-probability is that of the part, of the examples as it sees them."""
+    likelihood: Likelihood = made()
+    learner: SemiSupervisedLearner = build(points(**PICTURES), likelihood=likelihood)
+    x = torch.rand(6, *PICTURES["shape"]) * 2 - 1
+    streams = Streams(0, "train", 0)
+    found = losses(learner, x, LABEL, streams, phase=0)
+    assert torch.isfinite(found.total())
+    owner = learner.model if build is m2 else learner.features
+    output = torch.randn(6, *likelihood.decoded(PICTURES["shape"]))
+    seen = likelihood.prepared(x, streams, 3)
+    expected = likelihood.log_prob(output, torch.zeros(()), seen, 3)
+    torch.testing.assert_close(owner.observation.log_prob(output, seen), expected)
+    z = torch.zeros(6, len(learner.columns))
+    assert learner.decode(z, LABEL.clamp(min=0)).shape == x.shape
+    grey = learner.classify(x)
+    assert grey.shape == (6, 2)
+    if isinstance(likelihood, Bernoulli) and likelihood.binarise == "threshold":
+        torch.testing.assert_close(grey, learner.classify(x.sign()))
+
+
+def test_a_scale_is_learned_where_there_is_one() -> None:
+    for likelihood, learned in ((Gaussian(), True), (Bernoulli(), False)):
+        model = m2(points(**PICTURES), likelihood=likelihood).model
+        assert model.observation.log_scale.requires_grad is learned
 
 
 # ---- What is refused ---------------------------------------------------------------------------

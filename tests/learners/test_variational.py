@@ -23,16 +23,15 @@ from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
 from saddlepoint.learners.losses import Losses
+from saddlepoint.learners.variational import likelihoods
 from saddlepoint.learners.variational.description import Variational
 from saddlepoint.learners.variational.learner import VariationalLearner, kl_to_standard_normal
-from saddlepoint.learners.variational.likelihoods import (
-    bernoulli_log_likelihood,
-    gaussian_log_likelihood,
-)
+from saddlepoint.learners.variational.likelihoods import gaussian_log_likelihood
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import Cosine
 
+LIKELIHOOD, NO_SCALE = likelihoods.Bernoulli(), torch.zeros(())
 IMAGES = DataInfo(name="pictures", shape=(2, 8, 9), form="images", counts={}, fingerprint="")
 
 
@@ -71,7 +70,7 @@ def test_the_bernoulli_likelihood_is_that_of_pytorch(shape):
     between = torch.rand(6, *shape, dtype=torch.float64)  # grey values count as probabilities
     for target in (between.round(), between):
         expected = Bernoulli(logits=logits, validate_args=False).log_prob(target)
-        density = bernoulli_log_likelihood(logits, target)
+        density = LIKELIHOOD.log_prob(logits, NO_SCALE, 2 * target - 1, len(shape))
         assert density.shape == (6,)
         torch.testing.assert_close(density, expected.flatten(1).sum(1), rtol=1e-10, atol=1e-10)
 
@@ -89,7 +88,7 @@ def test_the_gaussian_likelihood_is_that_of_pytorch(shape):
 
 def test_extreme_logits_stay_finite():
     logits = torch.tensor([[1000.0, -1000.0, 30.0]], requires_grad=True)
-    density = bernoulli_log_likelihood(logits, torch.tensor([[1.0, 0.0, 1.0]]))
+    density = LIKELIHOOD.log_prob(logits, NO_SCALE, torch.tensor([[1.0, -1.0, 1.0]]), 1)
     assert abs(density.item()) < 1e-6
     density.sum().backward()
     assert torch.isfinite(logits.grad).all()

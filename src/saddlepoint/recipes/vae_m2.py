@@ -163,26 +163,28 @@ def _with_labels(data: object, labels: int, in_batch: int) -> DataSource:
 
 vae_m2_two_core = two_core(
     vae_m2,
-    "Batches of 100 with 10 labelled examples, α = 1, rectified units, Adam 1e-3, and no prior of "
-    "the weights, which start PyTorch's way.",
+    "Batches of 100 with 10 labelled examples, 500 rectified units, α = 100, Adam 1e-3, and no "
+    "prior of the weights, which start PyTorch's way.",
     labels_in_batch=10,
+    width=500,
     activation="relu",
     learning_rate=1e-3,
-    classifier_weight=1.0,
+    classifier_weight=100.0,
     initial_deviation=0.0,
     weight_prior=0.0,
     batch_size=100,
-    steps=15_000,
+    steps=20_000,
 )
 
 vae_m1_m2_two_core = two_core(
     vae_m1_m2,
-    "Batches of 100 with 10 labelled examples, α = 1, rectified units, Adam 1e-3, and no prior of "
-    "the weights, which start PyTorch's way.",
+    "Batches of 100 with 10 labelled examples, 500 rectified units, α = 20, Adam 1e-3, and no "
+    "prior of the weights, which start PyTorch's way.",
     labels_in_batch=10,
+    width=500,
     activation="relu",
     learning_rate=1e-3,
-    classifier_weight=1.0,
+    classifier_weight=20.0,
     initial_deviation=0.0,
     weight_prior=0.0,
     batch_size=100,

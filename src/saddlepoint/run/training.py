@@ -78,7 +78,8 @@ class Validation(Description):
 class Training(Description):
     """The part of a run's description that no model family touches."""
 
-    # On another device a run is the same, though the last bits of its numbers may differ.
+    # On another device a run has the same weights to start from and the same batches, but a device
+    # draws its own noise and rounds in its own way: the same distribution, not the same numbers.
     conduct: ClassVar[frozenset[str]] = frozenset(
         {"device", "threads", "log_every", "sample_every", "samples", "checkpoint_every", "keep"}
     )

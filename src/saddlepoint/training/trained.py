@@ -190,7 +190,8 @@ class Trained:
                 f"examples of shape {tuple(x.shape)} cannot be classified: (n, "
                 f"{', '.join(map(str, self.data.shape))}) are needed."
             )
-        return self._of(member, self.learner.classify(x))
+        there = next(self.learner.parameters()).device
+        return self._of(member, self.learner.classify(x.to(there)))
 
     def information(self, n: int, seed: int = 0, member: int = 0) -> dict[str, Tensor]:
         """H(c) + log q(c | x) of the codes of ``sample(n, seed)``, nats (n,), by code.

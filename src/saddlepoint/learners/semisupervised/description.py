@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from saddlepoint.data.info import DataInfo
 from saddlepoint.learners.family import Family
+from saddlepoint.learners.variational.likelihoods import AnyLikelihood, Bernoulli
 from saddlepoint.networks.kinds import AnyNetwork
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam, AnyOptimiser
@@ -17,10 +18,6 @@ from saddlepoint.schedules import NonNegative
 if TYPE_CHECKING:
     from saddlepoint.learners.learner import Learner
 
-_LIKELIHOOD = (
-    "bernoulli: each value, rescaled to [0, 1], is a probability (images only); gaussian: one "
-    "standard deviation for all values, learned."
-)
 _ADAM = Adam(learning_rate=1e-3, beta1=0.9)
 
 
@@ -60,7 +57,9 @@ class M2(SemiSupervised):
     """The generative semi-supervised model M2: classes and a latent vector make the example."""
 
     kind: Literal["m2"] = "m2"
-    likelihood: Literal["bernoulli", "gaussian"] = Field("bernoulli", description=_LIKELIHOOD)
+    likelihood: AnyLikelihood = Field(
+        Bernoulli(), description="What the decoder says of an example, p(x|y, z)."
+    )
 
     @override
     def build(self, data: DataInfo, batch_size: int, members: int | None) -> Learner:
@@ -73,8 +72,8 @@ class M1M2(SemiSupervised):
     """M1+M2: an autoencoder first, then M2 on what it encodes; in stages of one run."""
 
     kind: Literal["m1_m2"] = "m1_m2"
-    likelihood: Literal["bernoulli", "gaussian"] = Field(
-        "bernoulli", description=f"Of the first model, M1. {_LIKELIHOOD}"
+    likelihood: AnyLikelihood = Field(
+        Bernoulli(), description="What M1's decoder says of an example, p(x|z₁)."
     )
     features: int = Field(50, gt=0, description="Length of M1's latent vector, which M2 models.")
     features_encoder: AnyNetwork = Field(Mlp(), description="M1's.")

@@ -20,7 +20,7 @@ from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.learners.semisupervised.description import M2, SemiSupervised
 from saddlepoint.learners.semisupervised.joint_model import JointModel, entropy, unlabelled_bound
 from saddlepoint.learners.semisupervised.labels_known import known_labels, log_class_prior
-from saddlepoint.learners.semisupervised.observations import Observation, observation_of
+from saddlepoint.learners.semisupervised.observations import Observation, OfExamples
 from saddlepoint.networks.mixing import mixing_layers
 from saddlepoint.networks.virtual_batch_norm import needs_reference
 from saddlepoint.optimisers import Optimiser
@@ -239,7 +239,7 @@ class M2Learner(SemiSupervisedLearner):
     """M2: one phase, the objective of ``SemiSupervisedLearner``, of the examples themselves."""
 
     def __init__(self, description: M2, data: DataInfo, members: int | None = None) -> None:
-        observation = observation_of(description.likelihood, data)
+        observation = OfExamples(description.likelihood, data)
         super().__init__(description, data, members, data.shape, observation)
         self.bounded = observation.bounded
         self.phases = (DataPhase("model", ("model",), self.model_loss),)
@@ -254,9 +254,15 @@ class M2Learner(SemiSupervisedLearner):
     def optimisers(self) -> Mapping[str, Optimiser]:
         return {"model": self.described.optimiser}
 
+    @property
+    def _observed(self) -> OfExamples:
+        observed = self.model.observation
+        assert isinstance(observed, OfExamples)
+        return observed
+
     @override
     def seen(self, x: Tensor, streams: Streams | None) -> Tensor:
-        return x
+        return self._observed.presented(x, streams)
 
     @property
     @override
@@ -265,7 +271,13 @@ class M2Learner(SemiSupervisedLearner):
 
     @override
     def decoded(self, z: Tensor, y: Tensor) -> Tensor:
-        return self.model.observation.mean(self.model.decoder(torch.cat([z, y], -1)))
+        return self._observed.mean(self.model.decoder(torch.cat([z, y], -1)))
+
+    @property
+    @override
+    def units(self) -> Mapping[str, str]:
+        bound = f"{super().units['bound']} ({self._observed.meaning.words})"
+        return {**super().units, "bound": bound}
 
 
 def start(module: nn.Module, deviation: float | None) -> None:

@@ -10,12 +10,9 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from saddlepoint.data.info import DataInfo
-from saddlepoint.errors import BadInput
-from saddlepoint.learners.variational.likelihoods import (
-    bernoulli_log_likelihood,
-    gaussian_log_likelihood,
-)
+from saddlepoint.learners.variational.likelihood import Likelihood
 from saddlepoint.networks.precision import widened
+from saddlepoint.randomness import Streams
 
 
 class Observation(nn.Module, ABC):
@@ -38,46 +35,34 @@ class Observation(nn.Module, ABC):
         """The mean of p(x|output), on the scale of the data."""
 
 
-class Pixels(Observation):
-    """Each value, rescaled from [−1, 1] to [0, 1], is the probability of a binary pixel."""
+class OfExamples(Observation):
+    """A likelihood of the examples themselves, with its one learned scale if it has one."""
 
-    bounded = True
-
-    def __init__(self, data: DataInfo) -> None:
+    def __init__(self, likelihood: Likelihood, data: DataInfo) -> None:
         super().__init__()
-        if not data.images:
-            raise BadInput(
-                "the Bernoulli likelihood needs images, and these data are vectors: use "
-                "--learner.likelihood gaussian."
-            )
-        self.shape = data.shape
+        likelihood.check(data)
+        self.likelihood, self.axes = likelihood, len(data.shape)
+        self.shape = likelihood.decoded(data.shape)
+        self.bounded = likelihood.bounded
+        self.meaning = likelihood.meaning(data, dequantised=False)
+        self.log_scale = nn.Parameter(torch.zeros(()), requires_grad=likelihood.learns_scale)
+
+    def presented(self, x: Tensor, streams: Streams | None) -> Tensor:
+        """The examples of which it is a likelihood: drawn, or without streams as nearly as may be.
+
+        Black or white for grey, where it is asked for pixels of two values.
+        """
+        if streams is None:
+            return self.likelihood.presented(x)
+        return self.likelihood.prepared(x, streams, self.axes)
 
     @override
     def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
-        return bernoulli_log_likelihood(widened(output), (x + 1) / 2)
+        return self.likelihood.log_prob(widened(output), self.log_scale, x, self.axes)
 
     @override
     def mean(self, output: Tensor) -> Tensor:
-        return 2 * output.sigmoid() - 1
-
-
-class Numbers(Observation):
-    """A normal distribution with one learned standard deviation for all values."""
-
-    bounded = False
-
-    def __init__(self, data: DataInfo) -> None:
-        super().__init__()
-        self.shape = data.shape
-        self.log_scale = nn.Parameter(torch.zeros(()))
-
-    @override
-    def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
-        return gaussian_log_likelihood(widened(output), self.log_scale, x)
-
-    @override
-    def mean(self, output: Tensor) -> Tensor:
-        return output
+        return self.likelihood.mean(output, self.log_scale, self.axes)
 
 
 class Features(Observation):
@@ -111,12 +96,3 @@ class Features(Observation):
         """Features by standard normal ``noise``; those that do not count are the noise itself."""
         mean, log_variance = output.chunk(2, -1)
         return torch.where(self.alive, mean + noise * (log_variance / 2).exp(), noise)
-
-
-def observation_of(likelihood: str, data: DataInfo) -> Observation:
-    """The likelihood of that name on these data.
-
-    Raises:
-        BadInput: It does not suit them.
-    """
-    return Pixels(data) if likelihood == "bernoulli" else Numbers(data)

@@ -20,7 +20,7 @@ from saddlepoint.learners.semisupervised.learner import (
     refuse_mixing,
     start,
 )
-from saddlepoint.learners.semisupervised.observations import Features, Observation, observation_of
+from saddlepoint.learners.semisupervised.observations import Features, OfExamples
 from saddlepoint.learners.variational.learner import kl_to_standard_normal
 from saddlepoint.networks.network import Site
 from saddlepoint.networks.precision import widened
@@ -39,7 +39,7 @@ class FirstModel(nn.Module):
 
     moments: Tensor
 
-    def __init__(self, description: M1M2, shape: tuple[int, ...], observation: Observation) -> None:
+    def __init__(self, description: M1M2, shape: tuple[int, ...], observation: OfExamples) -> None:
         super().__init__()
         features = description.features
         backbone = description.features_encoder.as_backbone(
@@ -96,7 +96,7 @@ class M1M2Learner(SemiSupervisedLearner):
     held_out = ("features/elbo", "bound", "error")
 
     def __init__(self, description: M1M2, data: DataInfo, members: int | None = None) -> None:
-        pixels = observation_of(description.likelihood, data)
+        pixels = OfExamples(description.likelihood, data)
         super().__init__(
             description,
             data,
@@ -136,7 +136,8 @@ class M1M2Learner(SemiSupervisedLearner):
     def features_loss(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """M1's negative bound."""
         noise = streams.normal((len(batch), self.stacked.features), "features")
-        error, information, mean = self.features.bound(batch.x, noise)
+        x = self.features.observation.presented(batch.x, streams)
+        error, information, mean = self.features.bound(x, noise)
         weights = self.known.standing_for(batch)
         self._moments = self.features.taken_in(mean.detach(), weights)
         reconstruction, kl = Term(weights * error), Term(weights * information)
@@ -178,7 +179,9 @@ class M1M2Learner(SemiSupervisedLearner):
     def seen(self, x: Tensor, streams: Streams | None) -> Tensor:
         """The features that count, the others 0: drawn from q(z₁|x), or its means."""
         with torch.no_grad(), evaluating(self.features):
-            mean, log_variance = self.features.statistics(x)
+            mean, log_variance = self.features.statistics(
+                self.features.observation.presented(x, streams)
+            )
         if streams is not None:
             mean = mean + streams.normal(tuple(mean.shape), "features") * (log_variance / 2).exp()
         return torch.where(self._observed.alive, mean, 0.0)
@@ -187,7 +190,8 @@ class M1M2Learner(SemiSupervisedLearner):
     def measure(self, batch: Batch, streams: Streams) -> Mapping[str, Tensor]:
         """M1's bound, that of the features under M2, and errors where a label is known."""
         noise = streams.normal((len(batch), self.stacked.features), "features")
-        error, information, _ = self.features.bound(batch.x, noise)
+        x = self.features.observation.presented(batch.x, streams)
+        error, information, _ = self.features.bound(x, noise)
         return {"features/elbo": -error - information, **super().measure(batch, streams)}
 
     @property
@@ -218,6 +222,7 @@ class M1M2Learner(SemiSupervisedLearner):
         return {
             **super().units,
             "bound": "the same of M1's features under M2, nats per example",
-            "features/elbo": "ELBO of M1, nats per example",
+            "features/elbo": "ELBO of M1, nats per example "
+            f"({self.features.observation.meaning.words})",
             "features/kl": "KL(q(z₁|x) ‖ N(0, I)) of M1, nats per example",
         }

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from saddlepoint.data.info import DataInfo
-from saddlepoint.description import one_of
 from saddlepoint.errors import BadInput
 from saddlepoint.learners.family import Family
-from saddlepoint.learners.variational.likelihoods import LIKELIHOODS, AnyLikelihood, Gaussian
+from saddlepoint.learners.variational.likelihoods import AnyLikelihood, Gaussian
 from saddlepoint.networks.kinds import AnyNetwork
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam, AnyOptimiser
@@ -70,12 +69,6 @@ class Variational(Family):
     encoder: AnyNetwork = Mlp()
     decoder: AnyNetwork = Mlp()
     optimiser: AnyOptimiser = Adam(learning_rate=1e-3, beta1=0.9)
-
-    @field_validator("likelihood", mode="before")
-    @classmethod
-    def _word(cls, value: object) -> object:
-        """A kind's word stands for it with its defaults, as on the command line."""
-        return one_of(LIKELIHOODS).made(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _weights_are_not_weighed(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from typing_extensions import override
 
 from saddlepoint.data.info import DataInfo
@@ -348,14 +348,14 @@ class DiscretisedLogistic(Likelihood):
 _LEAST_LOGISTIC = 1e-3  # an eighth of a level: all mass is within it, and nothing overflows
 
 LIKELIHOODS: list[type[Likelihood]] = [Gaussian, Bernoulli, Categorical, DiscretisedLogistic]
-AnyLikelihood = Annotated[Likelihood, one_of(LIKELIHOODS)]
 
 
-def bernoulli_log_likelihood(logits: Tensor, target: Tensor) -> Tensor:
-    """Σ t log σ(l) + (1 − t) log(1 − σ(l)) over all axes but the first; target in [0, 1]."""
-    from torch.nn.functional import binary_cross_entropy_with_logits
+def _of_word(value: object) -> object:
+    """A kind's word stands for it with its defaults, as on the command line."""
+    return one_of(LIKELIHOODS).made(value) if isinstance(value, str) else value
 
-    return -binary_cross_entropy_with_logits(logits, target, reduction="none").flatten(1).sum(1)
+
+AnyLikelihood = Annotated[Likelihood, one_of(LIKELIHOODS), BeforeValidator(_of_word)]
 
 
 def gaussian_log_likelihood(

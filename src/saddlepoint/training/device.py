@@ -16,8 +16,9 @@ from saddlepoint.learners.learner import Learner
 # Multiply-adds of a fully connected learner's widest product from where bfloat16 pays; below, its
 # conversions take longer than it saves. Measured by `benchmarks/precision.py` on a processor with
 # AVX512-BF16 alone. With AMX, where products of either precision are faster, a widest product of
-# 2^23 did not pay (4.2 ms a step against 3.2); a GPU waits for the host as much as AMX does.
-PAYS_FROM, PAYS_FROM_ELSEWHERE = 2**22, 2**24
+# 2^23 did not pay (4.2 ms a step against 3.2). A GPU waits for the host: on an H200 no width that
+# was measured paid, up to a widest product of 2^27 (5.3 ms against 4.4).
+PAYS_FROM, PAYS_FROM_AMX, PAYS_FROM_GPU = 2**22, 2**24, 2**28
 
 CONVOLUTIONS = (
     nn.Conv1d,
@@ -87,8 +88,9 @@ def choose(device: str, precision: str) -> Policy:
         precision = "float32"
         if _computes_bfloat16(where):
             precision = "bfloat16"
-            narrow = where.type == "cpu" and "amx_bf16" not in _flags()
-            pays_from = PAYS_FROM if narrow else PAYS_FROM_ELSEWHERE
+            pays_from = PAYS_FROM_GPU
+            if where.type == "cpu":
+                pays_from = PAYS_FROM_AMX if "amx_bf16" in _flags() else PAYS_FROM
     elif precision == "bfloat16" and where.type == "mps":
         raise BadInput("bfloat16 is not supported on mps here: use --precision float32.")
     return Policy(where, precision, pays_from)

@@ -50,6 +50,8 @@ docs: $(VENV)/.installed
 	  page = pathlib.Path('README.md'); page.write_text(filled(page.read_text()))"
 	$(BIN)/python -c "import pathlib; from saddlepoint.learners.adversarial.tables import filled; \
 	  page = pathlib.Path('docs/games.md'); page.write_text(filled(page.read_text()))"
+	$(BIN)/python -c "import pathlib; from saddlepoint.learners.adversarial.tables import OF_CLASSES, filled; \
+	  page = pathlib.Path('docs/classes.md'); page.write_text(filled(page.read_text(), OF_CLASSES))"
 	$(BIN)/python -c "import pathlib; from saddlepoint.learners.variational.tables import filled; \
 	  page = pathlib.Path('docs/vae.md'); page.write_text(filled(page.read_text()))"
 	$(BIN)/python -c "import pathlib; from saddlepoint.evaluation.tables import filled; \

@@ -19,7 +19,8 @@ from saddlepoint.divergences import tables as divergence_tables
 from saddlepoint.divergences.registry import DIVERGENCES
 from saddlepoint.evaluation import tables
 from saddlepoint.games.objectives import OBJECTIVES
-from saddlepoint.learners.adversarial.tables import TABLES, filled
+from saddlepoint.learners.adversarial.conditioning import CONDITIONINGS
+from saddlepoint.learners.adversarial.tables import OF_CLASSES, TABLES, filled
 from saddlepoint.learners.variational import tables as variational_tables
 from saddlepoint.learners.variational.likelihoods import LIKELIHOODS
 from saddlepoint.recipes import RECIPES, table
@@ -39,6 +40,13 @@ def test_the_tables_of_games_are_current() -> None:
     for name in OBJECTIVES:
         assert f"| `{name}` |" in page
     assert page.count("<!-- end -->") == len(TABLES)
+
+
+def test_the_table_of_conditionings_is_current() -> None:
+    page = (DOCS / "classes.md").read_text(encoding="utf-8")
+    assert page == filled(page, OF_CLASSES), "run `make docs`"
+    for part in CONDITIONINGS:
+        assert f"| `{part.word()}` |" in page
 
 
 def test_the_table_of_likelihoods_is_current() -> None:
@@ -83,7 +91,7 @@ def test_rows_have_as_many_cells_as_their_heads() -> None:
         divergence_tables.divergences,
         variational_tables.likelihoods,
     )
-    for one in (*TABLES.values(), table.markdown, *tables_of):
+    for one in (*TABLES.values(), *OF_CLASSES.values(), table.markdown, *tables_of):
         lines = one().splitlines()
         cells = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
         assert len(cells) == 1

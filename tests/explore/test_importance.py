@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,3 +149,23 @@ def test_what_cannot_be_looked_at_is_refused():
     gan = Trained(run, VECTORS, 0, run.learner.learner(VECTORS, batch_size=4, seed=0))
     with pytest.raises(BadInput, match="the run's learner is 'adversarial'"):
         importance_weighted(gan, examples())
+
+
+def test_evaluating_an_autoencoder_says_how_likely_it_finds_test_examples(tmp_path: Path) -> None:
+    run = sp.recipes.vae("digits", likelihood="categorical", steps=3, batch_size=16, device="cpu")
+    sp.train(run, tmp_path / "run", quiet=True)
+    row = sp.evaluate(tmp_path / "run", scores="log_likelihood").row("log_likelihood")
+    x = run.data.open().take("test", 10**6, torch.device("cpu")).x
+    expected = importance_weighted(sp.load(tmp_path / "run"), x, samples=100)
+    assert row.figure.estimate == expected.nats
+    assert expected.bits is not None
+    assert f"{expected.bits.value:.3f} bits per dimension" in row.figure.notes[0]
+    assert "probability of pixels" in row.figure.notes[0]
+    assert row.control is None
+
+
+def test_a_game_has_no_likelihood(tmp_path: Path) -> None:
+    run = sp.recipes.gan("digits", steps=2, batch_size=16, device="cpu")
+    sp.train(run, tmp_path / "run", quiet=True)
+    with pytest.raises(sp.BadInput, match="none of the scores log_likelihood applies"):
+        sp.evaluate(tmp_path / "run", scores="log_likelihood")

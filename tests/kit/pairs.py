@@ -64,6 +64,7 @@ FACTORS: dict[str, dict[str, dict[str, Changes]]] = {
         "prior": kinds("priors", "learner.prior"),
         "lens": or_none(kinds("lenses", "learner.lenses.0")),
         "cost": kinds("costs", "learner.cost"),
+        "classes": kinds("conditionings", "learner.classes"),
         "auxiliary": or_none(kinds("auxiliaries", "learner.auxiliaries.0")),
         "dynamics": kinds("dynamics", "training.dynamics"),
         "seeds": SEEDS,

@@ -25,7 +25,7 @@ from saddlepoint.data.published import (
 from saddlepoint.data.source import DataSource, Labelled, Split
 from saddlepoint.data.toys import Grid, Ring, Spirals, SwissRoll, Toy, TwoLines
 from saddlepoint.description import Part
-from saddlepoint.games.constraints import CONSTRAINTS, SpectralNorm, WeightClipping
+from saddlepoint.games.constraints import CONSTRAINTS, SpectralNorm, WeightClipping, WeightNorm
 from saddlepoint.games.dynamics import (
     DYNAMICS,
     Alternating,
@@ -54,6 +54,14 @@ from saddlepoint.learners.adversarial.auxiliaries import (
     LatentRegression,
     LateRecogniser,
     Recogniser,
+)
+from saddlepoint.learners.adversarial.conditioning import (
+    CONDITIONINGS,
+    Classifier,
+    Concatenation,
+    KPlusOne,
+    Projection,
+    Unconditional,
 )
 from saddlepoint.learners.adversarial.costs import COSTS, FeatureMatching, GameCost, Unrolled
 from saddlepoint.learners.adversarial.description import Adversarial
@@ -101,6 +109,7 @@ LISTS: dict[str, list[type[Any]]] = {
     "lenses": LENSES,
     "costs": COSTS,
     "auxiliaries": AUXILIARIES,
+    "conditionings": CONDITIONINGS,
     "likelihoods": LIKELIHOODS,
     "families": FAMILIES,
     "sources": SOURCES,
@@ -139,7 +148,7 @@ _INSTANCES: dict[str, list[Part]] = {
         Centring(weight=0.1),
         HistoricalAveraging(),
     ],
-    "constraints": [WeightClipping(limit=0.1), SpectralNorm()],
+    "constraints": [WeightClipping(limit=0.1), SpectralNorm(), WeightNorm()],
     "dynamics": [
         Alternating(),
         Simultaneous(),
@@ -164,6 +173,13 @@ _INSTANCES: dict[str, list[Part]] = {
         LatentRegression(),
         Recogniser(hidden=4, norm="layer"),
         LateRecogniser(hidden=4, norm="layer", after=0.5),
+    ],
+    "conditionings": [
+        Unconditional(),
+        Concatenation(embedding=4),
+        Projection(embedding=4),
+        Classifier(embedding=4),
+        KPlusOne(),
     ],
     "likelihoods": [Gaussian(), Bernoulli(), Categorical(levels=4), DiscretisedLogistic()],
     "families": [
@@ -315,6 +331,7 @@ PLACES: dict[str, dict[str, Place]] = {
     "costs": {"generator": Place(("learner.cost",))},
     # with codes to be read; the ordinary prior stands in the base run
     "auxiliaries": {"game": Place(("learner.auxiliaries.0",), _CODED)},
+    "conditionings": {"game": Place(("learner.classes",), _DIGITS)},
     "likelihoods": {"decoder": Place(("learner.likelihood",), _VARIATIONAL_DIGITS)},
     "families": {
         "learner": Place(

@@ -1,4 +1,4 @@
-"""What a model recognises: classes of held-out examples, and the codes of its own samples."""
+"""What a model says: classes and likelihoods of held-out examples, codes of its own samples."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from saddlepoint.data.dataset import Dataset
+from saddlepoint.explore.importance import importance_weighted
 from saddlepoint.learners.latent import LatentLearner
+from saddlepoint.learners.variational.learner import VariationalLearner
 from saddlepoint.metrics.matching import best_matching
-from saddlepoint.scores.recognised import Recognised
+from saddlepoint.scores.recognised import Likely, Recognised
 from saddlepoint.training.trained import Trained
 
 MOST = 10_000  # examples that are classified
+LIKELY, DRAWS = 500, 100  # examples whose likelihood is estimated, and draws for each
 _CPU = torch.device("cpu")
 
 Whole = NDArray[np.int64]
@@ -55,7 +58,29 @@ def recognised(
     }
     if not len(classes):
         labels = labels[:0]
-    return Recognised(labels, classes, how, information) if len(labels) or information else None
+    likely = _likely(model, dataset, seed, member)
+    if not (len(labels) or information or likely is not None):
+        return None
+    return Recognised(labels, classes, how, information, likely)
+
+
+def _likely(model: Trained, dataset: Dataset, seed: int, member: int) -> Likely | None:
+    """How likely an autoencoder finds examples of the test split, else of the validation split."""
+    learner = model.seeds[member].learner if model.seeds else model.learner
+    if not isinstance(learner, VariationalLearner):
+        return None
+    batches = (dataset.take(split, LIKELY, _CPU) for split in ("test", "validation"))
+    x = next((batch.x for batch in batches if len(batch)), None)
+    if x is None:
+        return None
+    estimates = importance_weighted(model, x, samples=DRAWS, seed=seed, member=member)
+    return Likely(
+        estimates.each,
+        estimates.samples,
+        estimates.words,
+        None if estimates.bits is None else estimates.bits.value,
+        float(np.median(estimates.effective)),
+    )
 
 
 def _named(model: Trained, dataset: Dataset, groups: Whole, member: int) -> tuple[Whole, str]:

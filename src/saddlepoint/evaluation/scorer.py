@@ -204,6 +204,8 @@ class Scorer:
             mixture=reference.dataset.mixture,
             seed=self.settings.seed,
             unseen=None if reference.unseen is None else reference.unseen.x,
+            labels=side.labels,
+            real_labels=reference.real.labels,
             recognition=side.recognition,
         )
 

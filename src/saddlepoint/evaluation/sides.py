@@ -34,12 +34,14 @@ class Side:
         name: What they are called in tables.
         x: (n, *shape) float32 on the CPU; images in [-1, 1].
         notes: What was done to them on the way here, one sentence each.
+        labels: The class of each, (n,), −1 where it is not known; None where there are none.
         recognition: What the learner that drew them recognises; None if it recognises nothing.
     """
 
     name: str
     x: Tensor
     notes: tuple[str, ...] = ()
+    labels: Tensor | None = None
     recognition: Recognised | None = None
 
     def __len__(self) -> int:
@@ -100,8 +102,8 @@ def of_run(where: Path, n: int | None, data: str | Path | None = None) -> Refere
     size = min(counts["test"], counts["validation"], MOST) if n is None else n
     enough(size, counts["test"], f"the test split of {info.name}")
     return Reference(
-        real=Side(f"{info.name} (test)", take(dataset, "test", size), info.notes),
-        control=Side(f"{info.name} (validation)", take(dataset, "validation", size)),
+        real=of_split(dataset, "test", size, info.notes),
+        control=of_split(dataset, "validation", size),
         where="real: test split; control: validation split",
         **known,
     )
@@ -127,8 +129,8 @@ def on_validation(where: Path, n: int | None) -> Reference:
         data=info,
         dataset=dataset,
         train=Side(f"{info.name} (train)", take(dataset, "train", 6 * MOST)),
-        real=Side(f"{info.name} (validation)", take(dataset, "validation", size), info.notes),
-        control=Side(f"{info.name} (test)", take(dataset, "test", size)),
+        real=of_split(dataset, "validation", size, info.notes),
+        control=of_split(dataset, "test", size),
         where="real: validation split; control: test split",
     )
 
@@ -202,15 +204,25 @@ def drawn(model: Trained, name: str, n: int, seed: int, member: int = 0) -> Side
     """
     x = model.sample(n, seed, member=member)
     notes = tuple(model.notes)
+    labels = model.labels(n, seed, member)
     if not model.data.images:
-        return Side(name, x, notes)
+        return Side(name, x, notes, labels)
     rounded = "Samples were rounded to 8 bits, as in a saved picture."
-    return Side(name, in_eight_bits(x), (*notes, rounded))
+    return Side(name, in_eight_bits(x), (*notes, rounded), labels)
 
 
 def in_eight_bits(x: Tensor) -> Tensor:
     """Images in [-1, 1] rounded to the 256 values of a saved picture."""
     return ((x.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+
+
+def of_split(dataset: Dataset, split: str, n: int, notes: tuple[str, ...] = ()) -> Side:
+    """The first ``n`` examples of a split with their classes."""
+    batch = dataset.take(split, n, _CPU)
+    labels = None if batch.label is None else batch.label.long()
+    if labels is not None and batch.labelled is not None:
+        labels = labels.where(batch.labelled, -1)
+    return Side(f"{dataset.info.name} ({split})", batch.x.float(), notes, labels)
 
 
 def take(dataset: Dataset, split: str, n: int) -> Tensor:

@@ -259,10 +259,10 @@ def _histograms(
 
 def _opened(given: object) -> Path | DataSource:
     """A run's directory, or a description of data."""
-    from saddlepoint.evaluation.sources import is_run
+    from saddlepoint.training.run_directory import is_run
 
-    if isinstance(given, str | Path) and is_run(given):
-        return Path(given).expanduser()
+    if isinstance(given, str | Path) and is_run(where := Path(given).expanduser()):
+        return where
     return describe_data(given)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -38,6 +38,20 @@ class Constraint(Part):
             BadInput: The network cannot be constrained so.
         """
         return
+
+    def start(self, network: nn.Module, see: Callable[[], object]) -> None:
+        """Set the weights of ``network`` by its first batch, where that is how they start.
+
+        Args:
+            network: As ``apply`` left it.
+            see: Passes that batch through it.
+        """
+        return
+
+    @property
+    def starts(self) -> bool:
+        """Whether ``start`` does anything."""
+        return False
 
     def project(self, network: nn.Module) -> None:
         """Move the parameters of ``network`` to where they may be, after an update."""
@@ -124,5 +138,51 @@ class SpectralNorm(Constraint):
         normalise_layers(network, self.iterations)
 
 
-CONSTRAINTS: list[type[Constraint]] = [WeightClipping, SpectralNorm]
+class WeightNorm(Constraint):
+    """Every linear and convolutional weight is used as g v/‖v‖: a direction and a length a unit.
+
+    By default lengths and biases start so that on the first batch of real examples each unit has
+    the mean 0 and the variance 1.
+    """
+
+    equation = "g v / ‖v‖"
+    cures = "batch norm's dependence of an example on the others in its batch"
+    paper = "Salimans and Kingma, Weight Normalization, 2016; in a critic Salimans et al. 2016"
+    stacks_members = False
+    excludes: ClassVar[Mapping[str, str]] = {
+        "weight_clipping": "it would clip lengths and directions apart, which bounds neither "
+        "weights nor slopes",
+        "spectral_norm": "each weight is divided by its largest singular value, so how long its "
+        "rows are is taken away again",
+    }
+
+    kind: Literal["weight_norm"] = "weight_norm"
+    by_data: bool = Field(
+        True, description="Lengths and biases start by the first batch; else they are PyTorch's."
+    )
+
+    @override
+    def apply(self, network: nn.Module) -> None:
+        """Normalise the layers of ``network`` in place; call it before making its optimiser.
+
+        Raises:
+            BadInput: The network has no such layer.
+        """
+        from saddlepoint.networks.weight_norm import normalise_lengths
+
+        normalise_lengths(network)
+
+    @property
+    @override
+    def starts(self) -> bool:
+        return self.by_data
+
+    @override
+    def start(self, network: nn.Module, see: Callable[[], object]) -> None:
+        from saddlepoint.networks.weight_norm import start_by
+
+        start_by(network, see)
+
+
+CONSTRAINTS: list[type[Constraint]] = [WeightClipping, SpectralNorm, WeightNorm]
 AnyConstraint = Annotated[Constraint, one_of(CONSTRAINTS)]

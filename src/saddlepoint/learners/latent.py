@@ -18,6 +18,7 @@ from saddlepoint.randomness import derive
 LATENT_BLOCK = 64
 RECALIBRATION_SAMPLES = 1024
 WALKS, STEPS = 6, 10  # rows and columns of a code's picture
+CLASSES = 20  # that are shown at most
 
 
 def latent_blocks(n: int, width: int, seed: int, first: int = 0) -> Iterator[Tensor]:
@@ -73,8 +74,17 @@ class LatentLearner(Learner):
 
     @override
     def further_pictures(self, seed: int) -> Mapping[str, Tensor]:
-        """What each code does: a row for each of some latents, along which the code walks."""
+        """What each code does, and each class.
+
+        Of a code there is a row for each of some latents, along which the code walks; of classes a
+        row each, with the same latents in all.
+        """
         made = {}
+        if self.frequencies:
+            shown = min(len(self.frequencies), CLASSES)
+            z = self.latents(STEPS, seed).repeat(shown, 1)
+            drawn = self.decode(z, torch.arange(shown).repeat_interleave(STEPS))
+            made["classes"] = drawn.reshape(shown, STEPS, *drawn.shape[1:])
         latents = self.latents(WALKS, seed)
         for code in self.codes:
             columns = code.classes if isinstance(code, Categorical) else STEPS

@@ -10,40 +10,40 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from saddlepoint.errors import BadInput
-from saddlepoint.networks.network import Backbone, Network, Site
+from saddlepoint.networks.class_norm import ClassNormGenerator
+from saddlepoint.networks.network import EMBEDDING, Backbone, Network, Site
 from saddlepoint.networks.virtual_batch_norm import needs_reference
-
-EMBEDDING = 16  # numbers that stand for a class beside a vector
 
 
 class ClassInput(nn.Module):
     """Joins labels to what a network is given: to images a plane, to vectors an embedding.
 
     The plane of a label c is max(0, W e_c + b), of a linear map from the one-hot vector e_c to
-    height · width numbers (Denton et al. 2015). The embedding is a vector of ``EMBEDDING`` learned
-    numbers, which start as draws of N(0, 1).
+    height · width numbers (Denton et al. 2015). The embedding is a vector of learned numbers, which
+    start as draws of N(0, 1).
 
     Paper: Mirza and Osindero, Conditional Generative Adversarial Nets, 2014.
 
     Args:
         classes: Number of labels.
         shape: (channels, height, width) or (numbers,) of what labels are joined to.
+        embedding: Length of that vector.
 
     Attributes:
         shape: The same of what comes out.
     """
 
-    def __init__(self, classes: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, classes: int, shape: tuple[int, ...], embedding: int = EMBEDDING) -> None:
         super().__init__()
         self.classes = classes
         first, *self.size = shape
         images = bool(self.size)
-        self.shape = (first + (1 if images else EMBEDDING), *self.size)
+        self.shape = (first + (1 if images else embedding), *self.size)
         self.told: nn.Module
         if images:
             self.told = nn.Linear(classes, math.prod(self.size))
         else:
-            self.told = nn.Embedding(classes, EMBEDDING)
+            self.told = nn.Embedding(classes, embedding)
 
     def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
         """``x`` (batch, *shape) with what its labels (batch,) say behind it.
@@ -75,7 +75,7 @@ class ClassGenerator(nn.Module):
     def __init__(self, network: Network, site: Site) -> None:
         super().__init__()
         self.beside_image = site.given is not None
-        self.told = ClassInput(site.classes, site.given or (site.inputs,))
+        self.told = ClassInput(site.classes, site.given or (site.inputs,), site.embedding)
         self.network = network.as_generator(without_classes(site, self.told))
         _refuse_references(self.network, site.place)
 
@@ -129,13 +129,22 @@ def without_classes(site: Site, told: ClassInput) -> Site:
 def told_generator(network: Network, site: Site) -> nn.Module:
     """A generator ``(z, label)`` where the site has classes, else ``(z)``.
 
-    Networks that take labels are told them their own way, others by ``ClassGenerator``.
+    Networks that take labels are told them their own way, those with norms of classes by these
+    alone, others by ``ClassGenerator``.
 
     Raises:
         BadInput: The network cannot stand there.
     """
     if not site.classes or "labels" in network.takes:
         return network.as_generator(site)
+    if network.normalises_by_class:
+        if site.given is not None:
+            raise BadInput(
+                f"--{site.place}.norm class_batch is for generators of whole images, and this one "
+                "adds to an image that it is given: set it to batch."
+            )
+        made = network.as_generator(replace(site, classes=0, by_norm=True))
+        return ClassNormGenerator(made, site.classes)
     return ClassGenerator(network, site)
 
 
@@ -147,7 +156,7 @@ def told_backbone(network: Network, site: Site) -> Backbone:
     """
     if not site.classes or "labels" in network.takes:
         return network.as_backbone(site)
-    told = ClassInput(site.classes, site.shape)
+    told = ClassInput(site.classes, site.shape, site.embedding)
     backbone = network.as_backbone(replace(site, classes=0, shape=told.shape))
     return backbone._replace(module=ClassBackbone(backbone.module, told, site.place))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from saddlepoint.errors import BadInput
+from saddlepoint.networks.class_heads import ClassHead
 from saddlepoint.networks.member_linear import linear
 from saddlepoint.networks.minibatch import MinibatchStd
 from saddlepoint.networks.mixing import mixing_layers
@@ -28,11 +31,21 @@ class CriticOutput(NamedTuple):
     features: Tensor
     logits: Tensor | None = None
 
+    def split(self, sizes: Sequence[int], axis: int) -> tuple[CriticOutput, ...]:
+        """What is said of each of some batches that passed together, along an axis."""
+        logits: Sequence[Tensor | None] = [None] * len(sizes)
+        if self.logits is not None:
+            logits = self.logits.split(list(sizes), axis)
+        scores = self.score.split(list(sizes), -1)
+        features = self.features.split(list(sizes), axis)
+        return tuple(map(CriticOutput, scores, features, logits))
+
 
 class Critic(nn.Module):
     """Scores examples by a backbone and a linear head, which computes in float32 or finer.
 
-    Where the site has classes, the backbone is told the label of each example.
+    Where the site has classes, the backbone is told the label of each example; a head of classes
+    may need it, too.
 
     With virtual batch norm it needs a reference batch before its first use (``offer``), which
     minibatch discrimination does not see.
@@ -42,6 +55,7 @@ class Critic(nn.Module):
         site: Where it stands; its batch is also the size of a reference batch.
         level: Whether the head has a bias, which shifts all scores alike. Where only differences
             of scores count it would get no gradient but rounding.
+        told: A head of classes, beside the plain one or in its place; None without one.
 
     Attributes:
         mixing: What lets an example's score depend on the others in its batch; empty if nothing.
@@ -51,16 +65,22 @@ class Critic(nn.Module):
         BadInput: The size of the batch does not fit a layer.
     """
 
-    def __init__(self, backbone: Backbone, site: Site, level: bool = True) -> None:
+    def __init__(
+        self, backbone: Backbone, site: Site, level: bool = True, told: ClassHead | None = None
+    ) -> None:
         super().__init__()
         self.backbone = with_reference(backbone.module, site, site.shape)
         self.classes = site.classes
         self.discrimination = backbone.discrimination
         self.features = backbone.features
         width = getattr(self.discrimination, "outputs", backbone.features)
-        self.head = linear(width, 1, site.members, bias=level)
-        if backbone.initialise is not None:
-            self.head.apply(backbone.initialise)
+        self.head: nn.Module | None = None
+        if told is None or not told.replaces_score:
+            self.head = linear(width, 1, site.members, bias=level)
+            if backbone.initialise is not None:
+                self.head.apply(backbone.initialise)
+        self.told = told
+        self.needs_label = bool(site.classes) or (told is not None and told.needs_label)
         self.mixing = mixing_layers(self.modules())
         self.mixes_examples = bool(self.mixing)
         for module in self.modules():
@@ -78,13 +98,17 @@ class Critic(nn.Module):
         Raises:
             BadInput: There is a label and there are no classes, or the other way round.
         """
-        if self.classes:
-            features = self.backbone(x, label)
-        else:
+        if not self.needs_label:
             refuse_label(label)
-            features = self.backbone(x)
+        elif label is None:
+            raise BadInput("this critic was made for classes: give it a label for each example.")
+        features = self.backbone(x, label) if self.classes else self.backbone(x)
         joined = features if self.discrimination is None else self.discrimination(features)
         # games look at differences of scores, which bfloat16 loses where scores are large
         with in_full_precision(joined.device.type):
-            score = self.head(widened(joined)).squeeze(-1)
-        return CriticOutput(score, features)
+            score = None if self.head is None else self.head(widened(joined)).squeeze(-1)
+            if self.told is None:
+                assert score is not None
+                return CriticOutput(score, features)
+            score, logits = self.told(widened(features), score, label)
+        return CriticOutput(score, features, logits)

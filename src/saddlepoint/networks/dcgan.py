@@ -205,8 +205,9 @@ class Dcgan(Network):
         from saddlepoint.networks.norms import vector_norm
 
         width = self.dense * features_per_unit(name)
-        # instance norm has nothing to normalise in a vector
-        norm = vector_norm(self.norm, width) if self.norm != "instance" else []
+        # instance norm has nothing to normalise in a vector, and classes are told to maps
+        name_here = "batch" if self.norm == "class_batch" else self.norm
+        norm = vector_norm(name_here, width) if name_here != "instance" else []
         return nn.Sequential(
             nn.Linear(inputs, width, bias=bare or not norm), *norm, activation(name, axis=-1)
         )

@@ -7,7 +7,7 @@ from typing import Literal
 MapActivation = Literal["relu", "leaky_relu", "tanh", "softplus", "shifted_softplus", "gated"]
 Activation = Literal[MapActivation, "maxout"]
 Norm = Literal["batch", "layer", "virtual", "none"]
-MapNorm = Literal["batch", "layer", "instance", "virtual", "none"]
+MapNorm = Literal["batch", "layer", "instance", "virtual", "class_batch", "none"]
 Initialisation = Literal["normal", "he"]
 Minibatch = Literal["none", "discrimination", "std"]
 
@@ -18,7 +18,10 @@ _NORM = (
     "twice the cost; not at a generator's output nor in a critic's first layer."
 )
 NORM = _NORM.format(instance="")
-MAP_NORM = _NORM.format(instance="instance: with those of each channel of each example; ")
+MAP_NORM = _NORM.format(
+    instance="instance: with those of each channel of each example; class_batch: batch, with gains "
+    "and biases of each class, which is how a generator is told it then (de Vries et al. 2017); "
+)
 ACTIVATION = (
     "leaky_relu: with slope 0.2; shifted_softplus: softplus(2x + 2)/2 − 1; gated: σ(a)·tanh(b) of "
     "two halves of the features"

@@ -56,7 +56,7 @@ def normal(module: nn.Module) -> None:
     """
     if isinstance(module, WEIGHTED):
         nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, NORM_LAYERS):
+    elif isinstance(module, NORM_LAYERS) and module.weight is not None:
         nn.init.normal_(module.weight, 1.0, 0.02)
     else:
         return

@@ -29,7 +29,9 @@ class Mlp(Network):
     takes = frozenset({"vectors", "images"})
     stacks_members = True
     biases_each_number = True
-    of_backbones = frozenset({"minibatch", "dropout_input", "dropout", "waves"})
+    of_backbones = frozenset(
+        {"minibatch", "dropout_input", "dropout", "noise_input", "noise", "waves"}
+    )
 
     kind: Literal["mlp"] = "mlp"
     hidden: tuple[Annotated[int, Field(gt=0)], ...] = Field(
@@ -46,6 +48,12 @@ class Mlp(Network):
     )
     dropout: float = Field(
         0.0, ge=0, lt=1, description="Share of each hidden layer that a backbone drops in training."
+    )
+    noise_input: float = Field(
+        0.0, ge=0, description="Deviation of Gaussian noise on a backbone's inputs in training."
+    )
+    noise: float = Field(
+        0.0, ge=0, description="The same behind each of its hidden layers (Salimans et al. 2016)."
     )
     initial_range: float | None = Field(
         None,
@@ -98,16 +106,19 @@ class Mlp(Network):
         from torch import nn
 
         from saddlepoint.networks.minibatch import MinibatchDiscrimination
+        from saddlepoint.networks.noise import GaussianNoise
         from saddlepoint.networks.waves import RandomWaves
 
-        if site.members is not None and (self.dropout or self.dropout_input):
+        if site.members is not None and self._draws:
             raise BadInput(
-                "dropout draws for all seeds together, so that a seed would not be the run that "
-                "it is alone: leave --seeds at 1, or set the dropout to 0."
+                f"{self._draws} draws for all seeds together, so that a seed would not be the run "
+                f"that it is alone: leave --seeds at 1, or set the {self._draws} to 0."
             )
         layers: list[nn.Module] = [nn.Flatten(start_dim=-len(site.shape))]
         if self.dropout_input:
             layers.append(nn.Dropout(self.dropout_input))
+        if self.noise_input:
+            layers.append(GaussianNoise(self.noise_input))
         inputs = math.prod(site.shape)
         if self.waves:
             waves = RandomWaves(
@@ -126,7 +137,14 @@ class Mlp(Network):
     @override
     def stacks(self) -> bool:
         """Not with what draws for all seeds together, or serves one only."""
-        return not (self.dropout or self.dropout_input or self.norm == "batch")
+        return not (self._draws or self.norm == "batch")
+
+    @property
+    def _draws(self) -> str:
+        """What draws in training, in a word; empty if nothing does."""
+        if self.dropout or self.dropout_input:
+            return "dropout"
+        return "noise" if self.noise or self.noise_input else ""
 
     @override
     def narrower(self) -> dict[str, str]:
@@ -160,6 +178,7 @@ class Mlp(Network):
         from saddlepoint.networks.activations import activation, features_per_unit
         from saddlepoint.networks.member_linear import linear
         from saddlepoint.networks.minibatch import MinibatchStd
+        from saddlepoint.networks.noise import GaussianNoise
         from saddlepoint.networks.norms import vector_norm
 
         first = 1 if of_backbone else 0
@@ -182,6 +201,8 @@ class Mlp(Network):
             layers.append(activation(self.activation, self.pieces))
             if of_backbone and self.dropout:
                 layers.append(nn.Dropout(self.dropout))
+            if of_backbone and self.noise:
+                layers.append(GaussianNoise(self.noise))
             inputs = units
         if with_std and not self.hidden:  # what the score is computed from
             layers.append(MinibatchStd(members=members))

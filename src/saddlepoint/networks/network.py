@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+EMBEDDING = 16  # numbers that stand for a label beside a vector
 Output = Literal["tanh", "sigmoid", "linear"]
 
 
@@ -25,6 +26,8 @@ class Site:
         shape: Shape of an example: (channels, height, width) or (dimensions,).
         inputs: Length of the vector that a generator starts from.
         classes: Number of labels that it is told, 0 for none.
+        embedding: Numbers that stand for a label beside the vector.
+        by_norm: Whether norms may tell it the label.
         given: Shape of an image that it is conditioned on; None without one.
         members: Hold the weights of so many independent networks; None for one.
         batch: Examples per batch.
@@ -38,6 +41,8 @@ class Site:
     shape: tuple[int, ...]
     inputs: int = 0
     classes: int = 0
+    embedding: int = EMBEDDING
+    by_norm: bool = False
     given: tuple[int, ...] | None = None
     members: int | None = None
     batch: int = 64
@@ -163,12 +168,22 @@ class Network(Part):
                 f"{self.least_side}×{self.least_side} pixels, and these are {height}×{width}: "
                 f"enlarge them (--data.size {self.least_side} or more for a folder)."
             )
+        if self.normalises_by_class and not site.by_norm:
+            raise BadInput(
+                f"--{site.place}.norm class_batch has gains of each class, for a generator that is "
+                "told one: set --learner.classes to projection, say, or this norm to batch."
+            )
         for what, asked in (("labels", site.classes > 0), ("given", site.given is not None)):
             if asked and what not in self.takes:
                 said = "labels" if what == "labels" else "an image that it is given"
                 raise BadInput(
                     f"the network '{self.kind}' cannot take {said}: choose one that can."
                 )
+
+    @property
+    def normalises_by_class(self) -> bool:
+        """Whether its norms are told the class."""
+        return getattr(self, "norm", None) == "class_batch"
 
     def _no(self, role: str) -> NoReturn:
         raise BadInput(f"the network '{self.kind}' is no {role}: choose another kind for it.")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from saddlepoint.errors import BadInput
+from saddlepoint.networks.class_norm import ClassBatchNorm
 from saddlepoint.networks.fields import MapNorm, Norm
 from saddlepoint.networks.virtual_batch_norm import VirtualBatchNorm
 
@@ -71,4 +72,6 @@ def map_norm(name: MapNorm, channels: int) -> list[nn.Module]:
         return [VirtualBatchNorm(channels)]
     if name == "batch":
         return [nn.BatchNorm2d(channels)]
+    if name == "class_batch":
+        return [ClassBatchNorm(channels)]
     return [nn.GroupNorm(1 if name == "layer" else channels, channels)]

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from saddlepoint.networks.noise import GaussianNoise
+
 _DROPOUTS = (
     nn.Dropout,
     nn.Dropout1d,
@@ -18,8 +20,10 @@ _DROPOUTS = (
 
 
 def drops_units(modules: Iterable[nn.Module]) -> bool:
-    """Whether any of ``modules`` drops units at random."""
-    return any(isinstance(m, _DROPOUTS) and m.p > 0 for m in modules)
+    """Whether any of ``modules`` drops units at random, or adds noise to them."""
+    return any(
+        isinstance(m, GaussianNoise) or (isinstance(m, _DROPOUTS) and m.p > 0) for m in modules
+    )
 
 
 def repeats(modules: Iterable[nn.Module]) -> bool:

@@ -4,11 +4,14 @@
 of image GANs have the papers' numbers, and beside each stands one for two cores.
 """
 
+from saddlepoint.recipes.acgan import acgan, acgan_two_core
+from saddlepoint.recipes.cgan import cgan
 from saddlepoint.recipes.dcgan import dcgan, dcgan_two_core
 from saddlepoint.recipes.dragan import dragan, dragan_two_core
 from saddlepoint.recipes.gan import gan
 from saddlepoint.recipes.gan_2014 import gan_2014
 from saddlepoint.recipes.improved_gan import improved_gan, improved_gan_two_core
+from saddlepoint.recipes.improved_gan_ssl import improved_gan_ssl, improved_gan_ssl_two_core
 from saddlepoint.recipes.infogan import infogan, infogan_two_core
 from saddlepoint.recipes.lapgan import (
     lapgan,
@@ -40,6 +43,9 @@ from saddlepoint.recipes.wgan_gp import (
 
 __all__ = [
     "RECIPES",
+    "acgan",
+    "acgan_two_core",
+    "cgan",
     "dcgan",
     "dcgan_two_core",
     "dragan",
@@ -48,6 +54,8 @@ __all__ = [
     "gan",
     "gan_2014",
     "improved_gan",
+    "improved_gan_ssl",
+    "improved_gan_ssl_two_core",
     "improved_gan_two_core",
     "infogan",
     "infogan_two_core",

@@ -8,6 +8,7 @@ from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.priors import Normal, Uniform
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.optimisers import Adam
+from saddlepoint.recipes.conditional import PROJECTED
 from saddlepoint.recipes.registry import Common, assemble, recipe, two_core
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
@@ -19,6 +20,7 @@ from saddlepoint.run.training import Training
     paper="Radford et al., Unsupervised Representation Learning with Deep Convolutional GANs",
     data="images",
     machine="GPU",
+    told=PROJECTED,
 )
 def dcgan(
     data: object = "digits",

@@ -8,6 +8,7 @@ from saddlepoint.games.regularisers import dragan as penalty_around
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.optimisers import Adam
+from saddlepoint.recipes.conditional import PROJECTED
 from saddlepoint.recipes.registry import Common, assemble, recipe, two_core
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
@@ -19,6 +20,7 @@ from saddlepoint.run.training import Training
     paper="Kodali et al., On Convergence and Stability of GANs",
     data="images",
     machine="GPU",
+    told=PROJECTED,
 )
 def dragan(
     data: object = "digits", *, width: int = 64, penalty: float = 10.0, **common: Unpack[Common]

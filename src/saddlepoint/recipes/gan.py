@@ -8,12 +8,13 @@ from saddlepoint.games.objective_name import ObjectiveName
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam
+from saddlepoint.recipes.conditional import JOINED
 from saddlepoint.recipes.registry import Common, assemble, recipe
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
 
 
-@recipe("gan", year=2014, paper="Goodfellow et al., Generative Adversarial Nets")
+@recipe("gan", year=2014, paper="Goodfellow et al., Generative Adversarial Nets", told=JOINED)
 def gan(
     data: object = "digits",
     *,

@@ -10,6 +10,7 @@ from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.lenses import UnitRange
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Sgd
+from saddlepoint.recipes.conditional import JOINED
 from saddlepoint.recipes.registry import Common, assemble, recipe
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
@@ -24,6 +25,7 @@ DECAY, LEAST_RATE = 1.000004, 1e-6
     year=2014,
     paper="Goodfellow et al., Generative Adversarial Nets",
     data="images",
+    told=JOINED,
 )
 def gan_2014(data: object = "digits", **common: Unpack[Common]) -> Run:
     """The first GAN with its own networks: maxout critic with dropout, momentum schedule.

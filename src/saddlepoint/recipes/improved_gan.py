@@ -9,6 +9,7 @@ from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.priors import Uniform
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.optimisers import Adam
+from saddlepoint.recipes.conditional import NORMED
 from saddlepoint.recipes.registry import Common, assemble, recipe, two_core
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
@@ -21,6 +22,7 @@ from saddlepoint.schedules import Piecewise
     paper="Salimans et al., Improved Techniques for Training GANs",
     data="images",
     machine="GPU",
+    told=NORMED,
 )
 def improved_gan(
     data: object = "digits",

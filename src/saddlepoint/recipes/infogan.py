@@ -9,6 +9,7 @@ from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.priors import Coded
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.optimisers import Adam
+from saddlepoint.recipes.conditional import PROJECTED
 from saddlepoint.recipes.registry import Common, assemble, recipe, two_core
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
@@ -19,6 +20,7 @@ from saddlepoint.run.training import Training
     year=2016,
     paper="Chen et al., InfoGAN: Interpretable Representation Learning",
     data="images",
+    told=PROJECTED,
 )
 def infogan(
     data: object = "digits",

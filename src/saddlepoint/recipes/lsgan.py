@@ -7,6 +7,7 @@ from typing import Unpack
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.optimisers import Adam
+from saddlepoint.recipes.conditional import PROJECTED
 from saddlepoint.recipes.registry import Common, assemble, recipe, two_core
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
@@ -18,6 +19,7 @@ from saddlepoint.run.training import Training
     paper="Mao et al., Least Squares Generative Adversarial Networks",
     data="images",
     machine="GPU",
+    told=PROJECTED,
 )
 def lsgan(
     data: object = "digits",

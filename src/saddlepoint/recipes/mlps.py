@@ -9,6 +9,7 @@ from saddlepoint.games.regularisers import wgan_gp as gradient_penalty
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam, RmsProp
+from saddlepoint.recipes.conditional import JOINED
 from saddlepoint.recipes.registry import Common, assemble, recipe
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
@@ -16,7 +17,12 @@ from saddlepoint.run.training import Training
 WIDE = {"generator": Mlp(hidden=(512,) * 3), "critic": Mlp(hidden=(512,) * 3)}
 
 
-@recipe("lsgan-mlp", year=2017, paper="Mao et al., Least Squares Generative Adversarial Networks")
+@recipe(
+    "lsgan-mlp",
+    year=2017,
+    paper="Mao et al., Least Squares Generative Adversarial Networks",
+    told=JOINED,
+)
 def lsgan_mlp(data: object = "digits", *, pearson: bool = False, **common: Unpack[Common]) -> Run:
     """Least-squares GAN, fully connected.
 
@@ -43,7 +49,7 @@ def lsgan_mlp(data: object = "digits", *, pearson: bool = False, **common: Unpac
     return assemble("lsgan-mlp", data, learner, Training(steps=10_000), **common)
 
 
-@recipe("wgan-mlp", year=2017, paper="Arjovsky et al., Wasserstein GAN")
+@recipe("wgan-mlp", year=2017, paper="Arjovsky et al., Wasserstein GAN", told=JOINED)
 def wgan_mlp(data: object = "digits", **common: Unpack[Common]) -> Run:
     """Wasserstein GAN with weight clipping, fully connected.
 
@@ -64,7 +70,12 @@ def wgan_mlp(data: object = "digits", **common: Unpack[Common]) -> Run:
     return assemble("wgan-mlp", data, learner, Training(steps=10_000, batch_size=64), **common)
 
 
-@recipe("wgan-gp-mlp", year=2017, paper="Gulrajani et al., Improved Training of Wasserstein GANs")
+@recipe(
+    "wgan-gp-mlp",
+    year=2017,
+    paper="Gulrajani et al., Improved Training of Wasserstein GANs",
+    told=JOINED,
+)
 def wgan_gp_mlp(data: object = "digits", *, penalty: float = 10.0, **common: Unpack[Common]) -> Run:
     """Wasserstein GAN with gradient penalty, fully connected.
 

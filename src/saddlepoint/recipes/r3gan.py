@@ -8,6 +8,7 @@ from saddlepoint.games.regularisers import r1, r2
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.r3 import R3
 from saddlepoint.optimisers import Adam
+from saddlepoint.recipes.conditional import ALONE
 from saddlepoint.recipes.registry import Common, assemble, recipe
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
@@ -60,7 +61,7 @@ def _r3gan(
     return assemble(name, data, learner, training, **common)
 
 
-@recipe("r3gan", year=2024, paper=PAPER, data="images", machine="GPUs")
+@recipe("r3gan", year=2024, paper=PAPER, data="images", machine="GPUs", told=ALONE)
 def r3gan(
     data: object = "digits",
     *,
@@ -99,7 +100,7 @@ def r3gan(
     )
 
 
-@recipe("r3gan-64", year=2024, paper=PAPER, data="images", machine="GPUs")
+@recipe("r3gan-64", year=2024, paper=PAPER, data="images", machine="GPUs", told=ALONE)
 def r3gan_64(
     data: object = "digits",
     *,
@@ -139,7 +140,7 @@ def r3gan_64(
     )
 
 
-@recipe("r3gan-two-core", year=2024, paper=PAPER, data="images")
+@recipe("r3gan-two-core", year=2024, paper=PAPER, data="images", told=ALONE)
 def r3gan_two_core(
     data: object = "digits",
     *,

@@ -14,6 +14,7 @@ from saddlepoint.data.describing import describe_data
 from saddlepoint.description import explain
 from saddlepoint.errors import BadInput, did_you_mean
 from saddlepoint.learners.family import Family
+from saddlepoint.recipes.conditional import Told, with_classes
 from saddlepoint.run.description import Run
 from saddlepoint.run.module_parts import NAMED
 from saddlepoint.run.training import Training
@@ -69,6 +70,7 @@ def recipe(
     paper: str = "",
     data: str = "any",
     machine: Literal["CPU", "GPU", "GPUs"] = "CPU",
+    told: Told | None = None,
 ) -> Callable[[Callable[..., Run]], Recipe]:
     """Register a recipe; values that do not fit become a ``BadInput`` sentence.
 
@@ -79,6 +81,9 @@ def recipe(
         data: What it is for.
         machine: What trains it in hours at most.
 
+        told: How its players learn of classes where ``conditional`` is asked for; None: the recipe
+            has no such option, or one of its own.
+
     Raises:
         BadInput: Another module has a recipe of this name.
     """
@@ -86,6 +91,8 @@ def recipe(
     def register(function: Callable[..., Run]) -> Recipe:
         if name in RECIPES and RECIPES[name].__module__ != function.__module__:
             raise BadInput(f"the recipe '{name}' is there already: rename it.")
+        if told is not None:
+            function = with_classes(function, told)
 
         @functools.wraps(function)
         def guarded(*args: object, **options: object) -> Run:

@@ -9,6 +9,7 @@ from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.lenses import Dequantise
 from saddlepoint.networks.resnet import ResNet
 from saddlepoint.optimisers import Adam
+from saddlepoint.recipes.conditional import NORMED
 from saddlepoint.recipes.registry import Common, assemble, recipe, two_core
 from saddlepoint.recipes.wgan_gp import CRITIC_BLOCKS
 from saddlepoint.run.description import Run
@@ -22,6 +23,7 @@ from saddlepoint.schedules import Piecewise
     paper="Miyato et al., Spectral Normalization for GANs",
     data="images",
     machine="GPU",
+    told=NORMED,
 )
 def sngan(
     data: object = "digits",

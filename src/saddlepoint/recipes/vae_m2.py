@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from saddlepoint.data.describing import describe_data
-from saddlepoint.data.source import DataSource, Labelled
 from saddlepoint.learners.semisupervised.description import M1M2, M2
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.optimisers import Adam
+from saddlepoint.recipes.few_labels import with_labels
 from saddlepoint.recipes.registry import Common, assemble, recipe, two_core
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
@@ -75,7 +74,7 @@ def vae_m2(
         optimiser=Adam(learning_rate=learning_rate, beta1=0.9),
     )
     training = Training(steps=300_000, batch_size=500, checkpoint_every=5000)
-    source = _with_labels(data, labels, labels_in_batch)
+    source = with_labels(data, labels, labels_in_batch)
     return assemble("vae-m2", source, learner, training, **common)
 
 
@@ -148,17 +147,8 @@ def vae_m1_m2(
         features_optimiser=adam,
     )
     training = Training(steps=600_000, batch_size=500, checkpoint_every=5000)
-    source = _with_labels(data, labels, labels_in_batch)
+    source = with_labels(data, labels, labels_in_batch)
     return assemble("vae-m1-m2", source, learner, training, **common)
-
-
-def _with_labels(data: object, labels: int, in_batch: int) -> DataSource:
-    """The data with so many labels, unless they say themselves how many."""
-    source = describe_data(data)
-    if not isinstance(source, Labelled):
-        return source  # which the learner refuses, or whose labels are all known
-    chosen = {"labelled": labels, "labelled_in_batch": in_batch}
-    return source.replace(**{k: v for k, v in chosen.items() if v and getattr(source, k) is None})
 
 
 vae_m2_two_core = two_core(

@@ -8,12 +8,20 @@ from saddlepoint.games.constraints import WeightClipping
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.optimisers import RmsProp
+from saddlepoint.recipes.conditional import PROJECTED
 from saddlepoint.recipes.registry import Common, assemble, recipe, two_core
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
 
 
-@recipe("wgan", year=2017, paper="Arjovsky et al., Wasserstein GAN", data="images", machine="GPU")
+@recipe(
+    "wgan",
+    year=2017,
+    paper="Arjovsky et al., Wasserstein GAN",
+    data="images",
+    machine="GPU",
+    told=PROJECTED,
+)
 def wgan(
     data: object = "digits",
     *,

@@ -10,6 +10,7 @@ from saddlepoint.learners.adversarial.lenses import Dequantise
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.resnet import ResNet
 from saddlepoint.optimisers import Adam
+from saddlepoint.recipes.conditional import PROJECTED, READ
 from saddlepoint.recipes.registry import Common, assemble, recipe, two_core
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training
@@ -20,7 +21,7 @@ PAPER = "Gulrajani et al., Improved Training of Wasserstein GANs"
 CRITIC_BLOCKS = (0, 0, 2)
 
 
-@recipe("wgan-gp", year=2017, paper=PAPER, data="images", machine="GPU")
+@recipe("wgan-gp", year=2017, paper=PAPER, data="images", machine="GPU", told=PROJECTED)
 def wgan_gp(
     data: object = "digits",
     *,
@@ -73,7 +74,7 @@ wgan_gp_two_core = two_core(
 )
 
 
-@recipe("wgan-gp-resnet", year=2017, paper=PAPER, data="images", machine="GPU")
+@recipe("wgan-gp-resnet", year=2017, paper=PAPER, data="images", machine="GPU", told=READ)
 def wgan_gp_resnet(
     data: object = "digits",
     *,

@@ -8,6 +8,7 @@ from saddlepoint.report.gather import Summary
 FURTHER = {
     "code-": "Codes: along a row one code walks, and all else is the same; each row has other "
     "noise. A code that was learned changes the same thing in every row.",
+    "classes": "Classes: a row each, in order; down a column all latents are the same.",
     "levels": "Levels: the newest samples at each size of the pyramid, coarse to fine.",
 }
 

@@ -24,6 +24,7 @@ from saddlepoint.games.objectives import OBJECTIVES, Objective
 from saddlepoint.games.regulariser import Regulariser
 from saddlepoint.games.regularisers import REGULARISERS
 from saddlepoint.learners.adversarial.auxiliaries import AUXILIARIES, Auxiliary
+from saddlepoint.learners.adversarial.conditioning import CONDITIONINGS, Conditioning
 from saddlepoint.learners.adversarial.costs import COSTS, Cost
 from saddlepoint.learners.adversarial.lenses import LENSES, Lens
 from saddlepoint.learners.adversarial.priors import PRIORS, Prior
@@ -49,6 +50,7 @@ ROLES: dict[type[Part], list[Any]] = {
     Cost: COSTS,
     Auxiliary: AUXILIARIES,
     Prior: PRIORS,
+    Conditioning: CONDITIONINGS,
     Likelihood: LIKELIHOODS,
     Family: FAMILIES,
     DataSource: SOURCES,

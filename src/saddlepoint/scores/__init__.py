@@ -8,6 +8,7 @@ from saddlepoint.scores import (
     two_sample_tests as two_sample_tests,
     copies as copies,
     classes as classes,
+    conditional as conditional,
     images as images,
     density as density,
     mixtures as mixtures,

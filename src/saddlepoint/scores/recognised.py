@@ -18,20 +18,41 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Likely:
+    """How likely a learner with a likelihood finds real examples that it did not learn from.
+
+    Attributes:
+        nats: Estimate of log p(x) of each example, (n,).
+        draws: Latents that were drawn for each.
+        words: Of what it is a likelihood.
+        bits: Their mean as bits per dimension; None where these would say nothing.
+        effective: The median over examples of how many draws count.
+    """
+
+    nats: NDArray[np.float64]
+    draws: int
+    words: str
+    bits: float | None
+    effective: float
+
+
+@dataclass(frozen=True)
 class Recognised:
-    """What a learner recognises.
+    """What a learner says of real examples, and reads off its own.
 
     Attributes:
         labels: Classes of labelled real examples (n,).
         classes: Those that the learner gives them (n,); empty if it classifies nothing.
         how: How its classes were made those of the data, in words; empty if they are.
         information: H(c) + log q(c | x) of samples, nats, with H(c), by code.
+        likely: How likely it finds held-out examples; None where it has no likelihood.
     """
 
     labels: NDArray[np.int64]
     classes: NDArray[np.int64]
     how: str = ""
     information: Mapping[str, tuple[float, NDArray[np.float64]]] | None = None
+    likely: Likely | None = None
 
 
 def _classifies(view: View) -> bool:
@@ -40,6 +61,10 @@ def _classifies(view: View) -> bool:
 
 def _informs(view: View) -> bool:
     return view.recognition is not None and bool(view.recognition.information)
+
+
+def _has_likelihood(view: View) -> bool:
+    return view.recognition is not None and view.recognition.likely is not None
 
 
 @score(
@@ -85,3 +110,33 @@ def information(view: View) -> Figure:
         said.append(f"{name} {values.mean():.3f} of {entropy:.3f}")
     note = f"information: the bound and the entropy of each code: {', '.join(said)}."
     return Figure(mean_of(total, 0, len(total)), notes=(note,))
+
+
+@score(
+    "log-likelihood by itself, nats",
+    "higher",
+    blind="whether samples look real; likelihoods of another kind (a density, black or white "
+    "pixels) do not compare",
+    paper="Burda et al. 2016",
+    applies=_has_likelihood,
+    place="its own likelihood",
+)
+def log_likelihood(view: View) -> Figure:
+    """How likely does the model find held-out real examples: an estimate of mean log p(x)?
+
+    From below on average, by importance weighting of draws of its encoder.
+    """
+    from saddlepoint.metrics.estimate import mean_of
+
+    recognition = view.recognition
+    assert recognition is not None
+    likely = recognition.likely
+    assert likely is not None
+    n = len(likely.nats)
+    note = (
+        f"log_likelihood: of {n:,} held-out examples, {likely.words}, by {likely.draws:,} draws of "
+        f"the encoder for each, of which {likely.effective:.3g} count in the median"
+    )
+    if likely.bits is not None:
+        note += f"; at most {likely.bits:.3f} bits per dimension"
+    return Figure(mean_of(likely.nats, n, 0), notes=(f"{note}.",))

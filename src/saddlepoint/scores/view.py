@@ -40,6 +40,9 @@ class View:
         mixture: The known modes of a toy.
         seed: Seed of everything random in scores.
         unseen: Real examples that the generator has not seen; None: ``real`` are such.
+        labels: The classes that the candidate's examples were asked to be of, or are (m,); None
+            where that is not known.
+        real_labels: Those of the reference (n,), −1 where one is not known; None likewise.
         recognition: What the learner itself recognises; None where it recognises nothing.
     """
 
@@ -56,6 +59,8 @@ class View:
     mixture: Mixture | None
     seed: int
     unseen: Tensor | None = None
+    labels: Tensor | None = None
+    real_labels: Tensor | None = None
     recognition: Recognised | None = None
 
     @property

@@ -193,6 +193,13 @@ class Trained:
         there = next(self.learner.parameters()).device
         return self._of(member, self.learner.classify(x.to(there)))
 
+    def labels(self, n: int, seed: int = 0, member: int = 0) -> Tensor | None:
+        """The classes (n,) of ``sample(n, seed)``; None of a learner that was told none."""
+        self._check(n, seed, member)
+        if self.seeds:
+            return self.seeds[member].labels(n, seed)
+        return self.learner.labels(n, seed) if isinstance(self.learner, LatentLearner) else None
+
     def information(self, n: int, seed: int = 0, member: int = 0) -> dict[str, Tensor]:
         """H(c) + log q(c | x) of the codes of ``sample(n, seed)``, nats (n,), by code.
 

@@ -11,10 +11,11 @@ from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.games.constraints import AnyConstraint
 from saddlepoint.games.objective_name import ObjectiveName
-from saddlepoint.games.objectives import OBJECTIVES, smoothed
+from saddlepoint.games.objectives import OBJECTIVES, Objective, smoothed, weighted
 from saddlepoint.games.regulariser import Regulariser
 from saddlepoint.games.regularisers import AnyRegulariser
 from saddlepoint.learners.adversarial.auxiliaries import AnyAuxiliary, AuxiliaryPhase, Player
+from saddlepoint.learners.adversarial.conditioning import AnyConditioning, Unconditional
 from saddlepoint.learners.adversarial.costs import AnyCost, GameCost
 from saddlepoint.learners.adversarial.lenses import AnyLens
 from saddlepoint.learners.adversarial.priors import AnyPrior, Normal
@@ -73,6 +74,9 @@ class Adversarial(Family):
         (), description="What the critic sees of examples, real and fake, in this order."
     )
     auxiliaries: tuple[AnyAuxiliary, ...] = Field((), description="Further terms of the losses.")
+    classes: AnyConditioning = Field(
+        Unconditional(), description="What the players are told of classes, and say of them."
+    )
     generator: AnyNetwork = Dcgan()
     output: Literal["tanh", "sigmoid"] = Field(
         "tanh",
@@ -91,10 +95,18 @@ class Adversarial(Family):
 
     @override
     def stacks(self) -> bool:
-        """Where the constraints do, too."""
+        """Where the constraints do, too; and without classes."""
         alone = [each.stacks_members for each in self.constraints]
         alone += [each.stacks_members for each in self.lenses]
-        return super().stacks() and all(alone)
+        return super().stacks() and all(alone) and not self.classes.uses_classes
+
+    @property
+    def game(self) -> Objective:
+        """The objective, with its smoothed label and the critic's factor."""
+        game = OBJECTIVES[self.objective]
+        if self.real_target != 1.0:
+            game = smoothed(game, self.real_target)
+        return weighted(game, self.critic_weight) if self.critic_weight != 1.0 else game
 
     @property
     def pack(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache, partial
@@ -13,12 +12,14 @@ from torch import Tensor, nn
 
 from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
-from saddlepoint.games.objectives import OBJECTIVES, smoothed, weighted
 from saddlepoint.games.regulariser import Regulariser
 from saddlepoint.games.turn import Judge, Turn
+from saddlepoint.learners.adversarial.ahead import critic_loss_at
 from saddlepoint.learners.adversarial.auxiliaries import Auxiliary, Owner, Player
+from saddlepoint.learners.adversarial.conditioning import Concatenation
 from saddlepoint.learners.adversarial.description import Adversarial
-from saddlepoint.learners.adversarial.judgement import Elsewhere, Judgement, held
+from saddlepoint.learners.adversarial.first_batch import FirstBatch
+from saddlepoint.learners.adversarial.judgement import Judgement, held
 from saddlepoint.learners.adversarial.lenses import Look
 from saddlepoint.learners.adversarial.penalty_checks import check_penalties, pay
 from saddlepoint.learners.adversarial.sight import Sight
@@ -40,7 +41,8 @@ class Duel(nn.Module):
     Where the site has a ``given`` image, the generator makes what is added to it: fakes are such
     sums, which the critic sees and penalties differentiate at.
 
-    Where the site has classes, both players are told the label of each example (``label``).
+    Where the site has classes, the players are told the label of each example (``label``), as
+    the description's ``classes`` says; concatenated to their inputs if it says nothing.
 
     Real and fake examples pass through a critic that mixes the examples of a batch (batch norm,
     minibatch layers) in separate batches. Each turn draws latents of its own.
@@ -61,11 +63,7 @@ class Duel(nn.Module):
     def __init__(self, description: Adversarial, site: Site, where: str = "learner") -> None:
         super().__init__()
         self.description, self.members, self.batch = description, site.members, site.batch
-        self.objective = OBJECTIVES[description.objective]
-        if description.real_target != 1.0:
-            self.objective = smoothed(self.objective, description.real_target)
-        if description.critic_weight != 1.0:
-            self.objective = weighted(self.objective, description.critic_weight)
+        self.objective = description.game
         self.pack = description.pack
         if site.batch % self.pack:
             raise BadInput(
@@ -73,8 +71,17 @@ class Duel(nn.Module):
                 "--batch-size that it divides."
             )
         self.columns = description.prior.columns(description.latent)
-        site = replace(site, inputs=len(self.columns))
-        if site.classes and self.pack > 1:
+        self.told = description.classes
+        if site.classes and not self.told.uses_classes:
+            self.told = Concatenation()
+        classes = site.classes
+        site = replace(
+            site,
+            inputs=len(self.columns),
+            classes=classes if self.told.tells_generator else 0,
+            embedding=getattr(self.told, "embedding", site.embedding),
+        )
+        if classes and self.pack > 1:
             raise BadInput("a pack of examples has no one class: leave out the lens pack.")
         place = f"{where}.generator"
         generator = told_generator(description.generator, replace(site, place=place))
@@ -84,6 +91,7 @@ class Duel(nn.Module):
             shape=(site.shape[0] * self.pack, *site.shape[1:]),
             batch=site.batch // self.pack,
             inputs=site.inputs * self.pack,
+            classes=classes if self.told.joins_input else 0,
             given=None,  # the critic sees whole images
             place=f"{where}.critic",
         )
@@ -91,10 +99,13 @@ class Duel(nn.Module):
         level = not self.objective.shift_invariant or any(
             "scores" in penalty.sees for penalty in description.critic_regularisers
         )
-        self.critic = Critic(told_backbone(description.critic, seen), seen, level=level)
+        backbone = told_backbone(description.critic, seen)
+        head = self.told.head(backbone.features, classes)
+        self.critic = Critic(backbone, seen, level=level, told=head)
         self._batch_axis = 0 if site.members is None else 1
         for constraint in description.constraints:
             constraint.apply(self.critic)
+        self.first_batch = FirstBatch(description.constraints)
         penalties = description.critic_regularisers
         check_penalties(penalties, self.critic, where)
         self._repeatable = repeats(self.critic.modules())
@@ -147,7 +158,9 @@ class Duel(nn.Module):
 
     def fakes(self, latents: Tensor, given: Tensor | None, label: Tensor | None = None) -> Tensor:
         """What the generator makes of latents and labels, added to what each batch is given."""
-        told = () if label is None else (label.repeat(len(latents) // len(label)),)
+        told: tuple[Tensor, ...] = ()
+        if label is not None and self.told.tells_generator:
+            told = (label.repeat(len(latents) // len(label)),)
         if given is None:
             fakes: Tensor = self.generator(latents, *told)
             return fakes
@@ -169,9 +182,8 @@ class Duel(nn.Module):
             return judge(real), judge(fake)
         both = judge(torch.cat([real, fake], dim=self._batch_axis))
         sizes = [real.shape[self._batch_axis], fake.shape[self._batch_axis]]
-        scores = both.score.split(sizes, -1)
-        features = both.features.split(sizes, self._batch_axis)
-        return CriticOutput(scores[0], features[0]), CriticOutput(scores[1], features[1])
+        first, second = both.split(sizes, self._batch_axis)
+        return first, second
 
     def critic_turn(
         self,
@@ -203,6 +215,7 @@ class Duel(nn.Module):
         for name, scalar in chain.from_iterable(part.items() for part in parts):
             watched[f"critic/{name}"] = scalar.expand_as(watched["critic/loss"])
         terms = {"adversarial": term}
+        self.told.join("critic", turn, terms, watched)
         self._penalise("critic", turn, terms, watched)
         self._help("critic", turn, terms, watched)
         self._look_back(turn)
@@ -229,11 +242,12 @@ class Duel(nn.Module):
         batches = self.description.generator_batch
         turn = self._generators(streams, moment, given, real, batches, label)
         if real is not None:
-            loss = partial(self._critic_loss, turn)
+            loss = partial(critic_loss_at, self, turn)
             turn = replace(turn, critic_loss=loss, held=partial(held, self.description.constraints))
         term = Term(self.description.cost.values(turn))
         terms = {"adversarial": term}
         watched = {"generator/loss": term.each.detach()}
+        self.told.join("generator", turn, terms, watched)
         self._penalise("generator", turn, terms, watched)
         self._help("generator", turn, terms, watched)
         return Losses(terms, watched)
@@ -286,6 +300,7 @@ class Duel(nn.Module):
             real = self.seen(real, streams, moment, "real")
             self.critic.offer(real)
         judge = self._judgement(streams, moment, label=label)
+        self.first_batch.start(self.critic, partial(judge, real))
         return self._turn(self.critic, streams, moment, judge, latents, fake, real, given, label)
 
     def _generators(
@@ -310,6 +325,7 @@ class Duel(nn.Module):
     ) -> Judgement:
         inside = tuple((lens, memory) for _, lens, memory in self.lens_memories if lens.inside)
         look = Look("both", streams, moment, self.members, {})
+        label = label if self.critic.needs_label else None
         return Judgement(self.critic, inside, look, self.pack, batches * self.batch, label)
 
     def _turn(
@@ -343,21 +359,6 @@ class Duel(nn.Module):
             moment=moment,
             members=self.members,
         )
-
-    def _critic_loss(self, turn: Turn, at: Mapping[str, Tensor]) -> Tensor:
-        """The critic's whole loss of a turn's examples and fakes, at other parameters."""
-        judge = Elsewhere(turn.judge, at)
-        judged = cache(lambda: self.outputs(judge, turn.real, turn.fake))
-        turn = replace(turn, parameters=at, judge=judge, judged=judged)
-        terms = [Term(self.objective.critic(turn.real_score, turn.fake_score))]
-        for _, penalty, memory in self.critic_memories:
-            values = penalty.values(replace(turn, memory=memory))
-            terms.append(Term(values, weight=value_at(penalty.weight, turn.moment)))
-        for name, part, memory in self.auxiliary_memories:
-            if "critic" in part.joins and part.phase is None:
-                values = part.values(replace(turn, memory=memory), self.auxiliaries[name])
-                terms.append(Term(values, weight=value_at(part.weight, turn.moment)))
-        return torch.stack([term.weight * term.reduced for term in terms]).sum()
 
     def _penalise(
         self, player: Player, turn: Turn, terms: dict[str, Term], watched: dict[str, Tensor]

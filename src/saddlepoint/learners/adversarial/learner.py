@@ -17,8 +17,9 @@ from saddlepoint.errors import BadInput
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.duel import Duel
 from saddlepoint.learners.adversarial.phases import Match
-from saddlepoint.learners.adversarial.reader import Reader, reads
+from saddlepoint.learners.adversarial.reader import Reader, critic_classes, reads
 from saddlepoint.learners.adversarial.sight import Sight
+from saddlepoint.learners.class_labels import class_frequencies, known_classes
 from saddlepoint.learners.codes import Code
 from saddlepoint.learners.latent import LatentLearner
 from saddlepoint.learners.learner import DatalessPhase, Phase
@@ -36,7 +37,7 @@ class AdversarialLearner(LatentLearner):
         "critic/score_real",
         "critic/score_fake",
     )
-    averaged = ("generator",)
+    averaged: tuple[str, ...] = ("generator",)
 
     def __init__(
         self,
@@ -49,12 +50,22 @@ class AdversarialLearner(LatentLearner):
         self.description, self.members = description, members
         output = output_of(description, data)
         standardise = description.standardise and not data.images
-        site = Site(data.shape, members=members, batch=batch_size, output=output)
+        site = Site(
+            data.shape,
+            members=members,
+            batch=batch_size,
+            output=output,
+            classes=self._classes(data),
+        )
         if description.output_bias == "data_mean":
             # what is standardised has the mean 0
             site = replace(site, mean=np.zeros(data.shape) if standardise else data.mean)
         self.duel = Duel(description, site)
         self.mixing = tuple(self.duel.critic.mixing)
+        self._label_of_batch = description.classes.uses_classes
+        if description.classes.classifies:
+            self.classifies = "labels"
+            self.averaged = ("generator", "critic")
         self.bounded = output != "linear"
         self._optimisers = {
             player: description.optimiser_of("generator" if player == "generator" else "critic")
@@ -68,10 +79,34 @@ class AdversarialLearner(LatentLearner):
             if any(code.is_categorical for code in self.codes):
                 self.classifies = "groups"
 
+    def _classes(self, data: DataInfo) -> int:
+        """How many classes the players are told of; 0 where that is not asked.
+
+        Raises:
+            BadInput: There are not the labels that are needed.
+        """
+        told = self.description.classes
+        if not told.uses_classes:
+            return 0
+        if self.members is not None:
+            raise BadInput(
+                "several seeds in one program are not for games with classes: leave --seeds at 1, "
+                "or let `saddlepoint train` start a run a seed."
+            )
+        what = f"--learner.classes {told.word()}"
+        instead = "leave out --conditional (--learner.classes unconditional)"
+        if not told.needs_all:
+            return known_classes(data, what, "set --learner.classes unconditional")
+        frequencies = class_frequencies(data, what, instead)
+        if told.tells_generator:
+            self.frequencies = frequencies
+        return len(frequencies)
+
     def _phases(self) -> Iterator[Phase]:
         phases = self.description.auxiliary_phases
         game = (0.0, min((own.after for own in phases.values() if own.after), default=1.0))
-        for phase in Match(self.duel, self._sight).phases():
+        match = Match(self.duel, self._sight, frequencies=self.frequencies)
+        for phase in match.phases():
             yield replace(phase, during=game)
         for name, own in phases.items():
             yield DatalessPhase(
@@ -82,7 +117,8 @@ class AdversarialLearner(LatentLearner):
             )
 
     def _sight(self, batch: Batch, streams: Streams) -> Sight:
-        return Sight(self.standardised(batch.x))
+        label = batch.label if self._label_of_batch else None
+        return Sight(self.standardised(batch.x), label=label)
 
     @property
     def generator(self) -> nn.Module:
@@ -133,10 +169,12 @@ class AdversarialLearner(LatentLearner):
 
     @override
     def classify(self, x: Tensor) -> Tensor:
-        """Log q(c | x) of the first categorical code, read off the critic's features.
+        """Log q(y | x) of the critic's head of classes, or of the first categorical code.
 
-        Its classes are groups that were found without labels.
+        The classes of a code are groups that were found without labels.
         """
+        if self.description.classes.classifies:
+            return critic_classes(self.duel, self.standardised(x))
         reader = self._reader
         if reader is None or not self.classifies:
             return super().classify(x)

@@ -72,6 +72,14 @@ class Lens(Remembering):
         """What is recorded of its memory in the critic's turn, by name; nothing for most."""
         return {}
 
+    def at_rest(self, x: Tensor) -> Tensor:
+        """What is seen of ``x`` where nothing is drawn, by a critic that is asked for classes.
+
+        By default ``x`` itself, as of noise and of changes by chance; a lens that always changes
+        its examples says how.
+        """
+        return x
+
     @abstractmethod
     def see(self, x: Tensor, look: Look) -> Tensor:
         """What is seen of ``x``, ([members,] batch, *shape)."""

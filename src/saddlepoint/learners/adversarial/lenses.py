@@ -59,6 +59,10 @@ class UnitRange(Lens):
 
     @override
     def see(self, x: Tensor, look: Look) -> Tensor:
+        return self.at_rest(x)
+
+    @override
+    def at_rest(self, x: Tensor) -> Tensor:
         return (x + 1) / 2
 
 
@@ -82,6 +86,10 @@ class Dequantise(Lens):
         shape = tuple(x.shape[0 if look.members is None else 1 :])
         noise = look.streams.uniform(shape, "dequantise").to(x.dtype)
         return (x + 1) * (255 / 256) - 1 + noise * (2 / 256)
+
+    @override
+    def at_rest(self, x: Tensor) -> Tensor:
+        return (x + 1) * (255 / 256) - 1 + 1 / 256  # the middle of the level
 
 
 class Pack(Lens):

@@ -43,8 +43,9 @@ def check_penalties(penalties: Sequence[Regulariser], critic: Critic, where: str
     if drops_units(critic.modules()) and any(p.compares_passes for p in penalties):
         raise BadInput(
             "a penalty by differences compares two passes of the critic, and this one drops "
-            f"other units in each: set --{where}.critic.dropout (of an mlp also its "
-            "dropout-input) to 0, or leave the penalty's differences out."
+            f"other units in each, or adds other noise: set --{where}.critic.dropout (of an mlp "
+            "also its dropout-input, noise and noise-input) to 0, or leave the penalty's "
+            "differences out."
         )
 
 

@@ -36,7 +36,7 @@ class Reader:
         """The parameters of q(c | x) by code: ([members,] n, K) logits, or ([members,] n, 2).
 
         Args:
-            x: Examples as the critic sees them, ([members,] n, *shape).
+            x: Examples, before any lens, ([members,] n, *shape).
         """
         with self._evaluating():
             parts = [self.recognition(features) for features in self._features(x)]
@@ -47,7 +47,7 @@ class Reader:
         """H(c) + log q(c | x) of each code, nats ([members,] n): their means bound I(c; x).
 
         Args:
-            x: Examples as the critic sees them, ([members,] n, *shape).
+            x: Examples, before any lens, ([members,] n, *shape).
             latents: What they were made from, ([members,] n, columns).
         """
         with self._evaluating():
@@ -64,7 +64,7 @@ class Reader:
 
     def _features(self, x: Tensor) -> Iterator[Tensor]:
         for part in x.split(BLOCK, self._axis):
-            yield self._duel.critic(part).features
+            yield self._duel.critic(at_rest(self._duel, part)).features
 
     @property
     def _axis(self) -> int:
@@ -81,3 +81,30 @@ def reads(duel: Duel) -> bool:
     there = any(isinstance(module, Recognition) for module in duel.auxiliaries.values())
     alone = duel.pack == 1 and not any(n.startswith("minibatch") for n in duel.critic.mixing)
     return there and alone
+
+
+def at_rest(duel: Duel, x: Tensor) -> Tensor:
+    """What the critic sees of examples where nothing is drawn."""
+    for lens in duel.description.lenses:
+        x = lens.at_rest(x)
+    return x
+
+
+@torch.no_grad()
+def critic_classes(duel: Duel, x: Tensor) -> Tensor:
+    """Log q(y | x), (n, K), by the critic's head of classes, each example on its own.
+
+    Args:
+        duel: A game whose critic tells classes apart.
+        x: Examples, before any lens, (n, *shape).
+    """
+    there = next(duel.critic.parameters())
+    said = []
+    with evaluating(duel.critic):
+        for part in x.to(there).split(BLOCK):
+            logits = duel.critic(at_rest(duel, part)).logits
+            assert logits is not None
+            said.append(logits.log_softmax(-1))
+    told = duel.critic.told
+    assert told is not None
+    return torch.cat(said) if said else x.new_zeros(0, told.classes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from saddlepoint.description import Part
 from saddlepoint.games.constraints import CONSTRAINTS
@@ -11,6 +11,7 @@ from saddlepoint.games.dynamics import DYNAMICS
 from saddlepoint.games.objectives import OBJECTIVES
 from saddlepoint.games.regularisers import REGULARISERS
 from saddlepoint.learners.adversarial.auxiliaries import AUXILIARIES
+from saddlepoint.learners.adversarial.conditioning import CONDITIONINGS
 from saddlepoint.learners.adversarial.costs import COSTS
 from saddlepoint.learners.adversarial.lenses import LENSES
 
@@ -79,6 +80,12 @@ def auxiliaries() -> str:
     return _table(("`--learner.auxiliaries`", "term", "what it is", "cures", "paper"), rows)
 
 
+def conditionings() -> str:
+    """One row per way in which players learn of classes."""
+    rows = ((_words(c), c.equation, _first(c), c.cures, c.paper) for c in CONDITIONINGS)
+    return _table(("`--learner.classes`", "game", "what it is", "cures", "paper"), rows)
+
+
 def dynamics() -> str:
     """One row per dynamics."""
     rows = ((_words(d), d.equation, d.cures, d.on_xy, d.paper) for d in DYNAMICS)
@@ -95,11 +102,13 @@ TABLES = {
     "auxiliaries": auxiliaries,
     "dynamics": dynamics,
 }
+#: Of docs/classes.md.
+OF_CLASSES = {"conditionings": conditionings}
 
 
-def filled(text: str) -> str:
+def filled(text: str, tables: Mapping[str, Callable[[], str]] = TABLES) -> str:
     """``text`` with the part between ``<!-- NAME -->`` and ``<!-- end -->`` written anew."""
-    for name, table in TABLES.items():
+    for name, table in tables.items():
         start, end = f"<!-- {name} -->", "<!-- end -->"
         before, _, rest = text.partition(start)
         _, _, after = rest.partition(end)

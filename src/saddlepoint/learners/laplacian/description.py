@@ -66,6 +66,16 @@ class Laplacian(Family):
                     f"{place}.prior: the latents of a pyramid are noise at every level, and "
                     f"'{game.prior.kind}' has codes: choose normal or uniform."
                 )
+            told = game.classes
+            if told.uses_classes and not (self.conditional and told.needs_all):
+                if not self.conditional:
+                    hint = "set --learner.conditional, or leave it unconditional"
+                else:
+                    hint = "choose another; without one it is concatenation"
+                raise ValueError(
+                    f"{place}.classes: a pyramid tells its players classes as a whole, and "
+                    f"'{told.word()}' does not fit: {hint}."
+                )
             if game.auxiliary_phases:
                 (name, *_) = game.auxiliary_phases
                 raise ValueError(

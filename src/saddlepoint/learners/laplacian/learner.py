@@ -18,6 +18,7 @@ from saddlepoint.learners.adversarial.duel import Duel
 from saddlepoint.learners.adversarial.learner import output_of
 from saddlepoint.learners.adversarial.phases import Match
 from saddlepoint.learners.adversarial.sight import Sight
+from saddlepoint.learners.class_labels import class_frequencies
 from saddlepoint.learners.laplacian.cascade import Cascade
 from saddlepoint.learners.laplacian.description import Laplacian
 from saddlepoint.learners.latent import LatentLearner
@@ -79,7 +80,9 @@ class LaplacianLearner(LatentLearner):
         self.description = description
         self.sizes = _sizes(description, data)
         if description.conditional:
-            self.frequencies = _frequencies(data)
+            self.frequencies = class_frequencies(
+                data, "a conditional pyramid", "leave out --learner.conditional"
+            )
         self.duels = nn.ModuleList(self._duels(data, batch_size))
         self.averaged = tuple(f"generator_{level}" for level in range(len(self.sizes)))
         self.headline = tuple(
@@ -230,7 +233,7 @@ class LaplacianLearner(LatentLearner):
             nn.functional.interpolate(images, self.sizes[-1], mode="nearest-exact")
             for images in self.sample_levels(SHOWN, seed)
         ]
-        return {"levels": torch.stack(enlarged)}
+        return {**super().further_pictures(seed), "levels": torch.stack(enlarged)}
 
     def _picture(self, level: int, z: Tensor, label: Tensor | None) -> Tensor:
         return self.decoder.picture(z, level, label)
@@ -248,27 +251,6 @@ def _within(label: Tensor, order: Tensor) -> Tensor:
     """A random order of all examples as one of each class: label[_within(label, order)] = label."""
     shuffled = order[label[order].argsort(stable=True)]
     return torch.empty_like(order).index_copy(0, label.argsort(stable=True), shuffled)
-
-
-def _frequencies(data: DataInfo) -> tuple[int, ...]:
-    """How often each class occurs in the training data, all of which have one.
-
-    Raises:
-        BadInput: There are no labels, or some are unknown, or all are of one class.
-    """
-    train = data.counts["train"]
-    if not data.labelled:
-        reason = f"{data.name} has no labels"
-    elif data.labelled < train:
-        reason = f"only {data.labelled:,} of {train:,} training examples of {data.name} have one"
-    elif sum(count > 0 for count in data.class_counts) < 2:
-        reason = f"all training examples of {data.name} are of one"
-    else:
-        return data.class_counts
-    raise BadInput(
-        f"a conditional pyramid needs the class of every example, and {reason}: choose other data, "
-        "or leave out --learner.conditional."
-    )
 
 
 def _sizes(description: Laplacian, data: DataInfo) -> list[tuple[int, int]]:

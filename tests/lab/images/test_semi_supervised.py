@@ -15,7 +15,15 @@ from saddlepoint.errors import BadInput
 from saddlepoint.lab import EXPERIMENTS, PerSeed, side_by_side
 from saddlepoint.lab.findings import Row
 from saddlepoint.lab.images import semi_supervised
-from saddlepoint.lab.images.semi_supervised import CONTROL, M2, STACKED, alone, claims, error_of
+from saddlepoint.lab.images.semi_supervised import (
+    CONTROL,
+    GAME,
+    M2,
+    STACKED,
+    alone,
+    claims,
+    error_of,
+)
 from saddlepoint.lab.lab_options import LabOptions
 from saddlepoint.lab.running import carry_out
 
@@ -100,8 +108,9 @@ def test_a_small_run_measures_every_method_on_data_of_ones_own(small: Path) -> N
     with quickly():
         findings = carry_out(EXPERIMENT, small / "out", options)
     found = [(r["data"], r["labels"], r["method"]) for r in findings.rows]
-    assert found[:6] == [
-        ("mine", labels, method) for labels in (100, 150) for method in (CONTROL, M2, STACKED)
+    assert found[:7] == [
+        *(("mine", 100, method) for method in (CONTROL, M2, STACKED, GAME)),
+        *(("mine", 150, method) for method in (CONTROL, M2, STACKED)),
     ]
     for made in findings.rows:
         assert isinstance(made["error"], PerSeed)

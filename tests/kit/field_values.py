@@ -190,7 +190,15 @@ REFUSED: dict[str, str] = {
     **{
         f"networks mlp {place} {name}": _OF_VIEWERS
         for place in ("generator", "decoder")
-        for name in ("dropout_input", "dropout", "waves", "wave_frequency", "wave_amplitude")
+        for name in (
+            "dropout_input",
+            "dropout",
+            "noise_input",
+            "noise",
+            "waves",
+            "wave_frequency",
+            "wave_amplitude",
+        )
     },
     **{
         f"sources {name} data split test": "comes with a test set of its own"

@@ -178,6 +178,9 @@ _READERS = _words("auxiliaries", lambda part: part.reads_codes)
 _NO_CODES = _words("priors", lambda prior: not prior.codes)
 _OF_PIXELS = _words("likelihoods", lambda likelihood: likelihood.of_images)
 _SCHEDULES = _words("schedules", lambda schedule: True)
+_CLASSES = _words("conditionings", lambda told: told.uses_classes)
+_WITHOUT_LABELS = "folder array swiss-roll"
+_BY_DIRECTION = "spectral_norm weight_norm"
 _CONVOLUTIONS = "needs images"
 _ONE_PROGRAM_EACH = "several seeds in one program are not for pyramids"
 _ONE_PROGRAM = "several seeds in one program need fully connected networks"
@@ -210,7 +213,16 @@ REFUSALS = [
     ),
     _refused("adversarial", _EXAMPLES, regulariser="gradient_penalty", critic=_MIXING),
     _refused("adversarial", _EXAMPLES, regulariser="gradient_penalty", technique="minibatch"),
-    _refused("adversarial", "starts with zero weights", critic="r3", constraint="spectral_norm"),
+    _refused("adversarial", "starts with zero weights", critic="r3", constraint=_BY_DIRECTION),
+    _refused("adversarial", "is for one seed", constraint="weight_norm", seeds="two"),
+    _refused(
+        "adversarial",
+        "several seeds in one program are not for games with classes",
+        classes=_CLASSES,
+        seeds="two",
+    ),
+    _refused("adversarial", "a pack of examples has no one class", classes=_CLASSES, lens="pack"),
+    _refused("adversarial", "has no labels", classes=_CLASSES, data=_WITHOUT_LABELS),
     _refused(
         "adversarial",
         "only alternating dynamics can do",
@@ -227,7 +239,7 @@ REFUSALS = [
     ),
     _refused("laplacian", _EXAMPLES, regulariser="gradient_penalty", critic=_MIXING),
     _refused("laplacian", _EXAMPLES, regulariser="gradient_penalty", technique="minibatch"),
-    _refused("laplacian", "starts with zero weights", critic="r3", constraint="spectral_norm"),
+    _refused("laplacian", "starts with zero weights", critic="r3", constraint=_BY_DIRECTION),
     _refused("laplacian", "have no partners", technique="batches", objective="relativistic"),
     _refused(
         "laplacian", "have no partners", technique="batches", cost="feature_matching unrolled"

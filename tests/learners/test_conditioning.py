@@ -486,6 +486,15 @@ def test_penalties_and_feature_matching_go_with_every_kind() -> None:
                 assert torch.isfinite(turn(learner, phase).total()), (kind, phase)
 
 
+def test_codes_are_read_off_samples_of_classes(tmp_path: Path) -> None:
+    run = sp.recipes.infogan("digits", conditional=True, width=4, steps=2, batch_size=16)
+    sp.train(run, tmp_path / "run", quiet=True)
+    model = sp.load(tmp_path / "run")
+    bounds = model.information(70, seed=3)
+    assert set(bounds) == {code.name for code in model.learner.codes}
+    assert all(values.shape == (70,) for values in bounds.values())
+
+
 def test_points_are_told_by_an_embedding() -> None:
     critic = built(Concatenation(embedding=6), POINTS).critic
     assert critic.backbone.told.shape == (3 + 6,)

@@ -26,7 +26,8 @@ GALLERY = [
     if each.facts.machine != "CPU" and isinstance(each().learner, Adversarial)
 ]
 SIZED = [name for name in RECIPES if name.endswith(TWO_CORE)]
-LEARNING_CLASSES = ("vae-m2-two-core", "vae-m1-m2-two-core")
+FEW_LABELS = ("vae-m2-two-core", "vae-m1-m2-two-core", "improved-gan-ssl-two-core")
+LABELLED = ("acgan", "acgan-two-core", "improved-gan-ssl", *FEW_LABELS)
 START, END = Elapsed(0.0), Elapsed(1.0)
 
 
@@ -113,7 +114,9 @@ def test_networks_have_as_many_parameters_as_the_papers(name, side, counts):
 
 @pytest.mark.parametrize("name", GALLERY)
 def test_a_recipe_of_a_paper_builds_at_its_size_and_takes_two_steps(name, tmp_path):
-    run = RECIPES[name](images(8), steps=2, batch_size=4, device="cpu")
+    data = (images(8), np.arange(60) % 3) if name in LABELLED else images(8)
+    options = {"labels": 6, "labels_in_batch": 1} if name == "improved-gan-ssl" else {}
+    run = RECIPES[name](data, steps=2, batch_size=4, device="cpu", **options)
     result = sp.train(run, tmp_path / "run", quiet=True)
     assert result.step == 2
     assert all(np.isfinite(list(result.scalars.values())))
@@ -125,6 +128,8 @@ def test_a_recipe_of_a_paper_builds_at_its_size_and_takes_two_steps(name, tmp_pa
 #: RMSProp): the rate at the start and at the end, beta1, beta2.
 NUMBERS = {
     "dcgan": ("non_saturating", 1, 100, 128, 1, (2e-4, 2e-4, 0.5, 0.999)),
+    "acgan": ("non_saturating", 1, 100, 100, 1, (2e-4, 2e-4, 0.5, 0.999)),
+    "improved-gan-ssl": ("non_saturating", 1, 100, 200, 1, (3e-3, 3e-3, 0.5, 0.999)),
     "improved-gan": ("non_saturating", 1, 100, 100, 1, (3e-4, 0.0, 0.5, 0.999)),
     "lsgan": ("least_squares", 1, 1024, 64, 1, (1e-3, 1e-3, 0.5, 0.999)),
     "wgan": ("wasserstein", 5, 100, 64, 1, (5e-5, 5e-5)),
@@ -240,8 +245,10 @@ def test_a_variant_trains_on_odd_oblong_images(name, tmp_path):
     random = np.random.default_rng(0)
     data = random.integers(0, 256, (60, 9, 13, 2), dtype=np.uint8)
     options = {}
-    if name in LEARNING_CLASSES:
-        data, options = (data, np.arange(60) % 3), {"labels": 6, "labels_in_batch": 1}
+    if name in FEW_LABELS:
+        options = {"labels": 6, "labels_in_batch": 1}
+    if name in LABELLED:
+        data = (data, np.arange(60) % 3)
     run = RECIPES[name](data, steps=2, batch_size=4, device="cpu", **options, **SMALL[name])
     sp.train(run, tmp_path / "run", quiet=True)
     assert sp.load(tmp_path / "run").sample(3).shape == (3, 2, 9, 13)

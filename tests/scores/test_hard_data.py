@@ -110,8 +110,11 @@ def row_or_refusal(sides: Sides, key: str) -> tuple[Row | None, str | None]:
 def test_every_score_has_a_defect_that_it_must_see() -> None:
     seen = {key for scores in SEES.values() for key in scores}
     misleading = {"parzen"}  # it gets no verdict
-    of_the_model = {"classification_error", "information"}  # samples do not decide them
-    assert seen == set(SCORES) - misleading - of_the_model
+    # samples do not decide them
+    of_the_model = {"classification_error", "information", "log_likelihood"}
+    # whose defects are those of labels: tests/scores/test_conditional.py
+    of_classes = {"class_accuracy", "class_kernel_distance"}
+    assert seen == set(SCORES) - misleading - of_the_model - of_classes
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

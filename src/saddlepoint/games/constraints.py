@@ -166,7 +166,7 @@ class WeightNorm(Constraint):
         """Normalise the layers of ``network`` in place; call it before making its optimiser.
 
         Raises:
-            BadInput: The network has no such layer.
+            BadInput: The network has no such layer, or one whose weight is zero throughout.
         """
         from saddlepoint.networks.weight_norm import normalise_lengths
 

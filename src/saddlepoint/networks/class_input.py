@@ -55,9 +55,7 @@ class ClassInput(nn.Module):
             raise BadInput("this network was made for classes: give it a label for each example.")
         if isinstance(self.told, nn.Embedding):
             return torch.cat([x, self.told(label)], 1)
-        told = self.told(
-            one_hot(label, self.classes).to(self.told.get_parameter("weight").dtype)
-        ).relu()
+        told = self.told(one_hot(label, self.classes).to(x.dtype)).relu()
         return torch.cat([x, told.view(-1, 1, *self.size)], 1)
 
 

@@ -20,7 +20,7 @@ def normalise_lengths(network: nn.Module) -> None:
     """Give each linear and convolutional layer the weights g v/‖v‖, a length g a unit, in place.
 
     Raises:
-        BadInput: There is no such layer.
+        BadInput: There is no such layer, or one whose weight is zero throughout.
     """
     layers = weighted_layers(network)
     if not layers:
@@ -28,6 +28,11 @@ def normalise_lengths(network: nn.Module) -> None:
             "weight normalisation needs a linear or convolutional layer, and this network has none."
         )
     for layer in layers:
+        if not layer.get_parameter("weight").any():
+            raise BadInput(
+                "a layer of this network starts with zero weights, which have no direction: weight "
+                "normalisation cannot be combined with this initialisation."
+            )
         weight_norm(layer)
 
 

@@ -83,6 +83,7 @@ class Setting:
     fast=Budget(seeds=1, minutes=0.2, seconds=120),
     pictures=("error", "samples"),
     long=True,
+    lectures=("A 1",),
     data=f"images in the place of {DIGITS}'s; else {IMAGES_TAKEN:,} of {DIGITS}",
 )
 def semi_supervised(bench: Bench) -> Findings:
@@ -342,7 +343,7 @@ def _figure(rows: Sequence[Row]) -> drawing.Drawing:
         title=str(of_digits[0]["data"]) if of_digits else DIGITS,
         x_label="labels",
         y_label="test error, %",
-        logarithmic=("x", "y"),
+        logarithmic=("x",),
         ticks=places,
     )
     return drawing.Drawing([panel])

@@ -275,4 +275,10 @@ class Adversarial(Family):
                     f"the lens '{lens.word()}' goes by the critic of one seed, and several are in "
                     "this program: give each seed a run of its own."
                 )
+        for constraint in self.constraints:
+            if members is not None and not constraint.stacks_members:
+                raise BadInput(
+                    f"the constraint '{constraint.word()}' is for one seed, and several are in "
+                    "this program: give each seed a run of its own."
+                )
         return AdversarialLearner(self, data, batch_size, members)

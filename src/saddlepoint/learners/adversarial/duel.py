@@ -266,10 +266,12 @@ class Duel(nn.Module):
         """The generator's penalties that have updates of their own."""
         return self._apart("generator", self._generators(streams, moment, given, label=label))
 
-    def auxiliary_turn(self, name: str, streams: Streams, moment: Moment) -> Losses:
+    def auxiliary_turn(
+        self, name: str, streams: Streams, moment: Moment, label: Tensor | None = None
+    ) -> Losses:
         """An auxiliary that has a phase of its own, on fresh latents."""
         part = self.auxiliary_memories.parts[name]
-        turn = self._generators(streams, moment)
+        turn = self._generators(streams, moment, label=label)
         terms: dict[str, Term] = {}
         watched: dict[str, Tensor] = {}
         self._join(name, part, turn, terms, watched, part.owner)

@@ -112,7 +112,7 @@ class AdversarialLearner(LatentLearner):
             yield DatalessPhase(
                 name,
                 own.moves,
-                partial(self.duel.auxiliary_turn, name),
+                partial(match.auxiliary, name),
                 during=(own.after, 1.0),
             )
 
@@ -188,7 +188,8 @@ class AdversarialLearner(LatentLearner):
         if reader is None:
             return {}
         z = self.latents(n, seed).to(next(self.duel.critic.parameters()))
-        return reader.information(self.standardised(self.decode(z)), self._for_all(z))
+        made = self.decode(z, self.labels(n, seed))
+        return reader.information(self.standardised(made), self._for_all(z))
 
     @property
     @override

@@ -92,6 +92,10 @@ class Match:
         label = self.drawn(streams, self.duel.description.generator_batch)
         return self.duel.generator_turn(streams, moment, label=label)
 
+    def auxiliary(self, name: str, streams: Streams, moment: Moment) -> Losses:
+        """An auxiliary that has a phase of its own."""
+        return self.duel.auxiliary_turn(name, streams, moment, self.drawn(streams))
+
     def generator_penalties(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The generator's penalties that have updates of their own, where it is given images."""
         _, given, label = self.sight(batch, streams)

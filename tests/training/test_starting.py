@@ -19,7 +19,6 @@ from kit.outcomes import quickly
 from kit.refusal import fails
 from kit.tiny import same_bits, tensors, tiny
 from saddlepoint.errors import BadInput
-from saddlepoint.metrics.sliced import sliced_distance
 from saddlepoint.run.description import Run
 from saddlepoint.run.init import Init
 from saddlepoint.training import checkpoint, starting
@@ -349,20 +348,3 @@ def test_what_cannot_be_is_one_sentence_and_leaves_nothing(
     assert "fails its digest. started from" in said
     assert "step 8: critic 6 of 6" in said
     assert not (tmp_path / "new").exists()
-
-
-@pytest.mark.slow
-def test_fine_tuning_begins_better(tmp_path: Path) -> None:
-    """A ring of wider Gaussians, fifty steps from a trained ring and from random weights."""
-    old = sp.recipes.gan(data="ring", steps=3000, device="cpu")
-    sp.train(old, tmp_path / "old", quiet=True)
-    for seed in (1, 2, 3):
-        run = sp.recipes.gan(data="ring", seed=seed, steps=50, device="cpu")
-        run = run.replace(data=run.data.replace(std=0.1))
-        real = run.data.open().take("test", 1000, torch.device("cpu")).x
-        distances = []
-        for name, init in (("from", tmp_path / "old"), ("fresh", None)):
-            where = tmp_path / f"{name}-{seed}"
-            sp.train(run, where, init=init, quiet=True)
-            distances.append(sliced_distance(real, sp.load(where).sample(1000, seed=1)))
-        assert distances[0] < distances[1] / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,12 +88,13 @@ class FusedAdamW(torch.optim.AdamW):
     def _update(self, skip: Tensor | None) -> None:
         for index, group in enumerate(self.param_groups):
             gradients = [p.grad for p in group["params"] if p.grad is not None]
+            if not gradients:
+                continue
             held = self._held.get(index)
             if held is None or not len(held.parameters) == len(gradients) == len(group["params"]):
                 moving = [p for p in group["params"] if p.grad is not None]
-                if not moving:
-                    continue
-                self._held[index] = held = self._collected(moving)
+                if held is None or not _same(held.parameters, moving):
+                    self._held[index] = held = self._collected(moving)
             held.all_counts.add_(1 if skip is None else 1 - skip)
             beta1, beta2 = group["betas"]
             torch._fused_adamw_(
@@ -130,3 +132,8 @@ class FusedAdamW(torch.optim.AdamW):
             [state["step"] for state in states],
             all_counts,
         )
+
+
+def _same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
+    """Whether two lists hold the very same tensors, in the same order."""
+    return len(first) == len(second) and all(map(operator.is_, first, second))

@@ -28,6 +28,7 @@ from saddlepoint.errors import PROG, BadInput, did_you_mean_place
 from saddlepoint.recipes import RECIPES, find
 from saddlepoint.recipes.registry import Recipe
 from saddlepoint.run.description import GROUP, Run, read_run
+from saddlepoint.run.init import Init
 from saddlepoint.run.training import Training, Validation
 from saddlepoint.scores.declaration import VALIDATING
 
@@ -157,6 +158,13 @@ def common_options() -> tuple[Short, ...]:
             default="the recipe's",
         ),
         Short("out", "new run directory", Path, metavar="PATH", default="runs/NAME-N"),
+        Short(
+            "init",
+            "run directory to start from: its weights, as far as they fit",
+            Path,
+            metavar="PATH",
+            default="random weights",
+        ),
         Short("seed", "seed of everything", int, metavar="INT"),
         Short(
             "seeds",
@@ -369,6 +377,8 @@ def _describe(start: Start, common: argparse.Namespace) -> Run:
         if common.data is not None:
             changes["data"] = describe_data(common.data)
         run = replaced(run, changes | {"training": replaced(run.training, given)})
+    if common.init is not None:
+        run = replaced(run, {"init": Init(run=common.init.expanduser().absolute())})
     if common.seeds is not None:
         run = replaced(run, {"seeds": common.seeds})
     if common.dynamics is not None:

@@ -50,6 +50,7 @@ from kit.parts import (
 )
 from saddlepoint.learners.semisupervised.description import M1M2, SemiSupervised
 from saddlepoint.networks.resnet import Residuals, ResNet
+from saddlepoint.run.init import Init
 
 Field = tuple[type, str]
 
@@ -59,6 +60,10 @@ OTHERS: dict[Field, Any] = {
     (Run, "learner"): TINY["families", "variational"],  # which takes points, as pyramids do not
     (Training, "device"): "cpu:0",
     (Training, "precision"): "bfloat16",
+    (Training, "freeze"): ("critic.head",),
+    (Init, "run"): Path("another_run"),
+    (Init, "checkpoint"): 1,
+    (Init, "member"): 1,
     (Training, "averaging"): 0.05,  # in two steps, larger ones are still warming up
     (Validation, "score"): "kernel",
     (Validation, "features"): "kit.field_values:Doubled",
@@ -150,6 +155,9 @@ AROUND: dict[Field, dict[str, Any]] = {
         ".training.steps": 3,
         ".learner.generator_optimiser": Sgd(learning_rate=0.0),
     },
+    (Init, "checkpoint"): {"run": Path("another_run")},
+    (Init, "weights"): {"run": Path("another_run")},
+    (Init, "member"): {"run": Path("run_of_two"), "member": 0},
     (Training, "averaging_ramp"): {"averaging_half_life": 1000},
     (Best, "mode"): {"scalar": "critic/loss"},
     # Every class needs a labelled example in training.

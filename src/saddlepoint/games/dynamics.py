@@ -306,6 +306,10 @@ class Consensus(Dynamics):
             movers |= game.parameters(turn)
             for name, gradient in gradients_of_turn.items():
                 field[name] = field[name] + gradient if name in field else gradient
+        if not field:  # nothing that this step's turns move
+            for turn in gradients:
+                game.update(turn, {})
+            return
         size = torch.stack([gradient.square().sum() for gradient in field.values()]).sum() / 2
         pulls = torch.autograd.grad(
             size, list(movers.values()), allow_unused=True, materialize_grads=True

@@ -117,6 +117,8 @@ class Learner(nn.Module, ABC):
         held_out: Names of what ``measure`` gives; empty if there is nothing.
         classifies: What ``classify`` tells apart: ``labels``, the classes of the data; ``groups``,
             which were found without labels and stand in any order; empty if it tells nothing.
+        of_data: Buffers of players, as ``player.name``, that are facts of the data: a run that
+            starts from another's weights does not take them from it.
     """
 
     headline: tuple[str, ...]
@@ -127,6 +129,7 @@ class Learner(nn.Module, ABC):
     bounded: bool = False
     held_out: tuple[str, ...] = ()
     classifies: Literal["", "labels", "groups"] = ""
+    of_data: frozenset[str] = frozenset()
 
     @property
     @abstractmethod

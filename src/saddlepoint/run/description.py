@@ -14,6 +14,7 @@ from saddlepoint.description import Description, FilledIn, validated
 from saddlepoint.errors import BadInput
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.kinds import AnyFamily
+from saddlepoint.run.init import Init
 from saddlepoint.run.own_parts import check_imports, used_by
 from saddlepoint.run.training import Training
 
@@ -45,6 +46,7 @@ class Run(Description):
     )
     data: AnySource = Digits()
     learner: AnyFamily = Adversarial()
+    init: Init = Init()
     training: Training = Training()
 
     @model_validator(mode="before")

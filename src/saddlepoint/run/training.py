@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from saddlepoint.description import Description, OneOf
 from saddlepoint.errors import did_you_mean
 from saddlepoint.games.dynamics import Alternating, AnyDynamics
+from saddlepoint.run.frozen import FrozenPart
 from saddlepoint.schedules import NonNegative
 from saddlepoint.scores.declaration import VALIDATING
 
@@ -112,6 +113,11 @@ class Training(Description):
         gt=0,
         description="Let the half-life be at most this share of the images so far (StyleGAN2: "
         "0.05).",
+    )
+    freeze: tuple[FrozenPart, ...] = Field(
+        (),
+        description="Parts that keep their weights, by how their names begin (critic.backbone.0); "
+        "with NAME:images=N until N images, else the whole run.",
     )
     log_every: int = Field(50, ge=1, description="Steps between lines of the record.")
     sample_every: int = Field(500, ge=1, description="Steps between sample grids.")

@@ -32,11 +32,13 @@ class Checkpoint:
         step: Steps done.
         tensors: Every tensor by name.
         facts: What is not a tensor.
+        digest: SHA-256 of the file of the tensors.
     """
 
     step: int
     tensors: dict[str, Tensor]
     facts: dict[str, Any]
+    digest: str
 
 
 def path_of(run: Path, step: int) -> Path:
@@ -102,7 +104,7 @@ def load(run: Path, step: int) -> Checkpoint:
         tensors = load_file(folder / TENSORS)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         raise BadInput(f"the checkpoint {folder} cannot be read: {_reason(error)}.") from error
-    return Checkpoint(body["step"], tensors, body["facts"])
+    return Checkpoint(body["step"], tensors, body["facts"], body["digest"])
 
 
 def _reason(error: Exception) -> str:

@@ -13,13 +13,19 @@ import torch
 
 from saddlepoint.errors import BadInput, SaddlepointError
 from saddlepoint.run.description import GROUP, Run
-from saddlepoint.training import run_directory, tasks, trainer
+from saddlepoint.run.init import Init
+from saddlepoint.training import run_directory, starting, tasks, trainer
 from saddlepoint.training.tasks import Further, Task
 from saddlepoint.training.trainer import Result, relocated
 
 
 def train(
-    run: Run, out: str | Path | None = None, *, at_once: int | None = None, quiet: bool = False
+    run: Run,
+    out: str | Path | None = None,
+    *,
+    init: str | Path | None = None,
+    at_once: int | None = None,
+    quiet: bool = False,
 ) -> Result:
     """Train a new run to its end; of several seeds, every one.
 
@@ -30,6 +36,8 @@ def train(
     Args:
         run: The description, from a recipe or ``read_run``.
         out: The directory, new or empty; by default the first free ``runs/NAME-N``.
+        init: The directory of another run, whose weights it starts from as far as they fit; short
+            for ``run.init``.
         at_once: Of seeds in directories of their own: so many processes, 1 by default.
         quiet: Show no progress.
 
@@ -39,6 +47,8 @@ def train(
         Interrupted: A signal came; the state was saved.
     """
     check_at_once(at_once)
+    if init is not None:
+        run = run.replace(init=Init(run=Path(init)))
     if not is_apart(run):
         if at_once is not None:
             why = "this is one run" if run.seeds == 1 else "these seeds train in one program"
@@ -142,6 +152,7 @@ def begin(run: Run, where: Path, at_once: int, name: str = "") -> list[Task]:
     if not is_apart(run):
         return [Task(name, run, where)]
     new = not where.exists()
+    run = run.replace(init=starting.pinned(run.init))  # the same for all
     run_directory.prepare(where, parts=())
     try:
         run = run.replace(data=run.data.kept_at(where))

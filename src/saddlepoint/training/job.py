@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,6 +58,7 @@ class Job:
     seconds: float = 0.0
     scalars: dict[str, float] = field(default_factory=dict)
     validated: dict[str, float] = field(default_factory=dict)
+    begun: dict[str, Any] | None = None  # what it took of another run's weights
 
     def __post_init__(self) -> None:
         seeds, size = seeds_of(self.run), self.batch_size
@@ -72,11 +74,12 @@ class Job:
         else:
             loader = self.data.loader("train", size, seed=seeds, device=device)
         self.learner = learner
+        training, batches = self.run.training, Batches(loader, size)
         self.stepper = Stepper(
-            learner, self.policy, Batches(loader, size), seeds, self.run.training.dynamics
+            learner, self.policy, batches, seeds, training.dynamics, training.freeze
         )
-        self.average = Average(learner, decay_of(self.run.training, self.stepper.step_images))
-        validation = self.run.training.validation
+        self.average = Average(learner, decay_of(training, self.stepper.step_images))
+        validation = training.validation
         self.validator = None if validation.score == "none" else Validator(validation, self.data)
         self.held_out = HeldOut(learner, self.data, size, device)
         self.pace = Pace()

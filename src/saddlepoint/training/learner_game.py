@@ -102,6 +102,8 @@ class LearnerGame:
         losses = self._stepper.evaluate(phase, batch, streams, moment, at=at)
         self._losses[turn] = losses
         parameters = self.parameters(turn)
+        if not parameters:  # all of them are frozen
+            return {}
         inputs = [(at or {}).get(name, value) for name, value in parameters.items()]
         gradients = torch.autograd.grad(
             losses.total(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +20,7 @@ from saddlepoint.optimisers import Optimiser
 from saddlepoint.randomness import Streams
 from saddlepoint.schedules import Elapsed
 from saddlepoint.training.device import Policy
+from saddlepoint.training.freezing import Freezing
 from saddlepoint.training.learner_game import LearnerGame, check_dynamics
 from saddlepoint.training.meters import Meters, Trouble, as_row
 from saddlepoint.training.stages import Stages
@@ -55,6 +56,7 @@ class Stepper:
         batches: Batches,
         seed: int | tuple[int, ...],
         dynamics: Dynamics | None = None,
+        freeze: Sequence[str] = (),
         rank: int = 0,
         world: int = 1,
     ) -> None:
@@ -66,6 +68,7 @@ class Stepper:
             batches: The training batches, of this process where there are several.
             seed: The run's seed, or those of its members.
             dynamics: How the players move; alternating by default.
+            freeze: Parts that keep their weights, as ``Training.freeze`` names them.
             rank: Number of this process; where there are several, each draws numbers of its own.
             world: Number of processes.
         """
@@ -75,6 +78,7 @@ class Stepper:
         self.dynamics_memory: dict[str, Tensor] = {}  # part of the checkpoint
         check_dynamics(self.dynamics, learner.phases)
         self.stages = Stages(learner.phases)
+        self.freezing = Freezing(freeze, learner.players)
         self.members = isinstance(seed, tuple)
         self.descriptions: Mapping[str, Optimiser] = learner.optimisers
         names = {id(p): name for name, p in learner.named_parameters()}
@@ -95,6 +99,8 @@ class Stepper:
     def step(self, number: int, progress: float) -> None:
         """Carry out step ``number`` (from 0) of the run."""
         elapsed = self.elapsed(number, progress)
+        if self.freezing.advance(elapsed.images):
+            self._movers.clear()
         for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
                 group.update(self.descriptions[name].settings(elapsed))
@@ -109,7 +115,8 @@ class Stepper:
                 movers = self._moved_by(phase.moves)
                 for parameter in movers:
                     parameter.grad = None
-                losses.total().backward(inputs=movers)
+                if movers:  # none where all of the phase's players are frozen
+                    losses.total().backward(inputs=movers)
                 self.move(phase, losses, number)
 
     @property
@@ -157,19 +164,21 @@ class Stepper:
 
     def movers(self, phase: Phase) -> dict[str, torch.nn.Parameter]:
         """The parameters that the phase updates, by their names in the learner."""
-        return {n: p for player in phase.moves for n, p in self.named[player].items()}
+        named = [each for player in phase.moves for each in self.named[player].items()]
+        return {name: p for name, p in named if not self.freezing.holds(p)}
 
     def _moved_by(self, players: tuple[str, ...]) -> list[torch.nn.Parameter]:
-        """The parameters of the players, collected once."""
+        """The parameters of the players that are not frozen, collected once."""
         if players not in self._movers:
-            self._movers[players] = [p for name in players for p in self.parameters[name]]
+            everything = [p for name in players for p in self.parameters[name]]
+            self._movers[players] = [p for p in everything if not self.freezing.holds(p)]
         return self._movers[players]
 
     def move(self, phase: Phase, losses: Losses, number: int) -> None:
         """One optimiser step of the phase's players with the gradients that they hold now."""
         phase.prepare()
         norms = self.step_optimisers(phase, losses, number)
-        phase.project()
+        self._project(phase)
         self._show({**losses.diagnostics, **norms})
 
     def displace(self, phase: Phase, losses: Losses, displacements: Mapping[str, Tensor]) -> None:
@@ -178,8 +187,13 @@ class Stepper:
         with torch.no_grad():
             for name, parameter in self.movers(phase).items():
                 parameter.add_(displacements[name])
-        phase.project()
+        self._project(phase)
         self._show(losses.diagnostics)
+
+    def _project(self, phase: Phase) -> None:
+        """Move the phase's parameters to where they may be; frozen ones stay."""
+        with self.freezing.kept(p for player in phase.moves for p in self.parameters[player]):
+            phase.project()
 
     def step_optimisers(self, phase: Phase, losses: Losses, number: int) -> dict[str, Tensor]:
         """Check the phase's terms and gradients, and step its optimisers if they are finite.
@@ -214,11 +228,12 @@ class Stepper:
 
     def _norm(self, gradients: list[Tensor]) -> Tensor:
         """The gradient's Euclidean norm; of each member where there are members."""
+        if not gradients:  # of a player that is frozen, or that the loss does not depend on
+            shape = (len(self.seed),) if isinstance(self.seed, tuple) else ()
+            return torch.zeros(shape, device=self.policy.device)
         if self.members:
             each = [torch.linalg.vector_norm(g.reshape(len(g), -1), dim=1) for g in gradients]
             return torch.linalg.vector_norm(torch.stack(each), dim=0)
-        if not gradients:  # of a player that the phase's loss does not depend on
-            return torch.zeros((), device=self.policy.device)
         return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
 
     def _seed_global(self, seed: int) -> None:

@@ -21,7 +21,7 @@ from saddlepoint.training.job import Job
 from saddlepoint.training.progress import Silent
 from saddlepoint.training.record import Record
 from saddlepoint.training.signals import Signals, signal_name
-from saddlepoint.training.trainer import explained, machine, new_folder, new_job
+from saddlepoint.training.trainer import explained, machine, new_folder, new_job, said_of
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def steps(run: Run, out: str | Path | None = None, *, every: int = 10) -> Iterat
             stack.callback(job.close)
             record = Record(where)
             stack.callback(record.close)
-            record.event(0, "start")
+            record.event(0, "start", " ".join(said_of(job)))
             if out is not None:
                 job.draw_real()
                 job.draw(record)

@@ -6,9 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,11 +15,11 @@ from saddlepoint.errors import BadInput, command_line, did_you_mean
 from saddlepoint.learners.codes import choices, columns_of, placed
 from saddlepoint.learners.latent import LATENT_BLOCK, LatentLearner
 from saddlepoint.learners.learner import Learner
-from saddlepoint.run.description import Run, seeds_of
-from saddlepoint.training import checkpoint, run_directory
-from saddlepoint.training.averaging import load_averaged
+from saddlepoint.run.description import Run
+from saddlepoint.training import run_directory
 from saddlepoint.training.device import choose
 from saddlepoint.training.printing import html_table, text_table
+from saddlepoint.training.stored_model import Which, stored_model
 
 _BLOCK_BYTES = 2**24
 
@@ -72,12 +70,19 @@ class Trained:
             "run": str(self.folder) if self.folder is not None else "",
             "data": f"{self.data.name}, {shape} ({counts})",
             "step": f"{step}{which}",
+            "started from": self._origin,
             "seeds": f"{self.run.seeds}, from {self.run.seed}" if self.run.seeds > 1 else "",
             "parameters": ", ".join(f"{name} {count:,}" for name, count in players.items()),
             "device": str(next(self.learner.parameters()).device),
             "draw samples": f".sample(64, seed=0{member})",
         }
         return {name: value for name, value in rows.items() if value}
+
+    @property
+    def _origin(self) -> str:
+        """The run whose weights it began with; empty if they were random."""
+        init = self.run.init
+        return "" if init.run is None else f"{init.run}, step {init.checkpoint}"
 
     def __str__(self) -> str:
         return text_table(self._title, self._rows())
@@ -290,7 +295,7 @@ class Trained:
 
 def load(
     where: str | Path,
-    checkpoint_step: int | Literal["auto", "latest", "best"] = "auto",
+    checkpoint_step: Which = "auto",
     *,
     device: str = "auto",
 ) -> Trained:
@@ -319,52 +324,15 @@ def load(
     where = Path(where).expanduser()
     if run_directory.is_group(where):
         return _group(where, checkpoint_step, device)
-    stored = run_directory.read(where)
-    if not checkpoint.steps_of(where):
-        raise BadInput(run_directory.before_first_checkpoint(where, stored))
-    best = checkpoint.read_best(where)
-    if checkpoint_step == "best" and best is None:
-        raise BadInput(
-            f"{where} has no best checkpoint: name a scalar with --training.best.scalar."
-        )
-    which = "latest checkpoint"
-    complaints: list[str] = []
-    if isinstance(checkpoint_step, int):
-        which = ""
-        there = checkpoint.steps_of(where)
-        if checkpoint_step not in there:
-            raise BadInput(
-                f"{where} has no checkpoint of step {checkpoint_step}; there are: "
-                f"{', '.join(map(str, there))}."
-            )
-        state = checkpoint.load(where, checkpoint_step)
-    elif best is not None and checkpoint_step != "latest":
-        state = checkpoint.load(where, best["step"])
-        which = f"best checkpoint: {best['scalar']} = {best['value']:.4g}"
-    else:
-        state, complaints = checkpoint.load_newest(where)
-    learner = stored.run.learner.learner(
-        # what the weights started from does not matter: they come from the checkpoint
-        stored.data.with_mean(lambda: np.zeros(stored.data.shape)),
-        batch_size=stored.resolved["batch_size"],
-        seed=seeds_of(stored.run),
-    )
-    parts: dict[str, dict[str, Tensor]] = {"learner": {}, "average": {}}
-    for key, value in state.tensors.items():
-        part, _, name = key.partition("/")
-        if part in parts:
-            parts[part][name] = value
-    try:
-        learner.load_state_dict(parts["learner"])
-        load_averaged(learner, parts["average"])
-    except (RuntimeError, KeyError, ValueError) as error:
-        raise BadInput(checkpoint.foreign(where, state.step, error)) from error
+    model = stored_model(where, checkpoint_step)
+    learner = model.learner(averaged=True)
     choose(device, "float32").place(learner)
     learner.eval()
-    return Trained(stored.run, stored.data, state.step, learner, where, which, tuple(complaints))
+    stored, step = model.stored, model.saved.step
+    return Trained(stored.run, stored.data, step, learner, where, model.words, model.complaints)
 
 
-def _group(where: Path, step: int | Literal["auto", "latest", "best"], device: str) -> Trained:
+def _group(where: Path, step: Which, device: str) -> Trained:
     """The models of a group, one a seed.
 
     Raises:

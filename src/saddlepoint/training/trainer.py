@@ -14,7 +14,7 @@ from saddlepoint.data.bounds import check_batch
 from saddlepoint.data.dataset import Dataset
 from saddlepoint.errors import BadInput, RunStopped, command_line, lacks_memory
 from saddlepoint.run.description import NAME, Run
-from saddlepoint.training import checkpoint, run_directory
+from saddlepoint.training import checkpoint, run_directory, starting, state
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.freed_memory import keeping_freed_memory
 from saddlepoint.training.job import Job
@@ -84,7 +84,8 @@ def train(run: Run, out: str | Path | None = None, *, quiet: bool = False) -> Re
         keeping_freed_memory(),
         run_directory.lock(where),
     ):
-        return _carry_out(new_job(run, where, policy), run.training.steps, "start", quiet)
+        job = new_job(run, where, policy)
+        return _carry_out(job, run.training.steps, "start", quiet, said_of(job))
 
 
 @contextmanager
@@ -110,14 +111,30 @@ def new_folder(where: Path) -> Iterator[None]:
 def new_job(run: Run, where: Path, policy: Policy) -> Job:
     """A new run in memory, its description written.
 
+    The weights that it starts from, where they are another run's, are its first checkpoint: the
+    other run is not needed any more.
+
     Raises:
         BadInput: Something in the request cannot be done.
     """
-    run = run.replace(data=run.data.kept_at(where))
+    source = starting.source_of(run.init)
+    run = run.replace(
+        data=run.data.kept_at(where), init=run.init if source is None else source.init
+    )
     data = run.data.open(keep=where)
     job = Job(run, where, data, policy, _batch_size(run, data), horizon=run.training.steps)
+    if source is not None:
+        job.begun = source.begin(job)
     run_directory.write(where, run, _resolved(job, run.training.steps))
+    if source is not None:
+        checkpoint.save(where, 0, *state.of(job))
     return job
+
+
+def said_of(job: Job) -> list[str]:
+    """What a reader must know of how a new run begins."""
+    begun = [] if job.begun is None else starting.sentences(job.begun)
+    return [*begun, *job.stepper.freezing.said(job.stepper.step_images)]
 
 
 def resume(
@@ -182,10 +199,14 @@ def relocated(run: Run, data: Any, where: Path) -> tuple[Run, str]:
 def _restore(job: Job, where: Path) -> list[str]:
     """Load the newest whole checkpoint; a run that died before its first one starts over."""
     if not checkpoint.steps_of(where):
+        source = starting.source_of(job.run.init)  # killed before these weights were stored
+        if source is not None:
+            source.begin(job)
+            checkpoint.save(where, 0, *state.of(job))
         return ["no checkpoint was due before the run stopped: starting at step 0."]
-    state, complaints = checkpoint.load_newest(where)
-    job.restore(state)
-    return [*complaints, *([f"using the checkpoint of step {state.step}."] if complaints else [])]
+    saved, complaints = checkpoint.load_newest(where)
+    job.restore(saved)
+    return [*complaints, *([f"using the checkpoint of step {saved.step}."] if complaints else [])]
 
 
 def _carry_out(
@@ -275,6 +296,7 @@ def _resolved(job: Job, steps: int) -> dict[str, Any]:
         "parameters": job.parameter_counts(),
         "headline": list(job.headline),
         "units": job.units,
+        "init": job.begun,
     }
 
 

@@ -69,6 +69,7 @@ class SemiSupervisedLearner(LatentLearner):
     headline: tuple[str, ...] = ("bound", "error", "classifier")
     averaged = ("model",)
     classifies = "labels"
+    of_data = frozenset({"model.log_prior"})
     held_out: tuple[str, ...] = ("bound", "error")
 
     def __init__(

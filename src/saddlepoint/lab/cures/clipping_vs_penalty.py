@@ -171,6 +171,7 @@ def gradients(critic: Critic, x: Array) -> list[float]:
     kept = []
     hidden = torch.from_numpy(np.asarray(x, dtype=np.float64))
     assert isinstance(network.backbone, nn.Sequential), "an Mlp's backbone"
+    assert network.head is not None, "no classes"
     for layer in network.backbone:
         hidden = layer(hidden)
         if not isinstance(layer, nn.Flatten | nn.Linear):

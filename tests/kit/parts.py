@@ -54,6 +54,7 @@ from saddlepoint.learners.adversarial.auxiliaries import (
     LatentRegression,
     LateRecogniser,
     Recogniser,
+    SelfReconstruction,
 )
 from saddlepoint.learners.adversarial.costs import COSTS, FeatureMatching, GameCost, Unrolled
 from saddlepoint.learners.adversarial.description import Adversarial
@@ -164,6 +165,7 @@ _INSTANCES: dict[str, list[Part]] = {
         LatentRegression(),
         Recogniser(hidden=4, norm="layer"),
         LateRecogniser(hidden=4, norm="layer", after=0.5),
+        SelfReconstruction(hidden=4),
     ],
     "likelihoods": [Gaussian(), Bernoulli(), Categorical(levels=4), DiscretisedLogistic()],
     "families": [

@@ -40,6 +40,7 @@ def test_a_topic_names_the_experiments_that_say_they_answer_it(topic: str) -> No
 
 def test_every_experiment_of_the_house_answers_a_topic() -> None:
     tables = (
+        "augmentation-leak",
         "image-gans",
         "pyramid-vs-single",
         "semi-supervised",

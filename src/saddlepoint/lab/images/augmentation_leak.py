@@ -77,7 +77,7 @@ _shown = partial(shown, COLUMNS)
 @experiment(
     "augmentation-leak",
     chapter=IMAGES,
-    full=Budget(seeds=5, steps=8000, seconds=600),
+    full=Budget(seeds=5, steps=3000, seconds=300),
     fast=Budget(seeds=2, steps=400, seconds=60),
     pictures=("samples",),
     long=True,
@@ -228,7 +228,7 @@ def controls() -> list[Row]:
     from saddlepoint.randomness import Streams
 
     images = torch.from_numpy(pictures(SAMPLES, seed=1).astype(np.float64))[:, None] / 127.5 - 1
-    made = []
+    made: list[Row] = []
     for setting in (SETTINGS[0], *(Setting(how, SAFE) for how in TURNS)):
         word, _ = TURNS[setting.how]
         chance = Chance(Streams(0, "leak"), SAMPLES, SIDE, SIDE)

@@ -128,6 +128,8 @@ def test_claims_are_refuted_by_other_rows() -> None:
     assert [claim.holds for claim in claims(table(turned=0.09))] == [True, False, True]
     assert [claim.holds for claim in claims(table(leaked=0.4))] == [True, True, False]
     assert [claim.holds for claim in claims(table(like=0.7))] == [False, True, True]
+    one = [{**r, "turned": PerSeed((0.0, 1.0 if r["p"] == 1 else 0.0))} for r in table()]
+    assert [claim.holds for claim in claims(one)] == [True, True, True]
     broken = [{**r, "turned": PerSeed((None, 0.0))} for r in table()]
     assert [claim.holds for claim in claims(broken)] == [True, False, False]
     part = [r for r in table() if r["p"] != 1]

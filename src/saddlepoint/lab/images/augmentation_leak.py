@@ -20,7 +20,7 @@ from saddlepoint.lab.bench import Bench, Budget, Score, Trained
 from saddlepoint.lab.experiment import IMAGES, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
 from saddlepoint.lab.over_time import samples_over_time
-from saddlepoint.lab.row_values import joined, least, most, number, shown
+from saddlepoint.lab.row_values import joined, least, most, number, numbers, shown
 from saddlepoint.run.description import Run
 
 if TYPE_CHECKING:
@@ -93,10 +93,10 @@ def augmentation_leak(bench: Bench) -> Findings:
     degrees. *Seen turned* is the share of the real pictures that the critic sees so.
 
     With p = 1 pictures are seen at every angle alike, whatever their own: nothing says which were
-    upright, so that a generator must turn them. This is the control that the measure is able to
-    see a leak; the rows of controls say what it finds in real pictures, and in such that the lens
-    turned. Karras et al., Training GANs with Limited Data, 2020, section 2.2, have p = 0.8 as the
-    practical limit.
+    upright, and a generator settles on some angle, upright by chance alone (one seed in four, if
+    quarter turns are all). This is the control that a leak shows; the rows of controls say what
+    the measure finds in real pictures, and in such that the lens turned. Karras et al., Training
+    GANs with Limited Data, 2020, section 2.2, have p = 0.8 as the practical limit.
     """
     cells = [
         bench.cell(f"setting-{number}", each.title, described(each), checkpoints=1)
@@ -256,8 +256,8 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
             _each(safe, "turned"),
         ),
         Claim(
-            f"With p = 1 more than {LEAST_TURNED:.0%} are, in the mean over seeds of each lens.",
-            bool(unsafe) and all(_mean(r) > LEAST_TURNED for r in unsafe),
+            f"With p = 1 more than {LEAST_TURNED:.0%} are, in a seed of each lens or several.",
+            bool(unsafe) and all(_leaks(r) for r in unsafe),
             _each(unsafe, "turned"),
         ),
     ]
@@ -273,10 +273,8 @@ def reading(rows: Sequence[Row]) -> str:
     return ". ".join(said) + "."
 
 
-def _mean(r: Row) -> float:
-    turned = r["turned"]
-    assert isinstance(turned, PerSeed)
-    return math.nan if turned.mean is None else turned.mean
+def _leaks(r: Row) -> bool:
+    return any(share > LEAST_TURNED for share in numbers(r, "turned"))
 
 
 def _each(rows: Sequence[Row], key: str) -> str:

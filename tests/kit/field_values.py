@@ -40,6 +40,7 @@ from kit.parts import (
     Refiner,
     Ring,
     Run,
+    SelfReconstruction,
     Sgd,
     StackedFashionMnist,
     Svhn,
@@ -82,6 +83,7 @@ OTHERS: dict[Field, Any] = {
     (DiffAugment, "policy"): ("translation",),
     (Coded, "names"): ("kind", "slant"),
     (LateRecogniser, "after"): 0.9,  # of two steps, none
+    (SelfReconstruction, "side"): 4,
     (Dcgan, "norm"): "none",
     (Dcgan, "widest"): 1,
     (Dcgan, "activation"): "tanh",
@@ -136,6 +138,7 @@ AROUND: dict[Field, dict[str, Any]] = {
         "differences": 0.01,
         ".training.precision": "bfloat16",
     },
+    (SelfReconstruction, "side"): _DIGITS,
     (Adversarial, "output"): _DIGITS,
     (Adversarial, "generator"): _DIGITS,
     (Adversarial, "critic"): _DIGITS,
@@ -179,6 +182,7 @@ AROUND: dict[Field, dict[str, Any]] = {
 }
 
 _OF_VIEWERS = "is for networks that look at examples"
+_OF_MAKERS = "is for networks that make examples"
 _NO_CRITIC = "is for critics, and an autoencoder has none"
 # By their names: fields that nothing but the default may have there, and the words that say so.
 REFUSED: dict[str, str] = {
@@ -194,6 +198,11 @@ REFUSED: dict[str, str] = {
         f"networks resnet {place} {name}": _OF_VIEWERS
         for place in ("generator", "decoder")
         for name in ("first", "pool")
+    },
+    **{
+        f"networks {kind} {place} excitation": _OF_MAKERS
+        for kind in ("resnet", "bottleneck_resnet", "r3")
+        for place in ("critic", "encoder")
     },
     **{
         f"networks mlp {place} {name}": _OF_VIEWERS

@@ -95,7 +95,11 @@ FACTORS: dict[str, dict[str, dict[str, Changes]]] = {
         "lens": or_none(kinds("lenses", "learner.refinement.lenses.0")),
         "cost": kinds("costs", "learner.refinement.cost"),
         "auxiliary": or_none(
-            some("auxiliaries", "latent_regression", "learner.refinement.auxiliaries.0")
+            some(
+                "auxiliaries",
+                "latent_regression self_reconstruction",
+                "learner.refinement.auxiliaries.0",
+            )
         ),
         "dynamics": kinds("dynamics", "training.dynamics"),
         "seeds": SEEDS,

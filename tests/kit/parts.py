@@ -54,6 +54,7 @@ from saddlepoint.learners.adversarial.auxiliaries import (
     LatentRegression,
     LateRecogniser,
     Recogniser,
+    SelfReconstruction,
 )
 from saddlepoint.learners.adversarial.conditioning import (
     CONDITIONINGS,
@@ -173,6 +174,7 @@ _INSTANCES: dict[str, list[Part]] = {
         LatentRegression(),
         Recogniser(hidden=4, norm="layer"),
         LateRecogniser(hidden=4, norm="layer", after=0.5),
+        SelfReconstruction(hidden=4),
     ],
     "conditionings": [
         Unconditional(),

@@ -24,6 +24,9 @@ class Scored:
     def __call__(self, x: Tensor, at: object = None) -> CriticOutput:
         return CriticOutput(self.score(x), x)
 
+    def seen(self, x: Tensor) -> Tensor:
+        return x
+
     def parameters(self) -> dict[str, Tensor]:
         return {}
 

@@ -11,8 +11,8 @@ from saddlepoint.lab import EXPERIMENTS, PerSeed, gallery, tables
 from saddlepoint.lab.cures.mode_collapse import COLUMNS, claims, control
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
-# Hours of a core each; the gallery says that they are not measured yet.
-WAITING: set[str] = set()
+# The gallery says that they are not measured yet.
+WAITING = {"augmentation-leak"}
 
 
 @pytest.mark.parametrize("folder", sorted(RESULTS.iterdir()), ids=lambda path: path.name)

@@ -23,6 +23,9 @@ class Judge(Protocol):
     def __call__(self, x: Tensor, at: Mapping[str, Tensor] | None = None) -> CriticOutput:
         """Score, features and logits of critic inputs, at other parameters if ``at`` has any."""
 
+    def seen(self, x: Tensor) -> Tensor:
+        """What the critic's backbone is given of critic inputs ``x``: the same in every pass."""
+
     def parameters(self) -> dict[str, Tensor]:
         """The critic's present parameters by name."""
 
@@ -95,6 +98,14 @@ class Turn:
         if real is None:
             raise LookupError("this turn has no real examples, and so no scores of them")
         return real.score
+
+    @property
+    def real_features(self) -> Tensor:
+        """The critic's features of ``real`` (*batch shape, features), from the same pass."""
+        real, _ = self.judged()
+        if real is None:
+            raise LookupError("this turn has no real examples, and so no features of them")
+        return real.features
 
     @property
     def fake_score(self) -> Tensor:

@@ -26,6 +26,11 @@ ACTIVATION = (
     "leaky_relu: with slope 0.2; shifted_softplus: softplus(2x + 2)/2 − 1; gated: σ(a)·tanh(b) of "
     "two halves of the features"
 )
+EXCITATION = (
+    "Skip-layer excitation (Liu et al. 2021) in a generator: each map is multiplied, channel by "
+    "channel, by what the map so many doublings before says. 4 in the paper, from 4×4 to 64×64 and "
+    "so on; images of 32×32 have 3 doublings; 0: none."
+)
 MINIBATCH = (
     "What a critic is told of the other examples of a batch. discrimination: how close each of "
     "them is, beside the last features (Salimans et al. 2016); std: how much groups of 4 differ, "

@@ -86,6 +86,7 @@ class Network(Part):
             it says.
         of_backbones: Fields that only a backbone reads; a generator refuses them, unless they are
             at their defaults.
+        of_generators: Fields that only a generator reads; a backbone refuses them likewise.
     """
 
     takes: ClassVar[frozenset[str]] = frozenset({"images"})
@@ -94,6 +95,7 @@ class Network(Part):
     biases_each_number: ClassVar[bool] = False
     output: ClassVar[Output | None] = None
     of_backbones: ClassVar[frozenset[str]] = frozenset()
+    of_generators: ClassVar[frozenset[str]] = frozenset()
 
     def generator(self, site: Site) -> nn.Module:
         """A module from latents (batch, inputs) to examples (batch, *shape)."""
@@ -110,12 +112,12 @@ class Network(Part):
             BadInput: The network cannot stand there.
         """
         self.check(site)
-        for name in self.changed(*sorted(self.of_backbones)):
-            usual = type(self).model_fields[name].default
-            raise BadInput(
-                f"--{site.place}.{name.replace('_', '-')} is for networks that look at examples, "
-                f"critics and encoders, and this one makes each by itself: set it to {usual}."
-            )
+        self._leave(
+            self.of_backbones,
+            site,
+            "networks that look at examples, critics and encoders, and this one makes each by "
+            "itself",
+        )
         if site.mean is not None and not self.biases_each_number:
             raise BadInput(
                 f"the network '{self.kind}' has no bias for each number of an example, so that "
@@ -131,6 +133,11 @@ class Network(Part):
             BadInput: The network cannot stand there.
         """
         self.check(site)
+        self._leave(
+            self.of_generators,
+            site,
+            "networks that make examples, generators and decoders, and this one looks at them",
+        )
         return self.backbone(site)
 
     def stacks(self) -> bool:
@@ -184,6 +191,14 @@ class Network(Part):
     def normalises_by_class(self) -> bool:
         """Whether its norms are told the class."""
         return getattr(self, "norm", None) == "class_batch"
+
+    def _leave(self, fields: frozenset[str], site: Site, whose: str) -> None:
+        """Refuse other values than the defaults of fields that are not read here."""
+        for name in self.changed(*sorted(fields)):
+            usual = type(self).model_fields[name].default
+            raise BadInput(
+                f"--{site.place}.{name.replace('_', '-')} is for {whose}: set it to {usual}."
+            )
 
     def _no(self, role: str) -> NoReturn:
         raise BadInput(f"the network '{self.kind}' is no {role}: choose another kind for it.")

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from typing_extensions import override
 
 from saddlepoint.errors import BadInput
+from saddlepoint.networks.fields import EXCITATION
 from saddlepoint.networks.network import Backbone, Network, Site
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class R3(Network):
     takes = frozenset({"images"})
     least_side = 8
     output = "linear"
+    of_generators = frozenset({"excitation"})
 
     kind: Literal["r3"] = "r3"
     widths: tuple[Annotated[int, Field(gt=0)], ...] = Field(
@@ -53,6 +55,7 @@ class R3(Network):
         description="Channels in a group of the 3×3 convolutions, which work on twice a stage's "
         "channels.",
     )
+    excitation: int = Field(0, ge=0, description=EXCITATION)
 
     @model_validator(mode="after")
     def _groups_are_whole(self) -> Self:
@@ -67,6 +70,7 @@ class R3(Network):
 
     @override
     def generator(self, site: Site) -> nn.Module:
+        from saddlepoint.networks.excitation import stacked
         from saddlepoint.networks.r3_layers import (
             InFullPrecision,
             LearnedBasis,
@@ -77,14 +81,17 @@ class R3(Network):
 
         path, widths = self._stages(site)
         lowest = LearnedBasis(site.inputs, widths[0], path[0])
-        layers: list[nn.Module] = [InFullPrecision(lowest, *self._blocks(widths[0], len(path)))]
+        stages: list[list[nn.Module]] = [
+            [InFullPrecision(lowest, *self._blocks(widths[0], len(path)))]
+        ]
         for level in range(1, len(path)):
+            layers: list[nn.Module] = []
             if widths[level] != widths[level - 1]:
                 layers.append(pointwise(widths[level - 1], widths[level]))
             layers.append(Resampling(path[level - 1], path[level]))
-            layers += self._blocks(widths[level], len(path))
-        layers.append(pointwise(widths[-1], site.shape[0]))
-        return R3Generator(layers)
+            stages.append(layers + self._blocks(widths[level], len(path)))
+        to_image = pointwise(widths[-1], site.shape[0])
+        return R3Generator([*stacked(stages, widths, path, self.excitation, site.place), to_image])
 
     @override
     def backbone(self, site: Site) -> Backbone:

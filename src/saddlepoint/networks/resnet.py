@@ -13,7 +13,13 @@ from typing_extensions import override
 
 from saddlepoint.errors import BadInput
 from saddlepoint.networks.dcgan import Size, channels_at, sizes
-from saddlepoint.networks.fields import ACTIVATION, MAP_NORM, MapActivation, MapNorm
+from saddlepoint.networks.fields import (
+    ACTIVATION,
+    EXCITATION,
+    MAP_NORM,
+    MapActivation,
+    MapNorm,
+)
 from saddlepoint.networks.network import Backbone, Network, Site
 
 if TYPE_CHECKING:
@@ -36,6 +42,7 @@ class Residuals(Network):
     usual_blocks: ClassVar[tuple[int, int]] = (0, 0)
     takes = frozenset({"images"})
     least_side = 8
+    of_generators = frozenset({"excitation"})
 
     width: int = Field(64, gt=0, description="Channels next to the image, doubled at each halving.")
     widest: int = Field(
@@ -49,6 +56,7 @@ class Residuals(Network):
     )
     norm: MapNorm = Field("none", description=MAP_NORM)
     activation: MapActivation = Field("relu", description=f"{ACTIVATION}.")
+    excitation: int = Field(0, ge=0, description=EXCITATION)
 
     @override
     def narrower(self) -> dict[str, str]:
@@ -108,20 +116,23 @@ class Residuals(Network):
 
     @override
     def generator(self, site: Site) -> nn.Module:
+        from saddlepoint.networks.excitation import stacked
         from saddlepoint.networks.shells import MapGenerator, finished
 
         path = self._path(site)
         channels = [channels_at(self.width, level, self.widest) for level in range(len(path))]
         make = self._blocks(site, *channels)
-        layers: list[nn.Module] = []
+        stages: list[list[nn.Module]] = []
         for level in reversed(range(len(path))):
+            layers: list[nn.Module] = []
             if level < len(path) - 1:
                 layers.append(self._up(make, channels[level + 1], channels[level], path[level]))
             layers += [self._plain(make, channels[level]) for _ in range(self._count(level))]
-        layers += self._to_image(make, channels[0], site.shape[0])
-        return MapGenerator(
-            _projection(site, path, channels), path[-1], finished(layers, site.output)
-        )
+            stages.append(layers)
+        to_image = self._to_image(make, channels[0], site.shape[0])
+        project = _projection(site, path, channels)
+        layers = stacked(stages, channels[::-1], path[::-1], self.excitation, site.place)
+        return MapGenerator(project, path[-1], finished([*layers, *to_image], site.output))
 
 
 class ResNet(Residuals):

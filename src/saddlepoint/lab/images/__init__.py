@@ -1,10 +1,17 @@
 """Image GANs: recipes beside each other on the same pictures."""
 
 from saddlepoint.lab.images import (
+    augmentation_leak,
     image_gans,
     infogan_codes,
     pyramid_vs_single,
     semi_supervised,
 )
 
-__all__ = ["image_gans", "infogan_codes", "pyramid_vs_single", "semi_supervised"]
+__all__ = [
+    "augmentation_leak",
+    "image_gans",
+    "infogan_codes",
+    "pyramid_vs_single",
+    "semi_supervised",
+]

@@ -11,6 +11,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from saddlepoint.description import one_of
+from saddlepoint.errors import BadInput
 from saddlepoint.games.turn import Remembering, Turn
 from saddlepoint.learners.codes import Code
 from saddlepoint.networks.fields import Norm
@@ -232,5 +233,60 @@ class LateRecogniser(_Recogniser):
         return turn.fake_features.detach()
 
 
-AUXILIARIES: list[type[Auxiliary]] = [LatentRegression, Recogniser, LateRecogniser]
+class SelfReconstruction(Auxiliary):
+    """How badly a small decoder rebuilds real examples, as the critic saw them, from its features.
+
+    A critic of few images that must also be able to rebuild them cannot look at single pixels
+    alone. The term is a mean of squares, of real examples and in the critic's turn: it moves the
+    critic's backbone and the decoder R, which is the critic's. The head that scores gets none of
+    it, nor does the generator.
+
+    x̃ is what the backbone was given, augmented where it was, and r halves images until they are at
+    most ``side`` pixels wide and high. The paper decodes two feature maps by convolutions, the
+    finer one to a random quarter of the image, and measures by a downloaded network (LPIPS); here
+    R has one hidden layer and starts from the features, which every network has.
+    """
+
+    equation = "‖r(x̃) − R f(x̃)‖² / d"
+    cures = "a critic of few images that looks at little of them"
+    paper = (
+        "Liu et al., Towards Faster and Stabilized GAN Training (FastGAN), 2021, section 3.2; "
+        "from features, by squares"
+    )
+    owner = "critic"
+    joins = frozenset({"critic"})
+
+    kind: Literal["self_reconstruction"] = "self_reconstruction"
+    side: int = Field(
+        32, ge=1, description="Images are halved until no side has more pixels than this."
+    )
+    hidden: int = Field(256, ge=0, description="Units of the decoder's hidden layer; 0: none.")
+
+    @override
+    def module(self, site: Site, features: int, codes: Sequence[Code]) -> nn.Module:
+        from saddlepoint.learners.adversarial.reconstruction import Reconstruction
+
+        if len(site.shape) != 3 and self.changed("side"):
+            usual = type(self).model_fields["side"].default
+            raise BadInput(
+                f"side {self.side} of the auxiliary '{self.word()}' is for images, and these "
+                f"examples are vectors: leave it at {usual}."
+            )
+        return Reconstruction(features, site.shape, self.side, self.hidden, site.members)
+
+    @override
+    def values(self, turn: Turn, module: nn.Module) -> Tensor:
+        from saddlepoint.learners.adversarial.reconstruction import Reconstruction
+
+        assert isinstance(module, Reconstruction)
+        wanted = module.reduced(turn.judge.seen(turn.real).detach())
+        return (wanted - module(turn.real_features)).square().mean(-1)
+
+
+AUXILIARIES: list[type[Auxiliary]] = [
+    LatentRegression,
+    Recogniser,
+    LateRecogniser,
+    SelfReconstruction,
+]
 AnyAuxiliary = Annotated[Auxiliary, one_of(AUXILIARIES)]

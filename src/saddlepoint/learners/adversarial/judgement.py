@@ -44,8 +44,7 @@ class Judgement:
 
     def __call__(self, x: Tensor, at: Mapping[str, Tensor] | None = None) -> CriticOutput:
         """What the critic says of its inputs ``x``, at other parameters if ``at`` has any."""
-        if self._inside:
-            x = self._through(x)
+        x = self.seen(x)
         inputs: tuple[Tensor, ...] = (x,)
         if self._label is not None:
             inputs = (x, self._label.repeat(len(x) // len(self._label)))
@@ -57,8 +56,10 @@ class Judgement:
         """The critic's present parameters by name."""
         return dict(self._critic.named_parameters())
 
-    def _through(self, x: Tensor) -> Tensor:
+    def seen(self, x: Tensor) -> Tensor:
         """``x`` seen through the inside lenses, batch by batch, so that all meet one draw."""
+        if not self._inside:
+            return x
         members, size = self._look.members, self._size
         axis = 0 if members is None else 1
         each = unpack(x, size, members) if size > 1 else x
@@ -88,6 +89,10 @@ class Elsewhere:
     def __call__(self, x: Tensor, at: Mapping[str, Tensor] | None = None) -> CriticOutput:
         """What it says of its inputs ``x`` there, or at ``at``."""
         return self._judge(x, self._at if at is None else at)
+
+    def seen(self, x: Tensor) -> Tensor:
+        """What its backbone is given of ``x``, which is the same there."""
+        return self._judge.seen(x)
 
     def parameters(self) -> dict[str, Tensor]:
         """Those parameters by name."""

@@ -31,14 +31,14 @@ class CriticOutput(NamedTuple):
     features: Tensor
     logits: Tensor | None = None
 
-    def split(self, sizes: Sequence[int], axis: int) -> tuple[CriticOutput, ...]:
-        """What is said of each of some batches that passed together, along an axis."""
-        logits: Sequence[Tensor | None] = [None] * len(sizes)
+    def split(self, sizes: list[int], axis: int) -> tuple[CriticOutput, CriticOutput]:
+        """What is said of each of two batches that passed together, along an axis."""
+        logits: Sequence[Tensor | None] = (None, None)
         if self.logits is not None:
-            logits = self.logits.split(list(sizes), axis)
-        scores = self.score.split(list(sizes), -1)
-        features = self.features.split(list(sizes), axis)
-        return tuple(map(CriticOutput, scores, features, logits))
+            logits = self.logits.split(sizes, axis)
+        scores, features = self.score.split(sizes, -1), self.features.split(sizes, axis)
+        first, second = map(CriticOutput, scores, features, logits)
+        return first, second
 
 
 class Critic(nn.Module):

@@ -44,6 +44,11 @@ class Conditioning(Part):
     needs_all: ClassVar[bool] = True
     classifies: ClassVar[bool] = False
 
+    @property
+    def width(self) -> int:
+        """Numbers that stand for a class beside the generator's vector, if it is told by one."""
+        return EMBEDDING
+
     def head(self, features: int, classes: int) -> ClassHead | None:
         """What stands beside or in the place of the critic's plain head; None for most."""
         return None
@@ -88,6 +93,11 @@ class _Told(Conditioning):
         gt=0,
         description="Numbers that stand for a class beside z, where no norm is told it.",
     )
+
+    @property
+    @override
+    def width(self) -> int:
+        return self.embedding
 
 
 class Concatenation(_Told):

@@ -79,7 +79,7 @@ class Duel(nn.Module):
             site,
             inputs=len(self.columns),
             classes=classes if self.told.tells_generator else 0,
-            embedding=getattr(self.told, "embedding", site.embedding),
+            embedding=self.told.width,
         )
         if classes and self.pack > 1:
             raise BadInput("a pack of examples has no one class: leave out the lens pack.")
@@ -182,8 +182,7 @@ class Duel(nn.Module):
             return judge(real), judge(fake)
         both = judge(torch.cat([real, fake], dim=self._batch_axis))
         sizes = [real.shape[self._batch_axis], fake.shape[self._batch_axis]]
-        first, second = both.split(sizes, self._batch_axis)
-        return first, second
+        return both.split(sizes, self._batch_axis)
 
     def critic_turn(
         self,

@@ -71,10 +71,9 @@ class Duel(nn.Module):
                 "--batch-size that it divides."
             )
         self.columns = description.prior.columns(description.latent)
-        self.told = description.classes
-        if site.classes and not self.told.uses_classes:
+        self.told, classes = description.classes, site.classes
+        if classes and not self.told.uses_classes:
             self.told = Concatenation()
-        classes = site.classes
         site = replace(
             site,
             inputs=len(self.columns),

@@ -357,8 +357,22 @@ def test_the_first_batch_starts_the_critic_once() -> None:
     turn(other, "critic", step=2)
     assert all(torch.equal(p, started[n]) for n, p in other.critic.named_parameters())
     without = built(KPlusOne(), constraints=(WeightNorm(by_data=False),))
+    before = {n: p.detach().clone() for n, p in without.critic.named_parameters()}
     turn(without, "critic")
     assert all(torch.equal(p, before[n]) for n, p in without.critic.named_parameters())
+
+
+def test_lengths_can_stay_as_the_first_batch_set_them() -> None:
+    learner = built(KPlusOne(), constraints=(WeightNorm(lengths="fixed"),))
+    fixed = {n for n, p in learner.critic.named_parameters() if not p.requires_grad}
+    assert fixed
+    assert all(n.startswith("backbone.") and n.endswith("original0") for n in fixed)
+    turn(learner, "critic").total().backward()
+    lengths = learner.critic.told.logits.parametrizations.weight.original0
+    assert lengths.grad is not None
+    directions = built(KPlusOne(), constraints=(WeightNorm(),), critic=Mlp(hidden=(400, 400)))
+    v = directions.critic.backbone[-2].parametrizations.weight.original1
+    assert v.std().item() == pytest.approx(0.05, rel=0.02)
 
 
 def test_noise_is_added_in_training_alone() -> None:
@@ -469,6 +483,13 @@ def test_what_does_not_go_with_classes_is_refused() -> None:
         Adversarial(classes=Projection(), latent=4, generator=MLP, critic=MLP).learner(
             DATA, batch_size=BATCH, seed=(0, 1)
         )
+
+
+def test_who_learns_from_labels_is_known() -> None:
+    """A notice says of others that labels which were asked for are idle."""
+    assert {kind.word() for kind in CONDITIONINGS if built(kind()).learns_labels} == {
+        kind.word() for kind in CONDITIONINGS if kind().uses_classes
+    }
 
 
 def test_games_without_classes_read_no_label() -> None:

@@ -141,8 +141,8 @@ class SpectralNorm(Constraint):
 class WeightNorm(Constraint):
     """Every linear and convolutional weight is used as g v/‖v‖: a direction and a length a unit.
 
-    By default lengths and biases start so that on the first batch of real examples each unit has
-    the mean 0 and the variance 1.
+    By default v starts from N(0, 0.05²), and lengths and biases so that on the first batch of real
+    examples each unit has the mean 0 and the variance 1.
     """
 
     equation = "g v / ‖v‖"
@@ -160,6 +160,11 @@ class WeightNorm(Constraint):
     by_data: bool = Field(
         True, description="Lengths and biases start by the first batch; else they are PyTorch's."
     )
+    lengths: Literal["learned", "fixed"] = Field(
+        "learned",
+        description="fixed: those of the layers before the head stay as they start, so that units "
+        "cannot outgrow noise between the layers.",
+    )
 
     @override
     def apply(self, network: nn.Module) -> None:
@@ -168,9 +173,12 @@ class WeightNorm(Constraint):
         Raises:
             BadInput: The network has no such layer, or one whose weight is zero throughout.
         """
-        from saddlepoint.networks.weight_norm import normalise_lengths
+        from saddlepoint.networks.weight_norm import DEVIATION, hold_lengths, normalise_lengths
 
-        normalise_lengths(network)
+        normalise_lengths(network, DEVIATION if self.by_data else None)
+        backbone = getattr(network, "backbone", None)
+        if self.lengths == "fixed" and backbone is not None:
+            hold_lengths(backbone)
 
     @property
     @override

@@ -142,6 +142,11 @@ class Learner(nn.Module, ABC):
         """The description of each player's optimiser."""
 
     @property
+    def learns_labels(self) -> bool:
+        """Whether the labels of its data take part in its training."""
+        return self.uses_labels or self.classifies == "labels"
+
+    @property
     def uses_labels(self) -> bool:
         """Whether it learns from the labels of examples, and samples of a class can be had."""
         return False

@@ -92,6 +92,11 @@ class Critic(nn.Module):
         if isinstance(self.backbone, WithReference):
             self.backbone.offer(x)
 
+    def features_of(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        """The features (batch, features) of ``x``; labels count where the backbone is told them."""
+        features: Tensor = self.backbone(x, label) if self.classes else self.backbone(x)
+        return features
+
     def forward(self, x: Tensor, label: Tensor | None = None) -> CriticOutput:
         """Score the examples ``x``, with their labels (batch,) where there are classes.
 
@@ -102,7 +107,7 @@ class Critic(nn.Module):
             refuse_label(label)
         elif label is None:
             raise BadInput("this critic was made for classes: give it a label for each example.")
-        features = self.backbone(x, label) if self.classes else self.backbone(x)
+        features = self.features_of(x, label)
         joined = features if self.discrimination is None else self.discrimination(features)
         # games look at differences of scores, which bfloat16 loses where scores are large
         with in_full_precision(joined.device.type):

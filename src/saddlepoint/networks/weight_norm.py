@@ -13,11 +13,17 @@ from torch.nn.utils.parametrizations import weight_norm
 from saddlepoint.errors import BadInput
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+DEVIATION = 0.05  # of v at the start, in the paper
 LEAST_DEVIATION = 1e-6  # of a unit that says the same of all examples
 
 
-def normalise_lengths(network: nn.Module) -> None:
+def normalise_lengths(network: nn.Module, deviation: float | None = None) -> None:
     """Give each linear and convolutional layer the weights g v/‖v‖, a length g a unit, in place.
+
+    Args:
+        network: The network.
+        deviation: v starts from N(0, deviation²); None: as the weights are. The larger v, the
+            slower its direction turns.
 
     Raises:
         BadInput: There is no such layer, or one whose weight is zero throughout.
@@ -33,7 +39,15 @@ def normalise_lengths(network: nn.Module) -> None:
                 "a layer of this network starts with zero weights, which have no direction: weight "
                 "normalisation cannot be combined with this initialisation."
             )
+        if deviation is not None:
+            nn.init.normal_(layer.get_parameter("weight"), 0.0, deviation)
         weight_norm(layer)
+
+
+def hold_lengths(network: nn.Module) -> None:
+    """Let the lengths of a network with weight normalisation stay as they are."""
+    for layer in weighted_layers(network):
+        layer.get_parameter("parametrizations.weight.original0").requires_grad_(False)
 
 
 def weighted_layers(network: nn.Module) -> list[nn.Module]:

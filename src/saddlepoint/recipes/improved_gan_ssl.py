@@ -39,10 +39,10 @@ def improved_gan_ssl(
 
     The authors' program for MNIST: a critic of 1000, 500, 250, 250 and 250 ReLU units with Gaussian
     noise (0.3 on its input, 0.5 behind each layer) and weight norm, whose lengths and biases start
-    by the first batch; a generator of twice 500 softplus units with batch norm from 100 uniform
-    latents, which matches the means of the critic's last features; half of the game's cost for the
-    critic beside the labels' −log q(y|x); Adam 3e-3 with β1 = 0.5; classes by weights averaged with
-    1e-4 a step; 300 epochs of 600 steps.
+    by the first batch, and whose lengths stay so before the head; a generator of twice 500 softplus
+    units with batch norm from 100 uniform latents, which matches the means of the critic's last
+    features; half of the game's cost for the critic beside the labels' −log q(y|x); Adam 3e-3 with
+    β1 = 0.5; classes by weights averaged with 1e-4 a step; 300 epochs of 600 steps.
 
     What differs: one batch of 200, the first half of it labelled, in the place of two of 100, so
     that labelled examples also are among those that only have to be real; the matched features have
@@ -72,7 +72,7 @@ def improved_gan_ssl(
         classes=KPlusOne(),
         critic_weight=0.5,
         cost=FeatureMatching(),
-        constraints=(WeightNorm(),),
+        constraints=(WeightNorm(lengths="fixed"),),
         lenses=(UnitRange(),),
         output="sigmoid",
         generator=Mlp(hidden=(2 * width, 2 * width), activation="softplus", norm="batch"),

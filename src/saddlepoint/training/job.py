@@ -209,7 +209,7 @@ class Job:
         run = self.run
         for sentence in (
             notices.few_held_out(run.data, self.data.info),
-            notices.idle_labels(run.data, self.learner.uses_labels, run.learner.kind),
+            notices.idle_labels(run.data, self.learner.learns_labels, run.learner.kind),
             *self.learner.said,
         ):
             if sentence is not None:

@@ -64,7 +64,7 @@ class Reader:
 
     def _features(self, x: Tensor) -> Iterator[Tensor]:
         for part in x.split(BLOCK, self._axis):
-            yield self._duel.critic(at_rest(self._duel, part)).features
+            yield self._duel.critic.features_of(at_rest(self._duel, part))
 
     @property
     def _axis(self) -> int:

@@ -222,6 +222,8 @@ def explain(
             parts.append(f"{place}: {message}")
             continue
         message = message[0].lower() + message[1:]
+        if problem["type"] == "path_type":
+            message = "a path is needed"
         parts.append(f"{place} = {_shown(problem['input'])}: {message}")
     more = len(parts) - _MOST_PROBLEMS
     return "; ".join(parts[:_MOST_PROBLEMS]) + (f"; and {more} more." if more > 0 else "")

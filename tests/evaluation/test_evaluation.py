@@ -122,8 +122,9 @@ def test_every_score_applies_somewhere_and_is_explained(digits_run: Path, seeds_
     points = sp.evaluate(seeds_run, n=400, scores="all")
     seen = {row.key for row in (*images.rows, *points.rows)}
     # of learners that say something themselves: tests/learners/test_reading_codes.py and
-    # tests/explore/test_importance.py
-    assert seen == set(SCORES) - {"classification_error", "information", "log_likelihood"}
+    # tests/explore/test_importance.py; of samples of classes: tests/scores/test_conditional.py
+    elsewhere = {"classification_error", "information", "log_likelihood"}
+    assert seen == set(SCORES) - elsewhere - {"class_accuracy", "class_kernel_distance"}
     for score in SCORES.values():
         assert score.asks.endswith((".", "?"))
         assert score.blind

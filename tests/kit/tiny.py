@@ -29,6 +29,8 @@ for _name in ("lapgan", "lapgan-r3"):
     SMALL[_name] = {"width": 4, "dense": 24, "levels": 1}
 for _name in ("vae-m1-m2", "vae-m1-m2-two-core"):
     SMALL[_name] = {"width": 4, "features_width": 4, "least_deviation": 0.0}
+for _name in ("improved-gan-ssl", "improved-gan-ssl-two-core"):
+    SMALL[_name] = {"width": 4, "labels_in_batch": 4}
 #: Those that are no others in another size.
 DISTINCT = [name for name in RECIPES if not name.endswith(TWO_CORE)]
 VARIANTS = [

@@ -508,11 +508,11 @@ def test_unrolling_differentiates_through_virtual_batch_norm() -> None:
 
 
 def takes_them(name: str) -> bool:
-    """Whether a recipe's networks have norms and minibatch layers."""
+    """Whether a recipe's networks have norms and minibatch layers, and need no classes."""
     learner = RECIPES[name]().learner
-    return isinstance(learner, Adversarial) and {"norm", "minibatch"} <= {
-        *type(learner.critic).model_fields
-    }
+    if not isinstance(learner, Adversarial) or learner.classes.uses_classes:
+        return False
+    return {"norm", "minibatch"} <= {*type(learner.critic).model_fields}
 
 
 ADVERSARIAL = [name for name in DISTINCT if takes_them(name)]

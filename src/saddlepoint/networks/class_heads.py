@@ -10,8 +10,8 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
+from saddlepoint.networks.one_hot import one_hot
 from saddlepoint.networks.precision import widened
 
 Judged = tuple[Tensor, Tensor | None]

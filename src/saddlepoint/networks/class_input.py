@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
 from saddlepoint.errors import BadInput
 from saddlepoint.networks.class_norm import ClassNormGenerator
 from saddlepoint.networks.network import EMBEDDING, Backbone, Network, Site
+from saddlepoint.networks.one_hot import one_hot
 from saddlepoint.networks.virtual_batch_norm import needs_reference
 
 

@@ -91,13 +91,13 @@ def test_the_control_sees_labelled_images_alone(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Little data where the built-in ones would be fetched, and three steps a training."""
+    """Little data where the built-in ones would be fetched, and forty steps a training."""
     write(tmp_path / "fashion-mnist", idx_contents(train=400, test=40)[1])
     monkeypatch.setenv("SADDLEPOINT_DATA", str(tmp_path))
     monkeypatch.setattr(semi_supervised, "CONTROL_STEPS", 3)
     monkeypatch.setattr(semi_supervised, "IMAGES_TAKEN", 400)
     monkeypatch.setattr(semi_supervised, "MORE", 150)
-    monkeypatch.setattr(side_by_side, "_steps", lambda *_: 4)
+    monkeypatch.setattr(side_by_side, "_steps", lambda *_: 40)
     images, labels = pictures(500)
     np.savez(tmp_path / "mine.npz", x=images, y=labels)
     return tmp_path

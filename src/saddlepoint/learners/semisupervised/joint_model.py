@@ -12,6 +12,7 @@ from saddlepoint.learners.semisupervised.description import SemiSupervised
 from saddlepoint.learners.semisupervised.observations import Observation
 from saddlepoint.learners.variational.learner import kl_to_standard_normal
 from saddlepoint.networks.network import Network, Site
+from saddlepoint.networks.one_hot import one_hot
 from saddlepoint.networks.precision import widened
 
 
@@ -121,8 +122,7 @@ class JointModel(nn.Module):
 
     def one_hot(self, label: Tensor) -> Tensor:
         """Labels (n,) as (n, K)."""
-        # PyTorch's own reads the labels on the host, to check them.
-        return (label.unsqueeze(-1) == torch.arange(self.classes, device=label.device)).float()
+        return one_hot(label, self.classes)
 
     def cost(self, x: Tensor, label: Tensor, noise: Tensor) -> Tensor:
         """L(x, y) = −log p(x|y, z) − log p(y) + KL(q(z|x, y) ‖ p(z)) in nats, (n,).

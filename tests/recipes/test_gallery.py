@@ -249,7 +249,7 @@ def test_a_variant_trains_on_odd_oblong_images(name, tmp_path):
         options = {"labels": 6, "labels_in_batch": 1}
     if name in LABELLED:
         data = (data, np.arange(60) % 3)
-    run = RECIPES[name](data, steps=2, batch_size=4, device="cpu", **options, **SMALL[name])
+    run = RECIPES[name](data, steps=2, batch_size=4, device="cpu", **(SMALL[name] | options))
     sp.train(run, tmp_path / "run", quiet=True)
     assert sp.load(tmp_path / "run").sample(3).shape == (3, 2, 9, 13)
 

@@ -182,11 +182,11 @@ def test_of_k_plus_one_classes_only_known_labels_are_asked_for() -> None:
     assert losses.diagnostics["critic/class_error"].item() == pytest.approx(wrong)
 
 
-def test_hidden_labels_change_no_term() -> None:
+def test_a_known_label_counts() -> None:
     learner = built(KPlusOne())
     some = torch.where(torch.arange(BATCH) < 3, LABEL, -1)
     other = some.clone()
-    other[0] = 2  # a known one
+    other[0] = 2
     first, second = (turn(learner, "critic", each).total().item() for each in (some, other))
     assert first != second
 

@@ -62,7 +62,6 @@ class AdversarialLearner(LatentLearner):
             site = replace(site, mean=np.zeros(data.shape) if standardise else data.mean)
         self.duel = Duel(description, site)
         self.mixing = tuple(self.duel.critic.mixing)
-        self._label_of_batch = description.classes.uses_classes
         if description.classes.classifies:
             self.classifies = "labels"
             self.averaged = ("generator", "critic")
@@ -117,7 +116,7 @@ class AdversarialLearner(LatentLearner):
             )
 
     def _sight(self, batch: Batch, streams: Streams) -> Sight:
-        label = batch.label if self._label_of_batch else None
+        label = batch.label if self.description.classes.uses_classes else None
         return Sight(self.standardised(batch.x), label=label)
 
     @property

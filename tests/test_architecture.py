@@ -48,6 +48,7 @@ ORDER = [
     "report",
     "kind_words",
     "flags",
+    "short_options",
     "options",
     "sweeping",
     "help_text",

@@ -201,7 +201,7 @@ def test_the_check_of_names_sees_what_it_should(span: str, names: Names) -> None
         "Adversarial.build",
         "decode(latents(n, seed), label)",
         "LatentLearner.sample(n, seed, label)",
-        "options.common_options",
+        "short_options.common_options",
         "torch.func.functional_call",
         "--learner.generator.width 3",
         "sp.train",

@@ -20,9 +20,9 @@ import tyro
 from saddlepoint import flags
 from saddlepoint.commands.sweep import SweepOptions
 from saddlepoint.errors import BadInput
-from saddlepoint.options import IMPORT, Short, common_options, recipe_options
 from saddlepoint.recipes import RECIPES
 from saddlepoint.recipes.registry import Recipe
+from saddlepoint.short_options import IMPORT, Short, common_options, recipe_options
 
 SHELLS = ("bash", "zsh", "tcsh")
 

@@ -8,16 +8,10 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from saddlepoint import flags
-from saddlepoint.options import (
-    IMPORT,
-    Short,
-    Start,
-    common_options,
-    described_so_far,
-    recipe_options,
-)
+from saddlepoint.options import Start, described_so_far
 from saddlepoint.run.description import Run
 from saddlepoint.schedules import forms
+from saddlepoint.short_options import IMPORT, Short, common_options, recipe_options
 
 LEFT = 24  # columns of an option and its values
 WIDEST = 100

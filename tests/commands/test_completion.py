@@ -22,8 +22,9 @@ from saddlepoint.completion import script
 from saddlepoint.errors import BadInput
 from saddlepoint.games.regularisers import REGULARISERS
 from saddlepoint.networks.kinds import NETWORKS
-from saddlepoint.options import IMPORT, common_options, described, recipe_options, start_of
+from saddlepoint.options import described, start_of
 from saddlepoint.recipes import RECIPES
+from saddlepoint.short_options import IMPORT, common_options, recipe_options
 
 
 @cache

@@ -19,11 +19,12 @@ from saddlepoint.description import Description, explain
 from saddlepoint.errors import BadInput, did_you_mean_place
 from saddlepoint.games.objectives import OBJECTIVES
 from saddlepoint.learners.family import Family
-from saddlepoint.options import common_options, described, recipe_options, start_of
+from saddlepoint.options import described, start_of
 from saddlepoint.recipes import RECIPES
 from saddlepoint.recipes.registry import TWO_CORE
 from saddlepoint.run.description import Run, read_run
 from saddlepoint.schedules import forms
+from saddlepoint.short_options import common_options, recipe_options
 
 
 def said_by(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:

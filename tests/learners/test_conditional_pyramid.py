@@ -167,7 +167,7 @@ def test_coarse_images_of_fakes_come_from_others_of_their_class(level: int) -> N
     coarse_images = coarse(halved(given.x, 2 - level))
     orders = []
     for update in range(200):
-        real, seen, label = learner.sight(level, given, Streams(0, "train", update))
+        real, seen, label, _ = learner.sight(level, given, Streams(0, "train", update))
         assert torch.equal(real, halved(given.x, 2 - level))
         assert label is given.label
         assert seen is not None

@@ -182,6 +182,48 @@ def test_of_k_plus_one_classes_only_known_labels_are_asked_for() -> None:
     assert losses.diagnostics["critic/class_error"].item() == pytest.approx(wrong)
 
 
+def test_labelled_examples_beside_the_others_are_no_part_of_the_game() -> None:
+    apart = DATA.model_copy(update={"labelled_in_batch": 3})
+    learner = built(KPlusOne(), apart, critic_weight=0.5, lenses=(UnitRange(),))
+    label = torch.where(torch.arange(BATCH) < 3, LABEL, -1)
+    losses = turn(learner, "critic", label)
+    torch.manual_seed(1)
+    x = (examples() + 1) / 2
+    latents = learner.duel.latents(Streams(0, "train", 0))
+    assert len(latents) == BATCH - 3
+    known, real = learner.critic(x[:3]), learner.critic(x[3:])
+    fake = learner.critic((learner.generator(latents) + 1) / 2)
+    told = cross_entropy(known.logits, LABEL[:3])
+    game = 0.5 * (softplus(-real.score).mean() + softplus(fake.score).mean())
+    terms = losses.terms
+    assert terms["classes_real"].reduced.item() == pytest.approx(told.item(), rel=1e-5)
+    assert terms["adversarial"].reduced.item() == pytest.approx(game.item(), rel=1e-5)
+
+
+def test_features_are_matched_with_those_of_the_game_alone() -> None:
+    apart = DATA.model_copy(update={"labelled_in_batch": 3})
+    learner = built(KPlusOne(), apart, cost=FeatureMatching())
+    losses = turn(learner, "generator", torch.where(torch.arange(BATCH) < 3, LABEL, -1))
+    torch.manual_seed(1)
+    real = examples()[3:]
+    fake = learner.generator(learner.duel.latents(Streams(0, "train", 0)))
+    means = [learner.critic(each).features.mean(0) for each in (real, fake)]
+    expected = (means[0] - means[1]).square().sum().item()
+    assert losses.terms["adversarial"].reduced.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_unrolling_sees_the_labelled_examples_beside_the_others() -> None:
+    apart = DATA.model_copy(update={"labelled_in_batch": 3})
+    label = torch.where(torch.arange(BATCH) < 3, LABEL, -1)
+    other = label.clone()
+    other[0] = 2
+    costs = []
+    for each in (label, other):
+        learner = built(KPlusOne(), apart, cost=Unrolled(steps=1, rate=0.1))
+        costs.append(turn(learner, "generator", each).total().item())
+    assert costs[0] != costs[1]
+
+
 def test_a_known_label_counts() -> None:
     learner = built(KPlusOne())
     some = torch.where(torch.arange(BATCH) < 3, LABEL, -1)

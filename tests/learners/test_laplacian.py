@@ -74,7 +74,7 @@ def test_each_level_sees_the_images_at_its_size() -> None:
     learner, x = build(), images()
     assert learner.sizes == [(3, 2), (6, 4), (11, 8)]
     for level in range(3):
-        real, given, _ = learner.sight(level, Batch(x), Streams(0, "t"))
+        real, given, *_ = learner.sight(level, Batch(x), Streams(0, "t"))
         assert torch.equal(real, halved(x, 2 - level))
         assert (given is None) == (level == 0)
     assert torch.equal(real, x)
@@ -85,7 +85,7 @@ def test_the_coarse_images_of_fakes_are_independent_of_the_real_ones() -> None:
     coarse_images = coarse(x)
     orders = []
     for update in range(400):
-        real, given, _ = learner.sight(2, Batch(x), Streams(0, "train", update))
+        real, given, *_ = learner.sight(2, Batch(x), Streams(0, "train", update))
         assert torch.equal(real, x)
         assert given is not None
         same = (given[:, None] == coarse_images[None]).flatten(2).all(2)
@@ -127,7 +127,7 @@ def test_penalties_differentiate_at_difference_and_coarse_image() -> None:
         "gradient_penalty_fake",
         "drift",
     }
-    real, given, _ = learner.sight(1, Batch(images().double()), Streams(4, "t"))
+    real, given, *_ = learner.sight(1, Batch(images().double()), Streams(4, "t"))
     duel = learner.duels[1]
     fake = duel.fakes(duel.latents(Streams(4, "t")), given)
     for name, at in (("real", real), ("fake", fake)):

@@ -20,6 +20,7 @@ from saddlepoint.games.moment import Moment
 from saddlepoint.games.objectives import OBJECTIVES
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.duel import Duel
+from saddlepoint.learners.adversarial.sight import Sight
 from saddlepoint.networks.mlp import Mlp
 from saddlepoint.networks.network import Site
 from saddlepoint.optimisers import Adam
@@ -178,7 +179,7 @@ def trained_critic(
                 group.update(learner.critic_optimiser.settings(elapsed))
             chosen = torch.randint(len(sides[0]), (batch_size,), generator=draws)
             moment = Moment(progress=step / steps, number=step, update=step)
-            turn = duel.critic_turn(sides[0][chosen], Streams(seed, "critic", step), moment)
+            turn = duel.critic_turn(Sight(sides[0][chosen]), Streams(seed, "critic", step), moment)
             optimiser.zero_grad(set_to_none=True)
             turn.total().backward(inputs=list(duel.critic.parameters()))
             duel.prepare_critic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from saddlepoint.description import Part
@@ -31,6 +32,26 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True)
+class Labelled:
+    """Examples of known class that are no part of the game.
+
+    Attributes:
+        x: The examples as the critic sees them, (n, *example shape).
+        label: Their classes, (n,).
+        judged: Gives what the critic says of them; computed when it is first asked for.
+    """
+
+    x: Tensor
+    label: Tensor
+    judged: Callable[[], CriticOutput]
+
+    @classmethod
+    def by(cls, judge: Judge, x: Tensor, label: Tensor) -> Labelled:
+        """The examples, judged by this critic."""
+        return cls(x, label, cache(lambda: judge(x)))
+
+
+@dataclass(frozen=True)
 class Turn:
     """One player's turn, as a penalty, a cost, a lens or an auxiliary sees it.
 
@@ -55,6 +76,7 @@ class Turn:
         repeatable: True if another pass of the critic gives an example the score that it has, up to
             rounding: nothing is dropped at random, and no weight is computed anew in each pass.
         label: The labels of the fakes.
+        labelled: Examples of known class that are no part of the game; None where there are none.
         critic_loss: In a generator's turn with examples: the critic's whole loss of this turn at
             other parameters of its, a scalar: its cost in the game, the penalties by their weight
             and the auxiliaries that join it. None else.
@@ -77,6 +99,7 @@ class Turn:
     repeatable: bool = False
     given: Tensor | None = None
     label: Tensor | None = None
+    labelled: Labelled | None = None
     critic_loss: Callable[[Mapping[str, Tensor]], Tensor] | None = None
     held: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = dict
     memory: dict[str, Tensor] = field(default_factory=dict)

@@ -44,9 +44,9 @@ def improved_gan_ssl(
     features; half of the game's cost for the critic beside the labels' −log q(y|x); Adam 3e-3 with
     β1 = 0.5; classes by weights averaged with 1e-4 a step; 300 epochs of 600 steps.
 
-    What differs: one batch of 200, the first half of it labelled, in the place of two of 100, so
-    that labelled examples also are among those that only have to be real; the matched features have
-    their noise; the generator's last layer has no weight norm and its latents are from (−1, 1).
+    What differs: one batch of 200, its first half labelled, in the place of two of 100; the matched
+    features have their noise; the generator's last layer has no weight norm and its latents are
+    from (−1, 1).
 
     Args:
         data: A built-in name, an image folder with classes, an array or its file.

@@ -152,6 +152,7 @@ def trained(method: str, seed: int, turns: int) -> dict[str, Any]:
 
     from saddlepoint.games.moment import Moment
     from saddlepoint.learners.adversarial.duel import Duel
+    from saddlepoint.learners.adversarial.sight import Sight
     from saddlepoint.networks.network import Site
     from saddlepoint.randomness import Streams
     from saddlepoint.schedules import Elapsed
@@ -182,7 +183,7 @@ def trained(method: str, seed: int, turns: int) -> dict[str, Any]:
         heights = torch.rand(BATCH, 1, generator=draws)
         real = torch.cat([torch.zeros_like(heights), heights], dim=1)
         moment = Moment(number=updates, update=updates)
-        turn = duel.critic_turn(real, Streams(seed, "critic", updates), moment)
+        turn = duel.critic_turn(Sight(real), Streams(seed, "critic", updates), moment)
         optimiser.zero_grad(set_to_none=True)
         turn.total().backward(inputs=list(duel.critic.parameters()))
         optimiser.step()

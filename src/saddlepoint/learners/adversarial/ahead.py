@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from saddlepoint.games.turn import Turn
+from saddlepoint.games.turn import Labelled, Turn
 from saddlepoint.learners.adversarial.judgement import Elsewhere
 from saddlepoint.learners.losses import Term
 from saddlepoint.schedules import value_at
@@ -33,6 +33,9 @@ def critic_loss_at(duel: Duel, turn: Turn, at: Mapping[str, Tensor]) -> Tensor:
     judge = Elsewhere(turn.judge, at)
     judged = cache(lambda: duel.outputs(judge, turn.real, turn.fake))
     turn = replace(turn, parameters=at, judge=judge, judged=judged)
+    if turn.labelled is not None:
+        known = Labelled.by(judge, turn.labelled.x, turn.labelled.label)
+        turn = replace(turn, labelled=known)
     terms = [Term(duel.objective.critic(turn.real_score, turn.fake_score))]
     terms += duel.told.terms("critic", turn).values()
     for _, penalty, memory in duel.critic_memories:

@@ -183,8 +183,10 @@ class Classifier(_Told):
 class KPlusOne(Conditioning):
     """The critic has a logit a class, and its score is log Σ exp of them: fakes are one class more.
 
-    −log q(y | x) joins its loss for the examples whose label is known; all others only have to be
-    real. The generator is told nothing. In the authors' program half of the game's cost counts
+    −log q(y | x) joins its loss for the examples whose label is known; the others only have to be
+    real. Where each batch holds so many labelled examples, the game is played with the others
+    alone: a few labelled ones in every batch would stand for far more of the data than they are.
+    The generator is told nothing. In the authors' program half of the game's cost counts
     (``critic-weight`` 0.5), and the generator matches features.
     """
 
@@ -208,17 +210,25 @@ class KPlusOne(Conditioning):
     def terms(self, player: Player, turn: Turn) -> Mapping[str, Term]:
         if player == "generator":
             return {}
-        real, _ = turn.judged()
-        assert real is not None
-        assert real.logits is not None
-        assert turn.label is not None
-        return {
-            "classes_real": _surprise(real.logits, turn.label, value_at(self.weight, turn.moment))
-        }
+        logits, label = _known(turn)
+        return {"classes_real": _surprise(logits, label, value_at(self.weight, turn.moment))}
 
     @override
     def watch(self, turn: Turn) -> Mapping[str, Tensor]:
         return _wrong(turn)
+
+
+def _known(turn: Turn) -> tuple[Tensor, Tensor]:
+    """Logits and labels of the examples whose class is learned: those apart, else the reals."""
+    if turn.labelled is not None:
+        judged, label = turn.labelled.judged(), turn.labelled.label
+    else:
+        real, _ = turn.judged()
+        assert real is not None
+        assert turn.label is not None
+        judged, label = real, turn.label
+    assert judged.logits is not None
+    return judged.logits, label
 
 
 def _surprise(logits: Tensor, label: Tensor, weight: float) -> Term:
@@ -233,12 +243,9 @@ def _surprise(logits: Tensor, label: Tensor, weight: float) -> Term:
 
 def _wrong(turn: Turn) -> dict[str, Tensor]:
     """The share of the real examples of known class that the critic puts into another."""
-    real, _ = turn.judged()
-    assert real is not None
-    assert real.logits is not None
-    assert turn.label is not None
-    known = turn.label >= 0
-    wrong = (real.logits.detach().argmax(-1) != turn.label) & known
+    logits, label = _known(turn)
+    known = label >= 0
+    wrong = (logits.detach().argmax(-1) != label) & known
     return {"class_error": wrong.sum() / known.sum().clamp(min=1)}
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
 from saddlepoint.games.regulariser import Regulariser
-from saddlepoint.games.turn import Judge, Turn
+from saddlepoint.games.turn import Judge, Labelled, Turn
 from saddlepoint.learners.adversarial.ahead import critic_loss_at
 from saddlepoint.learners.adversarial.auxiliaries import Auxiliary, Owner, Player
 from saddlepoint.learners.adversarial.conditioning import Concatenation
@@ -183,24 +183,15 @@ class Duel(nn.Module):
         sizes = [real.shape[self._batch_axis], fake.shape[self._batch_axis]]
         return both.split(sizes, self._batch_axis)
 
-    def critic_turn(
-        self,
-        real: Tensor,
-        streams: Streams,
-        moment: Moment,
-        given: Tensor | None = None,
-        label: Tensor | None = None,
-    ) -> Losses:
+    def critic_turn(self, sight: Sight, streams: Streams, moment: Moment) -> Losses:
         """The critic's cost of the game, its penalties and the auxiliaries that join it.
 
         Args:
-            real: Real examples.
+            sight: What is seen of a batch.
             streams: Random numbers by purpose.
             moment: When this is.
-            given: What the generator is given for its fakes, where it is given images.
-            label: Labels of the real examples, and in order of the fakes, where there are classes.
         """
-        turn = self._critics(Sight(real, given, label), streams, moment)
+        turn = self._critics(sight, streams, moment)
         real_score, fake_score = turn.real_score, turn.fake_score
         term = Term(self.objective.critic(real_score, fake_score))
         watched = {
@@ -226,6 +217,7 @@ class Duel(nn.Module):
         real: Tensor | None = None,
         given: Tensor | None = None,
         label: Tensor | None = None,
+        labelled: tuple[Tensor, Tensor] | None = None,
     ) -> Losses:
         """The generator's cost, its penalties and the auxiliaries that join it.
 
@@ -236,10 +228,12 @@ class Duel(nn.Module):
             given: What the generator is given, where it is given images.
             label: Labels of the fakes, where there are classes: of all, or of each batch in order;
                 with ``real`` theirs, too.
+            labelled: As in what is seen of a batch, for what looks ahead at the critic's loss.
         """
         batches = self.description.generator_batch
         turn = self._generators(streams, moment, given, real, batches, label)
         if real is not None:
+            turn = self._beside(turn, labelled)
             loss = partial(critic_loss_at, self, turn)
             turn = replace(turn, critic_loss=loss, held=partial(held, self.description.constraints))
         term = Term(self.description.cost.values(turn))
@@ -269,9 +263,8 @@ class Duel(nn.Module):
     ) -> Losses:
         """An auxiliary that has a phase of its own, on fresh latents."""
         part = self.auxiliary_memories.parts[name]
+        terms, watched = dict[str, Term](), dict[str, Tensor]()
         turn = self._generators(streams, moment, label=label)
-        terms: dict[str, Term] = {}
-        watched: dict[str, Tensor] = {}
         self._join(name, part, turn, terms, watched, part.owner)
         return Losses(terms, watched)
 
@@ -293,7 +286,7 @@ class Duel(nn.Module):
 
     def _critics(self, sight: Sight, streams: Streams, moment: Moment) -> Turn:
         """The critic's turn on a batch; what it does not move has a graph if that is wanted."""
-        real, given, label = sight
+        real, given, label, known = sight
         with nullcontext() if moment.whole_graph else torch.no_grad():
             latents = self.latents(streams)
             fake = self.seen(self.fakes(latents, given, label), streams, moment, "fake")
@@ -301,7 +294,15 @@ class Duel(nn.Module):
             self.critic.offer(real)
         judge = self._judgement(streams, moment, label=label)
         self.first_batch.start(self.critic, partial(judge, real))
-        return self._turn(self.critic, streams, moment, judge, latents, fake, real, given, label)
+        turn = self._turn(self.critic, streams, moment, judge, latents, fake, real, given, label)
+        return self._beside(turn, known)
+
+    def _beside(self, turn: Turn, labelled: tuple[Tensor, Tensor] | None) -> Turn:
+        """The turn with examples of known class beside those of the game, if there are any."""
+        if labelled is None:
+            return turn
+        x = self.seen(labelled[0], turn.streams, turn.moment, "labelled")
+        return replace(turn, labelled=Labelled.by(turn.judge, x, labelled[1]))
 
     def _generators(
         self,
@@ -382,8 +383,7 @@ class Duel(nn.Module):
             for name, penalty, memory in self.penalties[player]
             if penalty.apart
         }
-        terms: dict[str, Term] = {}
-        watched: dict[str, Tensor] = {}
+        terms, watched = dict[str, Term](), dict[str, Tensor]()
         pay(player, due, terms, watched)
         return Losses(terms, watched)
 

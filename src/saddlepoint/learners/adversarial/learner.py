@@ -50,10 +50,14 @@ class AdversarialLearner(LatentLearner):
         self.description, self.members = description, members
         output = output_of(description, data)
         standardise = description.standardise and not data.images
+        # labelled examples beside the others are no part of a game that tells nobody their class
+        self._labelled = 0
+        if description.classes.uses_classes and not description.classes.needs_all:
+            self._labelled = data.labelled_in_batch or 0
         site = Site(
             data.shape,
             members=members,
-            batch=batch_size,
+            batch=batch_size - self._labelled,
             output=output,
             classes=self._classes(data),
         )
@@ -117,7 +121,12 @@ class AdversarialLearner(LatentLearner):
 
     def _sight(self, batch: Batch, streams: Streams) -> Sight:
         label = batch.label if self.description.classes.uses_classes else None
-        return Sight(self.standardised(batch.x), label=label)
+        x, first = self.standardised(batch.x), self._labelled
+        if not first:
+            return Sight(x, label=label)
+        assert label is not None
+        # they stand first in a batch
+        return Sight(x[first:], labelled=(x[:first], label[:first]))
 
     @property
     def generator(self) -> nn.Module:

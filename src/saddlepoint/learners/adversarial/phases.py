@@ -74,8 +74,7 @@ class Match:
 
     def critic(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The critic's turn."""
-        real, given, label = self.sight(batch, streams)
-        return self.duel.critic_turn(real, streams, moment, given, label)
+        return self.duel.critic_turn(self.sight(batch, streams), streams, moment)
 
     def critic_penalties(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The critic's penalties that have updates of their own."""
@@ -83,9 +82,11 @@ class Match:
 
     def generator(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The generator's turn, where its cost sees real examples or it is given images."""
-        real, given, label = self.sight(batch, streams)
-        seen = real if self.duel.generator_sees_real else None
-        return self.duel.generator_turn(streams, moment, seen, given, label)
+        sight = self.sight(batch, streams)
+        seen = sight.real if self.duel.generator_sees_real else None
+        return self.duel.generator_turn(
+            streams, moment, seen, sight.given, sight.label, sight.labelled
+        )
 
     def alone(self, streams: Streams, moment: Moment) -> Losses:
         """The generator's turn without a batch; classes are drawn as they occur in the data."""
@@ -98,8 +99,8 @@ class Match:
 
     def generator_penalties(self, batch: Batch, streams: Streams, moment: Moment) -> Losses:
         """The generator's penalties that have updates of their own, where it is given images."""
-        _, given, label = self.sight(batch, streams)
-        return self.duel.generator_penalties(streams, moment, given, label)
+        sight = self.sight(batch, streams)
+        return self.duel.generator_penalties(streams, moment, sight.given, sight.label)
 
     def penalties_alone(self, streams: Streams, moment: Moment) -> Losses:
         """The same without a batch."""

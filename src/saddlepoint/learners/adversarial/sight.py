@@ -15,8 +15,11 @@ class Sight(NamedTuple):
         given: What the generator is given; None where it is given no images.
         label: Labels (batch,) of the real examples, and in order of the fakes; None where the
             players are told no classes.
+        labelled: Examples that are no part of the game and their known classes; None where there
+            are none.
     """
 
     real: Tensor
     given: Tensor | None = None
     label: Tensor | None = None
+    labelled: tuple[Tensor, Tensor] | None = None

@@ -32,18 +32,20 @@ def test_auto_finds_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "expected"),
+    ("vendor", "flags", "expected"),
     [
-        ({"avx2"}, "float32"),
-        ({"avx512f"}, "float32"),
-        ({"avx512f", "avx512_bf16"}, "bfloat16"),
-        ({"amx_bf16", "amx_tile"}, "bfloat16"),
+        ("AuthenticAMD", {"avx2"}, "float32"),
+        ("AuthenticAMD", {"avx512f"}, "float32"),
+        ("AuthenticAMD", {"avx512f", "avx512_bf16"}, "bfloat16"),
+        ("GenuineIntel", {"avx512f", "avx512_bf16"}, "float32"),
+        ("GenuineIntel", {"amx_bf16", "amx_tile"}, "bfloat16"),
     ],
 )
 def test_auto_precision_follows_the_processor(
-    monkeypatch: pytest.MonkeyPatch, flags: set[str], expected: str
+    monkeypatch: pytest.MonkeyPatch, vendor: str, flags: set[str], expected: str
 ) -> None:
     monkeypatch.setattr(device, "_flags", lambda: flags)
+    monkeypatch.setattr(device, "_vendor", lambda: vendor)
     monkeypatch.setattr(device.platform, "machine", lambda: "x86_64")
     assert choose("cpu", "auto").precision == expected
     assert choose("cpu", "float32").precision == "float32"
@@ -66,6 +68,7 @@ def test_auto_precision_is_float32_where_bfloat16_does_not_pay(
 ) -> None:
     """By the widest product of the description; a request is kept, and so are convolutions."""
     monkeypatch.setattr(device, "_flags", lambda: flags)
+    monkeypatch.setattr(device, "_vendor", lambda: device.AMD)
     monkeypatch.setattr(device.platform, "machine", lambda: "x86_64")
     run = sp.recipes.gan("ring")
     plain = Mlp(hidden=(hidden, hidden))
@@ -97,6 +100,7 @@ def test_the_precision_is_resolved_once_and_on_record(
     """A run goes on in its precision, also where a new one would take another."""
     monkeypatch.setattr(device.platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(device, "_flags", lambda: {"avx512_bf16"})
+    monkeypatch.setattr(device, "_vendor", lambda: device.AMD)
     run = tiny("gan")
     run = run.replace(training=run.training.replace(precision="auto"))
     sp.train(run, tmp_path / "run", quiet=True)

@@ -19,6 +19,7 @@ from saddlepoint.learners.learner import Learner
 # 2^23 did not pay (4.2 ms a step against 3.2). A GPU waits for the host: on an H200 no width that
 # was measured paid, up to a widest product of 2^27 (5.3 ms against 4.4).
 PAYS_FROM, PAYS_FROM_AMX, PAYS_FROM_GPU = 2**22, 2**24, 2**28
+AMD = "AuthenticAMD"
 
 CONVOLUTIONS = (
     nn.Conv1d,
@@ -106,12 +107,7 @@ def processor(device: torch.device) -> str:
     """The name of the processor that computes."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    return _processor_line("model name") or platform.processor() or platform.machine()
 
 
 def _device(name: str) -> torch.device:
@@ -136,19 +132,29 @@ def _device(name: str) -> torch.device:
 
 
 def _computes_bfloat16(device: torch.device) -> bool:
-    """True where bfloat16 products run on units of their own, not by conversion."""
+    """True where bfloat16 products run on units of their own and are faster than float32's.
+
+    AVX512-BF16 alone pays on AMD's processors. On an Intel Xeon whose AMX a hypervisor hides,
+    products in bfloat16 have 0.57 of float32's rate, and a DCGAN step takes 1.55 times as long.
+    """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu" and platform.machine() in ("x86_64", "AMD64"):
-        return _flags() & {"amx_bf16", "avx512_bf16"} != set()
+        flags = _flags()
+        return "amx_bf16" in flags or ("avx512_bf16" in flags and _vendor() == AMD)
     return False
 
 
 def _flags() -> set[str]:
+    return set(_processor_line("flags").split())
+
+
+def _vendor() -> str:
+    return _processor_line("vendor_id")
+
+
+def _processor_line(name: str) -> str:
+    """What Linux says of the first core under this name; empty elsewhere."""
     info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return set()
-    for line in info.read_text(errors="replace").splitlines():
-        if line.startswith("flags"):
-            return set(line.split(":", 1)[1].split())
-    return set()
+    lines = info.read_text(errors="replace").splitlines() if info.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "")

@@ -88,14 +88,20 @@ def test_streamed_arrays_are_what_numpy_writes(tmp_path: Path, shape: tuple[int,
         assert member.compress_type == 8, "deflated"
 
 
-def test_a_folder_holds_every_sample(tmp_path: Path) -> None:
-    samples = noise(150, 3, 9, 8)
-    write_samples(blocks(samples), 150, tmp_path / "a", info(3, 9, 8), quiet=True)
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])
+def test_a_folder_holds_every_sample_with_its_transparency(
+    tmp_path: Path, channels: int, mode: str
+) -> None:
+    samples = noise(150, channels, 9, 8)
+    write_samples(blocks(samples), 150, tmp_path / "a", info(channels, 9, 8), quiet=True)
     names = sorted(path.name for path in (tmp_path / "a").glob("*.png"))
     assert names == [f"{index:05d}.png" for index in range(150)]
     expected = drawing.to_uint8(samples).transpose(0, 2, 3, 1)
     for index, name in enumerate(names):
-        assert np.array_equal(np.asarray(Image.open(tmp_path / "a" / name)), expected[index])
+        with Image.open(tmp_path / "a" / name) as image:
+            assert image.mode == mode
+            pixels = np.asarray(image).reshape(expected[index].shape)
+        assert np.array_equal(pixels, expected[index])
 
 
 @pytest.mark.parametrize("name", ["pictures", "a.npz", "a.npy"])

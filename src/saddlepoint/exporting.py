@@ -235,7 +235,7 @@ def _encoded(samples: Iterable[np.ndarray]) -> Generator[bytes, None, None]:
 
 
 def _png(sample: np.ndarray) -> bytes:
-    return drawing.png(drawing.grid(sample[None], 1, padding=0, scale=1))
+    return drawing.png(drawing.picture(sample))
 
 
 class _Tell(Protocol):

@@ -11,7 +11,16 @@ from saddlepoint.drawing.plans import plan_in_the_plane, plan_matrix
 from saddlepoint.drawing.png_files import png, save_png
 from saddlepoint.drawing.portraits import phase_portrait
 from saddlepoint.drawing.selection import evenly_spaced
-from saddlepoint.drawing.sheets import CHECKS, GAP, captioned, grid, levels, mosaic, to_uint8
+from saddlepoint.drawing.sheets import (
+    CHECKS,
+    GAP,
+    captioned,
+    grid,
+    levels,
+    mosaic,
+    picture,
+    to_uint8,
+)
 from saddlepoint.drawing.style import COLOURS, plain_style, rendered
 from saddlepoint.drawing.surfaces import densities, interpolated, lattice, surface
 
@@ -35,6 +44,7 @@ __all__ = [
     "levels",
     "mosaic",
     "phase_portrait",
+    "picture",
     "plain_style",
     "plan_in_the_plane",
     "plan_matrix",

@@ -65,6 +65,16 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     return np.rint(clipped * 127.5 + 127.5).astype(np.uint8)
 
 
+def picture(image: np.ndarray) -> Image.Image:
+    """One image as it is, its transparency kept: of mode L, LA, RGB or RGBA.
+
+    Args:
+        image: (channels, height, width) with 1 to 4 channels, as for ``grid``.
+    """
+    pixels = to_uint8(image).transpose(1, 2, 0)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
 def grid(
     images: np.ndarray, columns: int | None = None, *, padding: int = 2, scale: int | None = None
 ) -> Image.Image:

@@ -112,12 +112,11 @@ class Duel(nn.Module):
         self.generator_memories = PartMemories(description.generator_regularisers, self.generator)
         self.lens_memories = PartMemories(description.lenses, self.critic)
         self.auxiliary_memories = PartMemories(description.auxiliaries, self.critic)
-        self.auxiliaries = nn.ModuleDict(
-            {
-                name: part.module(seen, self.critic.features, description.prior.codes)
-                for name, part in self.auxiliary_memories.parts.items()
-            }
-        )
+        parts, stand = self.auxiliary_memories.parts, replace(seen, maps=backbone.maps)
+        self.critic.keep([each for part in parts.values() for each in part.maps(stand)])
+        features, codes = self.critic.features, description.prior.codes
+        modules = {name: part.module(stand, features, codes) for name, part in parts.items()}
+        self.auxiliaries = nn.ModuleDict(modules)
         if isinstance(self.generator, WithReference):  # last, so that no weight depends on it
             (reference,) = self.generator.reference
             self.generator.offer(description.prior.of(torch.randn_like(reference)))

@@ -22,6 +22,7 @@ from saddlepoint.learners.adversarial.first_batch import FirstBatch
 from saddlepoint.learners.adversarial.judgement import Judgement, held
 from saddlepoint.learners.adversarial.lenses import Look
 from saddlepoint.learners.adversarial.penalty_checks import check_penalties, pay
+from saddlepoint.learners.adversarial.side import Side
 from saddlepoint.learners.adversarial.sight import Sight
 from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.learners.part_memories import PartMemories
@@ -130,7 +131,7 @@ class Duel(nn.Module):
 
     def _side(self, player: Player, network: nn.Module) -> nn.Module:
         owned = self._owned(player)
-        return nn.ModuleDict({player: network, **owned}) if owned else network
+        return Side(player, network, owned) if owned else network
 
     def _owned(self, owner: Owner) -> dict[str, nn.Module]:
         """The modules of the auxiliaries that belong to a player."""

@@ -99,6 +99,7 @@ def test_a_run_is_the_same_to_the_bit_whatever_the_hidden_labels_are(
         "exchanged": exchanged(images, labels),
     }
     hidden = members(described(images, labels).open(), False)
+    assert len(members(described(images, labels).open(), True)) == LABELLED
     assert (kinds["scrambled"] != labels)[hidden].mean() > 0.9
     assert set(np.flatnonzero(kinds["scrambled"] != labels)) <= set(hidden)
     assert (kinds["exchanged"] != labels).sum() == 2

@@ -27,6 +27,9 @@ from saddlepoint.networks.network import Output, Site
 from saddlepoint.optimisers import Optimiser
 from saddlepoint.randomness import Streams
 
+CLASS_ERROR = "critic/class_error"
+_ERROR = "share of labelled examples whose likeliest class is another"
+
 
 class AdversarialLearner(LatentLearner):
     """One duel, and the phases of auxiliaries that have one of their own."""
@@ -65,6 +68,9 @@ class AdversarialLearner(LatentLearner):
         if description.classes.classifies:
             self.classifies = "labels"
             self.averaged = ("generator", "critic")
+            self.headline = (CLASS_ERROR, *self.headline)
+            self.held_out = ("error",)
+        self._known = data.labelled, data.counts.get("train", 0)
         self.bounded = output != "linear"
         self._optimisers = {
             player: description.optimiser_of("generator" if player == "generator" else "critic")
@@ -190,12 +196,22 @@ class AdversarialLearner(LatentLearner):
         made = self.decode(z, self.labels(n, seed))
         return reader.information(self.standardised(made), self._for_all(z))
 
+    @override
+    def measure(self, batch: Batch, streams: Streams) -> Mapping[str, Tensor]:
+        """Errors of the critic's head of classes, where it has one and the label is known."""
+        if self.classifies != "labels":
+            return super().measure(batch, streams)
+        if batch.label is None:
+            return {"error": batch.x.new_zeros(0)}
+        there = batch.label >= 0
+        likeliest = self.classify(batch.x[there]).argmax(-1)
+        return {"error": (likeliest != batch.label[there]).to(batch.x.dtype)}
+
     @property
     @override
     def units(self) -> Mapping[str, str]:
-        if self._reader is None:
-            return {}
-        return {
+        errors = dict.fromkeys((CLASS_ERROR, *self.held_out), _ERROR) if self.held_out else {}
+        return errors | {
             name: f"nats, at most {code.entropy:.3f}"
             if code.is_categorical
             else f"nats, {code.entropy:.3f} + E log q"
@@ -205,8 +221,6 @@ class AdversarialLearner(LatentLearner):
     @property
     @override
     def forms(self) -> Mapping[str, str]:
-        if self._reader is None:
-            return {}
         return {
             name: f"I({code.name}) {{:.2f}} of {code.entropy:.2f}"
             for name, code in self._bounds.items()
@@ -215,14 +229,21 @@ class AdversarialLearner(LatentLearner):
     @property
     @override
     def said(self) -> tuple[str, ...]:
-        if self._reader is None:
-            return ()
-        each = ", ".join(f"{code.name} {code.entropy:.3f}" for code in self.codes)
-        return (
-            f"{' and '.join(self._bounds)} bound from below how many nats a sample tells of its "
-            f"code. Entropies of the codes: {each}; of a number it is that of its density, and no "
-            "ceiling.",
-        )
+        said = []
+        if self.held_out:
+            known, train = self._known
+            said.append(
+                f"{known:,} of {train:,} training labels are known; {CLASS_ERROR} is the critic's "
+                "on those of a batch, validation/error that of its averaged weights."
+            )
+        if self._reader is not None:
+            each = ", ".join(f"{code.name} {code.entropy:.3f}" for code in self.codes)
+            said.append(
+                f"{' and '.join(self._bounds)} bound from below how many nats a sample tells of "
+                f"its code. Entropies of the codes: {each}; of a number it is that of its density, "
+                "and no ceiling."
+            )
+        return tuple(said)
 
     @property
     @override

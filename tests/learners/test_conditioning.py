@@ -427,6 +427,15 @@ def test_errors_of_classes_are_recorded_and_reported(
 
 
 @pytest.mark.parametrize("kind", CLASSIFYING)
+def test_a_critic_that_compares_examples_is_not_asked_about_one(kind: type[Conditioning]) -> None:
+    learner = built(kind(), critic=MLP.replace(minibatch="std"))
+    assert learner.held_out == ()
+    assert learner.measure(Batch(examples()[:3], LABEL[:3]), Streams(0)) == {}
+    assert "critic/class_error" in learner.headline
+    assert "validation" not in " ".join(learner.said)
+
+
+@pytest.mark.parametrize("kind", CLASSIFYING)
 def test_classes_are_read_off_what_the_critic_sees(kind: type[Conditioning]) -> None:
     """Lenses that always change examples do so here too; what is drawn is left out."""
     lenses = (UnitRange(), InstanceNoise(std=0.5))

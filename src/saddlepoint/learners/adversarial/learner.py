@@ -17,7 +17,7 @@ from saddlepoint.errors import BadInput
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.duel import Duel
 from saddlepoint.learners.adversarial.phases import Match
-from saddlepoint.learners.adversarial.reader import Reader, critic_classes, reads
+from saddlepoint.learners.adversarial.reader import Reader, critic_classes, reads, sees_alone
 from saddlepoint.learners.adversarial.sight import Sight
 from saddlepoint.learners.class_labels import class_frequencies, known_classes
 from saddlepoint.learners.codes import Code
@@ -69,7 +69,7 @@ class AdversarialLearner(LatentLearner):
             self.classifies = "labels"
             self.averaged = ("generator", "critic")
             self.headline = (CLASS_ERROR, *self.headline)
-            self.held_out = ("error",)
+            self.held_out = ("error",) if sees_alone(self.duel) else ()
         self._known = data.labelled, data.counts.get("train", 0)
         self.bounded = output != "linear"
         self._optimisers = {
@@ -199,7 +199,7 @@ class AdversarialLearner(LatentLearner):
     @override
     def measure(self, batch: Batch, streams: Streams) -> Mapping[str, Tensor]:
         """Errors of the critic's head of classes, where it has one and the label is known."""
-        if self.classifies != "labels":
+        if not self.held_out:
             return super().measure(batch, streams)
         if batch.label is None:
             return {"error": batch.x.new_zeros(0)}
@@ -210,7 +210,8 @@ class AdversarialLearner(LatentLearner):
     @property
     @override
     def units(self) -> Mapping[str, str]:
-        errors = dict.fromkeys((CLASS_ERROR, *self.held_out), _ERROR) if self.held_out else {}
+        told = self.classifies == "labels"
+        errors = dict.fromkeys((CLASS_ERROR, *self.held_out), _ERROR) if told else {}
         return errors | {
             name: f"nats, at most {code.entropy:.3f}"
             if code.is_categorical
@@ -230,11 +231,12 @@ class AdversarialLearner(LatentLearner):
     @override
     def said(self) -> tuple[str, ...]:
         said = []
-        if self.held_out:
+        if self.classifies == "labels":
             known, train = self._known
+            averaged = ", validation/error that of its averaged weights" if self.held_out else ""
             said.append(
                 f"{known:,} of {train:,} training labels are known; {CLASS_ERROR} is the critic's "
-                "on those of a batch, validation/error that of its averaged weights."
+                f"on those of a batch{averaged}."
             )
         if self._reader is not None:
             each = ", ".join(f"{code.name} {code.entropy:.3f}" for code in self.codes)

@@ -12,6 +12,16 @@ from saddlepoint.data.info import DataInfo
 BATCH = 8
 POINTS = DataInfo(name="points", shape=(2,), form="vectors", counts={}, fingerprint="")
 IMAGES = DataInfo(name="pictures", shape=(1, 16, 16), form="images", counts={}, fingerprint="")
+# Odd sides, two colours, and classes of which none is as frequent as another.
+CLASSED = DataInfo(
+    name="pictures",
+    shape=(2, 11, 8),
+    form="images",
+    classes=("a", "b", "c"),
+    class_counts=(20, 30, 50),
+    counts={"train": 100},
+    fingerprint="",
+)
 
 
 class Drawn(Loader):

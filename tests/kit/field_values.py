@@ -125,6 +125,8 @@ OTHERS: dict[Field, Any] = {
 _DIGITS = {".data": TINY["sources", "digits"]}
 _SCORED = {".data": Ring(examples=500), "score": "kernel", "samples": 40}
 
+_OF_MAPS = {**_DIGITS, ".learner.critic": TINY["networks", "dcgan"]}
+
 # What else must be so for a field to speak: other fields of its owner, or (with a dot) of the run.
 AROUND: dict[Field, dict[str, Any]] = {
     (Mlp, "norm"): {"hidden": (8, 8)},
@@ -139,6 +141,8 @@ AROUND: dict[Field, dict[str, Any]] = {
         ".training.precision": "bfloat16",
     },
     (SelfReconstruction, "side"): _DIGITS,
+    (SelfReconstruction, "of"): {**_OF_MAPS, "hidden": 256},
+    (SelfReconstruction, "width"): {**_OF_MAPS, "of": "maps", "hidden": 256},
     (Adversarial, "output"): _DIGITS,
     (Adversarial, "generator"): _DIGITS,
     (Adversarial, "critic"): _DIGITS,

@@ -35,6 +35,12 @@ def or_none(values: dict[str, Changes]) -> dict[str, Changes]:
     return {"none": {}, **values}
 
 
+def _auxiliaries(words: str, path: str) -> dict[str, Changes]:
+    """Auxiliaries of a critic, that of its maps among them, and none."""
+    maps = TINY["auxiliaries", "self_reconstruction"].replace(of="maps", hidden=256, width=4)
+    return or_none({**some("auxiliaries", words, path), "maps": {path: maps}})
+
+
 SEEDS: dict[str, Changes] = {"one": {}, "two": {"seeds": 2}}
 # Data of which some labels are known, all of them or none.
 LABELS: dict[str, dict[str, Any]] = {
@@ -65,7 +71,9 @@ FACTORS: dict[str, dict[str, dict[str, Changes]]] = {
         "lens": or_none(kinds("lenses", "learner.lenses.0")),
         "cost": kinds("costs", "learner.cost"),
         "classes": kinds("conditionings", "learner.classes"),
-        "auxiliary": or_none(kinds("auxiliaries", "learner.auxiliaries.0")),
+        "auxiliary": _auxiliaries(
+            " ".join(part.word() for part in LISTS["auxiliaries"]), "learner.auxiliaries.0"
+        ),
         "dynamics": kinds("dynamics", "training.dynamics"),
         "seeds": SEEDS,
     },
@@ -94,12 +102,8 @@ FACTORS: dict[str, dict[str, dict[str, Changes]]] = {
         "prior": some("priors", "uniform normal", "learner.refinement.prior"),
         "lens": or_none(kinds("lenses", "learner.refinement.lenses.0")),
         "cost": kinds("costs", "learner.refinement.cost"),
-        "auxiliary": or_none(
-            some(
-                "auxiliaries",
-                "latent_regression self_reconstruction",
-                "learner.refinement.auxiliaries.0",
-            )
+        "auxiliary": _auxiliaries(
+            "latent_regression self_reconstruction", "learner.refinement.auxiliaries.0"
         ),
         "dynamics": kinds("dynamics", "training.dynamics"),
         "seeds": SEEDS,
@@ -178,6 +182,7 @@ _OF_IMAGES = _words("networks", lambda network: "vectors" not in network.takes)
 _APART = _words("networks", lambda network: not network.stacks_members)
 _MIXING = _words("networks", lambda network: getattr(network, "norm", "none") == "batch")
 _OF_IMAGES_ALONE = " ".join(sorted({*_OF_IMAGES.split()} - {*_MIXING.split()}))
+_WITHOUT_MAPS = _words("networks", lambda network: "vectors" in network.takes)
 _READERS = _words("auxiliaries", lambda part: part.reads_codes)
 _NO_CODES = _words("priors", lambda prior: not prior.codes)
 _OF_PIXELS = _words("likelihoods", lambda likelihood: likelihood.of_images)
@@ -198,6 +203,7 @@ REFUSALS = [
     _refused("adversarial", "goes by the critic of one seed", lens="adaptive_augment", seeds="two"),
     _refused("adversarial", _ONE_PROGRAM, generator=_APART, seeds="two"),
     _refused("adversarial", _ONE_PROGRAM, critic=_APART, seeds="two"),
+    _refused("adversarial", "needs feature maps", critic=_WITHOUT_MAPS, auxiliary="maps"),
     _refused("adversarial", "no labels to smooth", objective=_NO_LABELS, technique="smoothing"),
     _refused(
         "adversarial",
@@ -241,6 +247,7 @@ REFUSALS = [
         regulariser="none drift centring historical_averaging",
         constraint="none",
     ),
+    _refused("laplacian", "needs feature maps", critic=_WITHOUT_MAPS, auxiliary="maps"),
     _refused("laplacian", _EXAMPLES, regulariser="gradient_penalty", critic=_MIXING),
     _refused("laplacian", _EXAMPLES, regulariser="gradient_penalty", technique="minibatch"),
     _refused("laplacian", "starts with zero weights", critic="r3", constraint=_BY_DIRECTION),

@@ -12,10 +12,10 @@ from torch import Tensor
 
 import saddlepoint as sp
 from kit.crash import crashed
+from kit.drawn import CLASSED as DATA
 from kit.tiny import same_bits, tensors, tiny
 from saddlepoint.cli import main
 from saddlepoint.data.batch import Batch
-from saddlepoint.data.info import DataInfo
 from saddlepoint.errors import BadInput
 from saddlepoint.games.moment import Moment
 from saddlepoint.games.regularisers import r1, r2
@@ -34,15 +34,6 @@ from saddlepoint.optimisers import Adam
 from saddlepoint.randomness import Streams
 
 BATCH = 16
-DATA = DataInfo(
-    name="pictures",
-    shape=(2, 11, 8),
-    form="images",
-    classes=("a", "b", "c"),
-    class_counts=(20, 30, 50),
-    counts={"train": 100},
-    fingerprint="",
-)
 MLP = Mlp(hidden=(5,), activation="leaky_relu")
 FINE = Refiner(width=3, activation="leaky_relu")
 LEVELS = range(3)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy, cross_entropy, softplus
 
 import saddlepoint as sp
+from kit.drawn import CLASSED as DATA
 from kit.tiny import tiny
 from saddlepoint.cli import main
 from saddlepoint.data.batch import Batch
@@ -41,17 +42,9 @@ from saddlepoint.networks.noise import GaussianNoise
 from saddlepoint.networks.resnet import ResNet
 from saddlepoint.networks.weight_norm import normalise_lengths, start_by
 from saddlepoint.randomness import Streams
+from saddlepoint.training.record import read_record
 
 BATCH, CLASSES = 8, 3
-DATA = DataInfo(
-    name="pictures",
-    shape=(2, 11, 8),
-    form="images",
-    classes=("a", "b", "c"),
-    class_counts=(20, 30, 50),
-    counts={"train": 100},
-    fingerprint="",
-)
 POINTS = DATA.model_copy(update={"shape": (3,), "form": "vectors"})
 MLP = Mlp(hidden=(7,), activation="leaky_relu")
 LABEL = torch.tensor([0, 1, 2, 0, 1, 2, 2, 1])
@@ -450,6 +443,38 @@ def test_a_trained_critic_tells_classes_by_averaged_weights(
     assert any((value != 0).any() for value in last.values())
     row = sp.evaluate(tmp_path / "run", scores="classification_error").row("classification_error")
     assert 0 <= row.figure.estimate.value <= 1
+
+
+@pytest.mark.parametrize("kind", CLASSIFYING)
+def test_errors_of_classes_are_recorded_and_reported(
+    tmp_path: Path, kind: type[Conditioning]
+) -> None:
+    run = tiny("gan", 6, training={"best": {"scalar": "validation/error", "mode": "min"}})
+    run = run.replace(learner=run.learner.replace(classes=kind()))
+    sp.train(run, tmp_path / "run", quiet=True)
+    history = read_record(tmp_path / "run")
+    model = sp.load(tmp_path / "run", "latest")
+    held = run.data.open().take("validation", 1000, torch.device("cpu"))
+    wrong = model.classify(held.x).argmax(1) != held.label
+    assert history.steps[-1] == 6
+    assert history.scalars["validation/error"][-1] == pytest.approx(wrong.double().mean().item())
+    error = history.scalars["critic/class_error"][-1]
+    assert error is not None
+    assert 0 <= error <= 1
+    page = sp.build_report(tmp_path / "run").read_text(encoding="utf-8")
+    of = "share of labelled examples whose likeliest class is another"
+    assert f"critic/class_error, last ({of})" in page
+    assert f"validation/error, last ({of}, held-out examples)" in page
+    assert "training labels are known; critic/class_error is" in page
+
+
+@pytest.mark.parametrize("kind", CLASSIFYING)
+def test_a_critic_that_compares_examples_is_not_asked_about_one(kind: type[Conditioning]) -> None:
+    learner = built(kind(), critic=MLP.replace(minibatch="std"))
+    assert learner.held_out == ()
+    assert learner.measure(Batch(examples()[:3], LABEL[:3]), Streams(0)) == {}
+    assert "critic/class_error" in learner.headline
+    assert "validation" not in " ".join(learner.said)
 
 
 @pytest.mark.parametrize("kind", CLASSIFYING)

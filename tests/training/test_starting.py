@@ -19,6 +19,8 @@ from kit.outcomes import quickly
 from kit.refusal import fails
 from kit.tiny import same_bits, tensors, tiny
 from saddlepoint.errors import BadInput
+from saddlepoint.learners.adversarial.auxiliaries import SelfReconstruction
+from saddlepoint.networks.wrapped import bare_names
 from saddlepoint.run.description import Run
 from saddlepoint.run.init import Init
 from saddlepoint.training import checkpoint, starting
@@ -348,3 +350,127 @@ def test_what_cannot_be_is_one_sentence_and_leaves_nothing(
     assert "fails its digest. started from" in said
     assert "step 8: critic 6 of 6" in said
     assert not (tmp_path / "new").exists()
+
+
+def conditional(recipe: str, classes: str, **options: object) -> Run:
+    """A game on the digits whose players are told classes, or are not."""
+    run = tiny(recipe, **options)
+    return run.replace(learner=run.learner.replace(classes={"kind": classes}))
+
+
+TOLD = [
+    ("dcgan", "concatenation"),
+    ("dcgan", "projection"),
+    ("sngan", "concatenation"),
+    ("wgan-gp-resnet", "concatenation"),
+    ("r3gan-two-core", "concatenation"),
+    ("gan", "projection"),
+]
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["from classes", "to classes"])
+@pytest.mark.parametrize(("recipe", "classes"), TOLD)
+def test_all_but_the_first_layers_are_taken_from_and_by_networks_that_are_told_classes(
+    recipe: str, classes: str, back: bool
+) -> None:
+    plain, told = (
+        conditional(recipe, kind).learner.learner(
+            conditional(recipe, kind).data.open().info, batch_size=16, seed=seed
+        )
+        for seed, kind in enumerate(("unconditional", classes))
+    )
+    here, there = (told, plain) if back else (plain, told)
+    taken = give(here, starting._states_of(there), told=starting._told_of(there))
+    # what stays lies in the first layers, or is there for the classes alone
+    first = {
+        "generator": ("project.", "layers.0.weight", "layers.0.0.factors.", "told."),
+        "critic": ("backbone.0.", "backbone.told.", "told."),
+    }
+    count = 0
+    for player, module in here.players.items():
+        values, bare = module.state_dict(), bare_names(module)
+        other = starting._states_of(there)[player]
+        for name, value in values.items():
+            why = taken.refused.get(f"{player}.{name}")
+            if why is None:
+                assert torch.equal(value, other[bare[name]])
+                count += 1
+            else:
+                assert bare[name].startswith(first[player]), name
+    assert count > 8
+    words = {why.partition(": ")[2] for why in taken.refused.values()} - {""}
+    where = "here" if back else "there"
+    embedded = f"16 of the inputs {where} tell the class"
+    plane = f"1 of the inputs {where} tells the class"
+    of_critic = {plane} if classes == "concatenation" else set()
+    assert words == {embedded} | of_critic
+    assert set(taken.left) == (set() if back else {"generator", "critic"})
+
+
+def test_layers_of_another_form_are_not_said_to_differ_by_the_class_alone() -> None:
+    """A hidden layer 16 units wider than there, behind a first one of another width."""
+    plain = conditional("gan", "unconditional", generator={"hidden": (24, 8)})
+    told = conditional("gan", "projection", generator={"hidden": (8, 8)})
+    one, other = (
+        run.learner.learner(run.data.open().info, batch_size=16, seed=0) for run in (told, plain)
+    )
+    taken = give(one, starting._states_of(other), told=starting._told_of(other))
+    assert taken.refused["generator.network.layers.0.weight"] == "24×64 there, 8×80 here"
+    assert taken.refused["generator.network.layers.2.weight"] == "8×24 there, 8×8 here"
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["from classes", "to classes"])
+def test_runs_with_and_without_classes_start_from_each_other(tmp_path: Path, back: bool) -> None:
+    kinds = ("unconditional", "concatenation") if back else ("concatenation", "unconditional")
+    old, new = (conditional("dcgan", kind, steps=4) for kind in kinds)
+    sp.train(old, tmp_path / "old", quiet=True)
+    sp.train(new.replace(seed=3), tmp_path / "new", init=tmp_path / "old", quiet=True)
+    begun = resolved(tmp_path / "new")["init"]
+    assert isinstance(begun, dict)
+    assert begun["taken"] == (
+        {"critic": [9, 12], "generator": [13, 15]}
+        if back
+        else {"critic": [9, 10], "generator": [13, 14]}
+    )
+    said = read_record(tmp_path / "new").events[0]["detail"]
+    assert f"1 of the inputs {'here' if back else 'there'} tells the class" in said
+    there, here = tensors(tmp_path / "old", 4), tensors(tmp_path / "new", 0)
+    one, other = ("", "network.") if back else ("network.", "")
+    for place in ("learner/duel.generator.", "average/generator."):
+        for name in ("layers.2.weight", "layers.3.bias"):
+            assert np.array_equal(there[place + one + name], here[place + other + name])
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["to an auxiliary", "from one"])
+def test_a_critic_with_an_auxiliary_is_the_same_critic(back: bool) -> None:
+    run = tiny("dcgan")
+    with_one = run.replace(
+        learner=run.learner.replace(auxiliaries=(SelfReconstruction(of="maps", width=4),))
+    )
+    here, there = (
+        each.learner.learner(run.data.open().info, batch_size=16, seed=seed)
+        for seed, each in enumerate((run, with_one) if back else (with_one, run))
+    )
+    taken = give(here, starting._states_of(there))
+    assert taken.counts["critic"][0] == taken.counts["generator"][0] - 4 == 10
+    assert all("critic.self_reconstruction" in name for name in taken.refused)
+    assert bool(taken.refused) is not back
+    assert ("critic" in taken.left) is back
+    one, other = (learner.duel.critic.state_dict() for learner in (here, there))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_names_that_would_meet_stay_as_they_are() -> None:
+    class Around(torch.nn.Module):
+        behind = "inner"
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = torch.nn.Linear(1, 1)
+            self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    assert bare_names(Around()) == {n: n for n in ("weight", "inner.weight", "inner.bias")}
+    assert bare_names(torch.nn.Sequential(torch.nn.Linear(1, 1))) == {
+        "0.weight": "0.weight",
+        "0.bias": "0.bias",
+    }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from saddlepoint.games.objectives import Objective
     from saddlepoint.networks.critic import CriticOutput
+    from saddlepoint.networks.network import Size
 
 
 class Judge(Protocol):
@@ -129,6 +130,14 @@ class Turn:
         if real is None:
             raise LookupError("this turn has no real examples, and so no features of them")
         return real.features
+
+    @property
+    def real_maps(self) -> Mapping[Size, Tensor]:
+        """The feature maps of ``real`` that the critic keeps, by their size, of the same pass."""
+        real, _ = self.judged()
+        if real is None:
+            raise LookupError("this turn has no real examples, and so no feature maps of them")
+        return real.maps
 
     @property
     def fake_score(self) -> Tensor:

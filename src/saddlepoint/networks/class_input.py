@@ -31,6 +31,7 @@ class ClassInput(nn.Module):
 
     Attributes:
         shape: The same of what comes out.
+        added: Channels or numbers of it that say the label.
     """
 
     def __init__(self, classes: int, shape: tuple[int, ...], embedding: int = EMBEDDING) -> None:
@@ -38,7 +39,8 @@ class ClassInput(nn.Module):
         self.classes = classes
         first, *self.size = shape
         images = bool(self.size)
-        self.shape = (first + (1 if images else embedding), *self.size)
+        self.added = 1 if images else embedding
+        self.shape = (first + self.added, *self.size)
         self.told: nn.Module
         if images:
             self.told = nn.Linear(classes, math.prod(self.size))
@@ -70,11 +72,14 @@ class ClassGenerator(nn.Module):
         BadInput: The network cannot stand there, or has virtual batch norm.
     """
 
+    behind = "network"
+
     def __init__(self, network: Network, site: Site) -> None:
         super().__init__()
         self.beside_image = site.given is not None
         self.told = ClassInput(site.classes, site.given or (site.inputs,), site.embedding)
         self.network = network.as_generator(without_classes(site, self.told))
+        self.told_columns = self.told.added
         _refuse_references(self.network, site.place)
 
     def forward(
@@ -106,9 +111,12 @@ class ClassBackbone(nn.Module):
         BadInput: It has virtual batch norm.
     """
 
+    behind = "module"
+
     def __init__(self, module: nn.Module, told: ClassInput, place: str) -> None:
         super().__init__()
         self.told, self.module = told, module
+        self.told_columns = told.added
         _refuse_references(module, place)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:

@@ -76,6 +76,8 @@ class ClassNormGenerator(nn.Module):
         classes: Their number.
     """
 
+    behind = "network"
+
     def __init__(self, network: nn.Module, classes: int) -> None:
         super().__init__()
         self.network = network

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from saddlepoint.errors import BadInput
 from saddlepoint.networks.class_heads import ClassHead
+from saddlepoint.networks.map_keeping import MapKeeper
 from saddlepoint.networks.member_linear import linear
 from saddlepoint.networks.minibatch import MinibatchStd
 from saddlepoint.networks.mixing import mixing_layers
-from saddlepoint.networks.network import Backbone, Site
+from saddlepoint.networks.network import Backbone, FeatureMap, Site, Size
 from saddlepoint.networks.precision import in_full_precision, widened
 from saddlepoint.networks.shells import refuse_label
-from saddlepoint.networks.virtual_batch_norm import WithReference, with_reference
+from saddlepoint.networks.virtual_batch_norm import WithReference, rest_of, with_reference
 
 
 class CriticOutput(NamedTuple):
@@ -25,11 +27,14 @@ class CriticOutput(NamedTuple):
         score: (batch,), at least float32.
         features: (batch, features), without minibatch discrimination.
         logits: (batch, classes) of a head that tells classes apart; None without one.
+        maps: The feature maps (batch, channels, *size) that it keeps, by their size; most critics
+            keep none.
     """
 
     score: Tensor
     features: Tensor
     logits: Tensor | None = None
+    maps: Mapping[Size, Tensor] = MappingProxyType({})
 
     def split(self, sizes: list[int], axis: int) -> tuple[CriticOutput, CriticOutput]:
         """What is said of each of two batches that passed together, along an axis."""
@@ -37,7 +42,9 @@ class CriticOutput(NamedTuple):
         if self.logits is not None:
             logits = self.logits.split(sizes, axis)
         scores, features = self.score.split(sizes, -1), self.features.split(sizes, axis)
-        first, second = map(CriticOutput, scores, features, logits)
+        both = {size: maps.split(sizes, axis) for size, maps in self.maps.items()}
+        maps = [{size: parts[which] for size, parts in both.items()} for which in (0, 1)]
+        first, second = map(CriticOutput, scores, features, logits, maps)
         return first, second
 
 
@@ -73,6 +80,7 @@ class Critic(nn.Module):
         self.classes = site.classes
         self.discrimination = backbone.discrimination
         self.features = backbone.features
+        self._keeper: MapKeeper | None = None
         width = getattr(self.discrimination, "outputs", backbone.features)
         self.head: nn.Module | None = None
         if told is None or not told.replaces_score:
@@ -86,6 +94,11 @@ class Critic(nn.Module):
         for module in self.modules():
             if isinstance(module, MinibatchStd):
                 module.check(site.batch)
+
+    def keep(self, maps: Sequence[FeatureMap]) -> None:
+        """Give these feature maps of the backbone with whatever is said of a batch."""
+        if maps:
+            self._keeper = MapKeeper(maps)
 
     def offer(self, x: Tensor) -> None:
         """Make ``x`` the reference batch of virtual batch norm, if there is none yet."""
@@ -107,13 +120,21 @@ class Critic(nn.Module):
             refuse_label(label)
         elif label is None:
             raise BadInput("this critic was made for classes: give it a label for each example.")
-        features = self.features_of(x, label)
+        maps: Mapping[Size, Tensor] = {}
+        if self._keeper is None:
+            features = self.features_of(x, label)
+        else:
+            with self._keeper.keeping() as maps:
+                features = self.features_of(x, label)
+            if isinstance(self.backbone, WithReference):
+                first = len(self.backbone.reference[0])
+                maps = {size: rest_of(each, 0, first) for size, each in maps.items()}
         joined = features if self.discrimination is None else self.discrimination(features)
         # games look at differences of scores, which bfloat16 loses where scores are large
         with in_full_precision(joined.device.type):
             score = None if self.head is None else self.head(widened(joined)).squeeze(-1)
             if self.told is None:
                 assert score is not None
-                return CriticOutput(score, features)
+                return CriticOutput(score, features, None, maps)
             score, logits = self.told(widened(features), score, label)
-        return CriticOutput(score, features, logits)
+        return CriticOutput(score, features, logits, maps)

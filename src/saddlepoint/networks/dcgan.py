@@ -24,12 +24,11 @@ from saddlepoint.networks.fields import (
     MapNorm,
     Minibatch,
 )
-from saddlepoint.networks.network import Backbone, Network, Site
+from saddlepoint.networks.network import Backbone, FeatureMap, Network, Site, Size
 
 if TYPE_CHECKING:
     from torch import nn
 
-Size = tuple[int, int]
 LONGEST_SHORT_SIDE = 5  # halving stops when the shorter side is at most this,
 LEAST_HALVINGS = 2  # but 8×8 images get a critic of two layers too
 
@@ -155,6 +154,7 @@ class Dcgan(Network):
         name = self.activation or "leaky_relu"
         per_unit = features_per_unit(name)
         layers: list[nn.Module] = []
+        maps: list[FeatureMap] = []
         for level, size in enumerate(path[:-1]):
             units = channels_at(self.width, level, self.widest)
             normed = level > 0 or self.norm_ends
@@ -168,6 +168,7 @@ class Dcgan(Network):
                 activation(name, axis=1),
             ]
             arriving = units
+            maps.append(FeatureMap(layers[-1], units, path[level + 1]))
         layers.append(FlattenRows())
         features = arriving * path[-1][0] * path[-1][1]
         if self.dense:
@@ -176,7 +177,7 @@ class Dcgan(Network):
         network = nn.Sequential(*layers).apply(self._start())
         discriminates = self.minibatch == "discrimination"
         discrimination = MinibatchDiscrimination(features) if discriminates else None
-        return Backbone(network, features, discrimination, self._start())
+        return Backbone(network, features, discrimination, self._start(), tuple(maps))
 
     @override
     def narrower(self) -> dict[str, str]:

@@ -16,6 +16,21 @@ if TYPE_CHECKING:
 
 EMBEDDING = 16  # numbers that stand for a label beside a vector
 Output = Literal["tanh", "sigmoid", "linear"]
+Size = tuple[int, int]
+
+
+class FeatureMap(NamedTuple):
+    """A map on the way to a backbone's features.
+
+    Attributes:
+        layer: The part of the backbone that gives it, as (batch, channels, *size).
+        channels: Their number.
+        size: Height and width: the image's halved, once or more often, rounded up.
+    """
+
+    layer: nn.Module
+    channels: int
+    size: Size
 
 
 @dataclass(frozen=True)
@@ -36,6 +51,7 @@ class Site:
         mean: What a generator's output starts around, of the shape of an example; None: nothing
             in particular.
         place: Its place in the description of a run, for messages: ``learner.critic``.
+        maps: The feature maps of a critic that stands there, for what reads them.
     """
 
     shape: tuple[int, ...]
@@ -49,6 +65,7 @@ class Site:
     output: Output = "linear"
     mean: NDArray[np.float64] | None = field(default=None, compare=False)
     place: str = "network"
+    maps: tuple[FeatureMap, ...] = field(default=(), compare=False)
 
     @property
     def leading(self) -> tuple[int, ...]:
@@ -65,12 +82,15 @@ class Backbone(NamedTuple):
         discrimination: From (batch, features) to (batch, its ``outputs``): what a critic is told
             of the other examples of the batch behind the features; None if nothing.
         initialise: How a head on the features starts; None: PyTorch's way.
+        maps: Those on the way to the features, one of each size, from the image inwards; of
+            networks that work on maps, and not of one that stacks members.
     """
 
     module: nn.Module
     features: int
     discrimination: nn.Module | None = None
     initialise: Callable[[nn.Module], None] | None = None
+    maps: tuple[FeatureMap, ...] = ()
 
 
 class Network(Part):

@@ -14,12 +14,11 @@ from typing_extensions import override
 
 from saddlepoint.errors import BadInput
 from saddlepoint.networks.fields import EXCITATION
-from saddlepoint.networks.network import Backbone, Network, Site
+from saddlepoint.networks.network import Backbone, FeatureMap, Network, Site, Size
 
 if TYPE_CHECKING:
     from torch import nn
 
-Size = tuple[int, int]
 LONGEST_SHORT_SIDE = 5
 
 
@@ -107,14 +106,18 @@ class R3(Network):
 
         path, widths = self._stages(site)
         layers: list[nn.Module] = [FromImage(site.shape[0], widths[-1])]
+        maps: list[FeatureMap] = []
         for level in range(len(path) - 1, 0, -1):
             layers += self._blocks(widths[level], len(path))
+            if level < len(path) - 1:
+                maps.append(FeatureMap(layers[-1], widths[level], path[level]))
             layers.append(Resampling(path[level], path[level - 1]))
             if widths[level] != widths[level - 1]:
                 layers.append(pointwise(widths[level], widths[level - 1]))
         lowest = self._blocks(widths[0], len(path))
+        maps.append(FeatureMap(lowest[-1], widths[0], path[0]))
         layers.append(InFullPrecision(*lowest, BasisProducts(widths[0], path[0])))
-        return Backbone(nn.Sequential(*layers), widths[0], None, _start_head)
+        return Backbone(nn.Sequential(*layers), widths[0], None, _start_head, tuple(maps))
 
     @override
     def narrower(self) -> dict[str, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 from typing_extensions import override
 
 from saddlepoint.networks.fields import MapActivation
-from saddlepoint.networks.network import Backbone, Network, Site
+from saddlepoint.networks.network import Backbone, FeatureMap, Network, Site
 
 if TYPE_CHECKING:
     from torch import nn
@@ -58,11 +59,13 @@ class Refiner(Network):
         from saddlepoint.networks.shells import FlattenRows
 
         channels, height, width = site.shape
-        layers = [*self._layer(channels, 5), *self._layer(self.width, 5, stride=2), FlattenRows()]
+        layers = [*self._layer(channels, 5), *self._layer(self.width, 5, stride=2)]
+        half = FeatureMap(layers[-1], self.width, ((height + 1) // 2, (width + 1) // 2))
+        layers.append(FlattenRows())
         if self.dropout:
             layers.append(nn.Dropout(self.dropout))
-        features = self.width * ((height + 1) // 2) * ((width + 1) // 2)
-        return Backbone(nn.Sequential(*layers), features)
+        features = self.width * math.prod(half.size)
+        return Backbone(nn.Sequential(*layers), features, maps=(half,))
 
     @override
     def narrower(self) -> dict[str, str]:

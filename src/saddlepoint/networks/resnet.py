@@ -12,7 +12,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from saddlepoint.errors import BadInput
-from saddlepoint.networks.dcgan import Size, channels_at, sizes
+from saddlepoint.networks.dcgan import channels_at, sizes
 from saddlepoint.networks.fields import (
     ACTIVATION,
     EXCITATION,
@@ -20,7 +20,7 @@ from saddlepoint.networks.fields import (
     MapActivation,
     MapNorm,
 )
-from saddlepoint.networks.network import Backbone, Network, Site
+from saddlepoint.networks.network import Backbone, FeatureMap, Network, Site, Size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -195,6 +195,7 @@ class ResNet(Residuals):
         ]
         make = self._blocks(site, *channels)
         layers: list[nn.Module] = []
+        maps: list[FeatureMap] = []
         if not at_once:
             layers.append(convolution(colours, channels[0], 3))
             layers += [make.plain(channels[0]) for _ in range(self._count(0))]
@@ -204,6 +205,7 @@ class ResNet(Residuals):
             else:
                 layers.append(make.down(channels[level - 1], channels[level]))
             layers += [make.plain(channels[level]) for _ in range(self._count(level))]
+            maps.append(FeatureMap(layers[-1], channels[level], path[level]))
         features = channels[-1]
         if self.pool == "none":
             layers.append(FlattenRows())
@@ -211,7 +213,7 @@ class ResNet(Residuals):
         else:
             layers += [*make.into(features, bare=True), Pooled(self.pool)]
             features //= make.per_unit
-        return Backbone(nn.Sequential(*layers), features, None, glorot)
+        return Backbone(nn.Sequential(*layers), features, None, glorot, tuple(maps))
 
 
 class BottleneckResNet(Residuals):
@@ -256,13 +258,16 @@ class BottleneckResNet(Residuals):
         channels = [channels_at(self.width, level, self.widest) for level in range(len(path))]
         make = self._blocks(site, *channels)
         layers: list[nn.Module] = [convolution(site.shape[0], channels[0], 1)]
+        maps: list[FeatureMap] = []
         for level in range(len(path)):
             if level > 0:
                 layers.append(make.down_bottleneck(channels[level - 1], channels[level]))
             layers += [make.plain_bottleneck(channels[level]) for _ in range(self._count(level))]
+            if level > 0:
+                maps.append(FeatureMap(layers[-1], channels[level], path[level]))
         layers += [FlattenRows(), Scale(FIFTH)]
         features = channels[-1] * path[-1][0] * path[-1][1]
-        return Backbone(nn.Sequential(*layers), features, None, glorot)
+        return Backbone(nn.Sequential(*layers), features, None, glorot, tuple(maps))
 
 
 def _projection(site: Site, path: list[Size], channels: list[int]) -> nn.Linear:

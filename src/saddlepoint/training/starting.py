@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from saddlepoint.errors import BadInput
 from saddlepoint.learners.learner import Learner
 from saddlepoint.networks.member_linear import stack_into
+from saddlepoint.networks.wrapped import bare_names, told_columns
 from saddlepoint.randomness import derive
 from saddlepoint.run.description import seeds_of
 from saddlepoint.run.init import Init
@@ -21,8 +22,10 @@ from saddlepoint.training.job import Job
 from saddlepoint.training.stored_model import StoredModel, stored_model
 
 MOST_NAMED = 3
-#: The tensors of players, by player and name.
+#: The tensors of players, by player and bare name.
 States = Mapping[str, Mapping[str, Tensor]]
+#: How many inputs more a tensor's network has for labels, by player and bare name.
+Told = Mapping[str, Mapping[str, int]]
 
 
 @dataclass
@@ -91,7 +94,9 @@ class Source:
 
     def _into(self, job: Job) -> Taken:
         ((last, averaged),) = self._states(1)
-        taken = self._checked(give(job.learner, last), last, job.learner)
+        taken = self._checked(
+            give(job.learner, last, told=_told_of(self.model.single())), last, job.learner
+        )
         for name in job.learner.averaged:
             present = job.learner.players[name].state_dict()
             job.average.learner.players[name].load_state_dict(present)
@@ -108,7 +113,9 @@ class Source:
         for number, seed in enumerate(seeds):
             last, averaged = states[number if len(states) > 1 else 0]
             single = job.run.learner.learner(job.data.info, batch_size=job.batch_size, seed=seed)
-            taken = self._checked(give(single, last), last, single)
+            taken = self._checked(
+                give(single, last, told=_told_of(self.model.single())), last, single
+            )
             average = copy.deepcopy(single)
             give(average, averaged, single.averaged)
             learners.append(single)
@@ -209,16 +216,23 @@ def pinned(init: Init) -> Init:
     return init if source is None else source.init
 
 
-def give(learner: Learner, states: States, players: Iterable[str] | None = None) -> Taken:
-    """Put what fits of ``states`` by player, name and shape into ``learner``.
+def give(
+    learner: Learner,
+    states: States,
+    players: Iterable[str] | None = None,
+    told: Told | None = None,
+) -> Taken:
+    """Put what fits of ``states`` by player, bare name and shape into ``learner``.
 
-    Of one module's buffers all are taken or none, since they belong together; those that are facts
-    of the data (``Learner.of_data``) stay.
+    Names are bare: a network that is told classes, or stands beside an auxiliary's module, and one
+    that is not have the same. Of one module's buffers all are taken or none, since they belong
+    together; those that are facts of the data (``Learner.of_data``) stay.
 
     Args:
         learner: It takes.
         states: Another's tensors.
         players: Only of these; by default of all.
+        told: Where the other's networks are told classes, for the reasons.
     """
     taken = Taken()
     for player, module in learner.players.items():
@@ -230,21 +244,27 @@ def give(learner: Learner, states: States, players: Iterable[str] | None = None)
             if f"{player}.{name}" not in learner.of_data
         }
         parameters = {name for name, _ in module.named_parameters()}
+        bare = bare_names(module)
         there = states.get(player, {})
-        reasons = {name: _why_not(value, there.get(name)) for name, value in own.items()}
+        reasons = {name: _why_not(value, there.get(bare[name])) for name, value in own.items()}
         refused = {name: why for name, why in reasons.items() if why}
+        columns = (told_columns(module), (told or {}).get(player, {}))
+        weights = {name: value for name, value in own.items() if name in parameters}
+        for name, why in _of_the_class(weights, there, bare, columns).items():
+            refused[name] += why
         apart = {_owner(name) for name in refused if name not in parameters}
         for name in own.keys() - parameters - refused.keys():
             if _owner(name) in apart:
                 refused[name] = "goes with the others of its layer"
-        fitting = {name: there[name] for name in own if name not in refused}
+        fitting = {name: there[bare[name]] for name in own if name not in refused}
         module.load_state_dict({**module.state_dict(), **fitting})
         taken.counts[player] = (len(fitting), len(own))
         taken.refused |= {f"{player}.{name}": refused[name] for name in own if name in refused}
         taken.parameters += len(fitting.keys() & parameters)
     for player, there in states.items():
-        here = learner.players[player].state_dict() if player in learner.players else {}
-        if left := len(there.keys() - here.keys()):
+        here = learner.players.get(player)
+        names = set() if here is None else {*bare_names(here).values()}
+        if left := len(there.keys() - names):
             taken.left[player] = left
     return taken
 
@@ -281,6 +301,38 @@ def _why_not(value: Tensor, other: Tensor | None) -> str:
     return ""
 
 
+def _of_the_class(
+    own: Mapping[str, Tensor],
+    there: Mapping[str, Tensor],
+    bare: Mapping[str, str],
+    told: tuple[Mapping[str, int], Mapping[str, int]],
+) -> dict[str, str]:
+    """What is said of first layers that differ by the inputs alone that tell the class.
+
+    They come before all others of their network: behind one of another form nothing is said.
+
+    Args:
+        own: Parameters of a player, in order.
+        there: The other's, by bare name.
+        bare: The bare names of its own.
+        told: How many inputs tell the class, here and there, by bare name.
+    """
+    said = {}
+    for name, value in own.items():
+        other, (here, elsewhere) = there.get(bare[name]), (each.get(bare[name], 0) for each in told)
+        if here == elsewhere or other is None or other.shape == value.shape:
+            continue
+        count, where = max((here, "here"), (elsewhere, "there"))
+        if min(value.dim(), other.dim()) < 2:
+            break
+        inputs = [*value.shape]
+        inputs[1] += elsewhere - here
+        if inputs != [*other.shape]:
+            break
+        said[name] = f": {count} of the inputs {where} {'tell' if count > 1 else 'tells'} the class"
+    return said
+
+
 def _shape(value: Tensor) -> str:
     return "×".join(map(str, value.shape)) or "one number"
 
@@ -290,7 +342,15 @@ def _owner(name: str) -> str:
 
 
 def _states_of(learner: Learner) -> States:
-    return {player: module.state_dict() for player, module in learner.players.items()}
+    states: dict[str, dict[str, Tensor]] = {}
+    for player, module in learner.players.items():
+        bare = bare_names(module)
+        states[player] = {bare[name]: value for name, value in module.state_dict().items()}
+    return states
+
+
+def _told_of(learner: Learner) -> Told:
+    return {player: told_columns(module) for player, module in learner.players.items()}
 
 
 def _of_member(states: States, single: States, member: int) -> States:

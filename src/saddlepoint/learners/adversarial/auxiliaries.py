@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -20,8 +22,9 @@ from saddlepoint.schedules import NonNegative, value_at
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from saddlepoint.networks.network import Site
+    from saddlepoint.networks.network import FeatureMap, Site
 
+WHOLE, PARTS = 8, 16  # sides of the maps from which FastGAN rebuilds an image and its quarters
 Player = Literal["critic", "generator"]
 Owner = Literal["critic", "generator", "recogniser"]
 
@@ -52,13 +55,18 @@ class Auxiliary(Remembering):
         """What it learns; by default a module without parameters.
 
         Args:
-            site: Where the critic stands; ``inputs`` numbers of latents belong to one critic input.
+            site: Where the critic stands; ``inputs`` numbers of latents belong to one critic input,
+                and ``maps`` are those that its backbone can give.
             features: Number of the critic's features.
             codes: Those among the latents, which stand last.
         """
         from torch import nn
 
         return nn.Identity()
+
+    def maps(self, site: Site) -> tuple[FeatureMap, ...]:
+        """Those of the critic's feature maps, ``site.maps``, that it reads; most read none."""
+        return ()
 
     @property
     def phase(self) -> AuxiliaryPhase | None:
@@ -242,30 +250,62 @@ class SelfReconstruction(Auxiliary):
     it, nor does the generator.
 
     x̃ is what the backbone was given, augmented where it was, and r halves images until they are at
-    most ``side`` pixels wide and high. The paper decodes two feature maps by convolutions, the
-    finer one to a random quarter of the image, and measures by a downloaded network (LPIPS); here
-    R has one hidden layer and starts from the features, which every network has.
+    most ``side`` pixels wide and high. R starts from the features, which every network has, and
+    has one hidden layer; or, as in the paper, from two feature maps of a network for images, by
+    convolutions: the map whose shorter side is nearest to 8 gives the whole image, and that
+    nearest to 16 a quarter of it, a random one of each example. The two terms are added. The paper
+    measures by a downloaded network (LPIPS).
     """
 
     equation = "‖r(x̃) − R f(x̃)‖² / d"
     cures = "a critic of few images that looks at little of them"
     paper = (
         "Liu et al., Towards Faster and Stabilized GAN Training (FastGAN), 2021, section 3.2; "
-        "from features, by squares"
+        "by squares, from maps (`of maps`) as there or from features"
     )
     owner = "critic"
     joins = frozenset({"critic"})
 
     kind: Literal["self_reconstruction"] = "self_reconstruction"
+    of: Literal["features", "maps"] = Field(
+        "features",
+        description="What images are rebuilt from. features: the vector that is scored, by a "
+        "hidden layer; maps: two feature maps, the finer one a random quarter of the image, by "
+        "convolutions.",
+    )
     side: int = Field(
         32, ge=1, description="Images are halved until no side has more pixels than this."
     )
-    hidden: int = Field(256, ge=0, description="Units of the decoder's hidden layer; 0: none.")
+    hidden: int = Field(
+        256, ge=0, description="Units of the hidden layer behind features; 0: none."
+    )
+    width: int = Field(
+        64,
+        gt=0,
+        description="Channels behind the first doubling of a map, halved at each further one.",
+    )
+
+    @override
+    def maps(self, site: Site) -> tuple[FeatureMap, ...]:
+        if self.of == "features":
+            return ()
+        if not site.maps:
+            raise BadInput(
+                f"the auxiliary '{self.word()}' of maps needs feature maps, and --{site.place} has "
+                "none that are smaller than its images: choose a network of convolutions with at "
+                "least one halving, or set the auxiliary's option of to features."
+            )
+        return tuple(min(site.maps, key=partial(_distance, side)) for side in (WHOLE, PARTS))
 
     @override
     def module(self, site: Site, features: int, codes: Sequence[Code]) -> nn.Module:
+        from saddlepoint.learners.adversarial.map_reconstruction import MapReconstruction
         from saddlepoint.learners.adversarial.reconstruction import Reconstruction
 
+        self._leave("width" if self.of == "features" else "hidden")
+        if self.of == "maps":
+            whole, parts = self.maps(site)
+            return MapReconstruction(whole, parts, site.shape, self.side, self.width)
         if len(site.shape) != 3 and self.changed("side"):
             usual = type(self).model_fields["side"].default
             raise BadInput(
@@ -276,11 +316,27 @@ class SelfReconstruction(Auxiliary):
 
     @override
     def values(self, turn: Turn, module: nn.Module) -> Tensor:
+        from saddlepoint.learners.adversarial.map_reconstruction import MapReconstruction
         from saddlepoint.learners.adversarial.reconstruction import Reconstruction
 
-        assert isinstance(module, Reconstruction)
-        wanted = module.reduced(turn.judge.seen(turn.real).detach())
-        return (wanted - module(turn.real_features)).square().mean(-1)
+        assert isinstance(module, Reconstruction | MapReconstruction)
+        return module.errors(turn.judge.seen(turn.real).detach(), turn)
+
+    def _leave(self, name: str) -> None:
+        """Refuse a field of the other way to rebuild, unless it is at its default."""
+        if self.changed(name):
+            other = "features" if self.of == "maps" else "maps"
+            usual = type(self).model_fields[name].default
+            raise BadInput(
+                f"{name} of the auxiliary '{self.word()}' is for one of {other}, and this one is "
+                f"of {self.of}: leave it at {usual}."
+            )
+
+
+def _distance(side: int, maps: FeatureMap) -> tuple[float, int]:
+    """How far a map's shorter side is from ``side``, in doublings; of two the larger is nearer."""
+    shorter = min(maps.size)
+    return abs(math.log2(shorter / side)), -shorter
 
 
 AUXILIARIES: list[type[Auxiliary]] = [

@@ -22,6 +22,7 @@ from saddlepoint.learners.adversarial.first_batch import FirstBatch
 from saddlepoint.learners.adversarial.judgement import Judgement, held
 from saddlepoint.learners.adversarial.lenses import Look
 from saddlepoint.learners.adversarial.penalty_checks import check_penalties, pay
+from saddlepoint.learners.adversarial.side import Side
 from saddlepoint.learners.adversarial.sight import Sight
 from saddlepoint.learners.losses import Losses, Term
 from saddlepoint.learners.part_memories import PartMemories
@@ -112,12 +113,11 @@ class Duel(nn.Module):
         self.generator_memories = PartMemories(description.generator_regularisers, self.generator)
         self.lens_memories = PartMemories(description.lenses, self.critic)
         self.auxiliary_memories = PartMemories(description.auxiliaries, self.critic)
-        self.auxiliaries = nn.ModuleDict(
-            {
-                name: part.module(seen, self.critic.features, description.prior.codes)
-                for name, part in self.auxiliary_memories.parts.items()
-            }
-        )
+        parts, stand = self.auxiliary_memories.parts, replace(seen, maps=backbone.maps)
+        self.critic.keep([each for part in parts.values() for each in part.maps(stand)])
+        features, codes = self.critic.features, description.prior.codes
+        modules = {name: part.module(stand, features, codes) for name, part in parts.items()}
+        self.auxiliaries = nn.ModuleDict(modules)
         if isinstance(self.generator, WithReference):  # last, so that no weight depends on it
             (reference,) = self.generator.reference
             self.generator.offer(description.prior.of(torch.randn_like(reference)))
@@ -131,7 +131,7 @@ class Duel(nn.Module):
 
     def _side(self, player: Player, network: nn.Module) -> nn.Module:
         owned = self._owned(player)
-        return nn.ModuleDict({player: network, **owned}) if owned else network
+        return Side(player, network, owned) if owned else network
 
     def _owned(self, owner: Owner) -> dict[str, nn.Module]:
         """The modules of the auxiliaries that belong to a player."""

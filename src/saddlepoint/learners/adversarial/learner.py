@@ -17,7 +17,7 @@ from saddlepoint.errors import BadInput
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.duel import Duel
 from saddlepoint.learners.adversarial.phases import Match
-from saddlepoint.learners.adversarial.reader import Reader, critic_classes, reads
+from saddlepoint.learners.adversarial.reader import Reader, critic_classes, reads, sees_alone
 from saddlepoint.learners.adversarial.sight import Sight
 from saddlepoint.learners.class_labels import class_frequencies, known_classes
 from saddlepoint.learners.codes import Code
@@ -26,6 +26,9 @@ from saddlepoint.learners.learner import DatalessPhase, Phase
 from saddlepoint.networks.network import Output, Site
 from saddlepoint.optimisers import Optimiser
 from saddlepoint.randomness import Streams
+
+CLASS_ERROR = "critic/class_error"
+_ERROR = "share of labelled examples whose likeliest class is another"
 
 
 class AdversarialLearner(LatentLearner):
@@ -69,6 +72,9 @@ class AdversarialLearner(LatentLearner):
         if description.classes.classifies:
             self.classifies = "labels"
             self.averaged = ("generator", "critic")
+            self.headline = (CLASS_ERROR, *self.headline)
+            self.held_out = ("error",) if sees_alone(self.duel) else ()
+        self._known = data.labelled, data.counts.get("train", 0)
         self.bounded = output != "linear"
         self._optimisers = {
             player: description.optimiser_of("generator" if player == "generator" else "critic")
@@ -199,12 +205,23 @@ class AdversarialLearner(LatentLearner):
         made = self.decode(z, self.labels(n, seed))
         return reader.information(self.standardised(made), self._for_all(z))
 
+    @override
+    def measure(self, batch: Batch, streams: Streams) -> Mapping[str, Tensor]:
+        """Errors of the critic's head of classes, where it has one and the label is known."""
+        if not self.held_out:
+            return super().measure(batch, streams)
+        if batch.label is None:
+            return {"error": batch.x.new_zeros(0)}
+        there = batch.label >= 0
+        likeliest = self.classify(batch.x[there]).argmax(-1)
+        return {"error": (likeliest != batch.label[there]).to(batch.x.dtype)}
+
     @property
     @override
     def units(self) -> Mapping[str, str]:
-        if self._reader is None:
-            return {}
-        return {
+        told = self.classifies == "labels"
+        errors = dict.fromkeys((CLASS_ERROR, *self.held_out), _ERROR) if told else {}
+        return errors | {
             name: f"nats, at most {code.entropy:.3f}"
             if code.is_categorical
             else f"nats, {code.entropy:.3f} + E log q"
@@ -214,8 +231,6 @@ class AdversarialLearner(LatentLearner):
     @property
     @override
     def forms(self) -> Mapping[str, str]:
-        if self._reader is None:
-            return {}
         return {
             name: f"I({code.name}) {{:.2f}} of {code.entropy:.2f}"
             for name, code in self._bounds.items()
@@ -224,14 +239,22 @@ class AdversarialLearner(LatentLearner):
     @property
     @override
     def said(self) -> tuple[str, ...]:
-        if self._reader is None:
-            return ()
-        each = ", ".join(f"{code.name} {code.entropy:.3f}" for code in self.codes)
-        return (
-            f"{' and '.join(self._bounds)} bound from below how many nats a sample tells of its "
-            f"code. Entropies of the codes: {each}; of a number it is that of its density, and no "
-            "ceiling.",
-        )
+        said = []
+        if self.classifies == "labels":
+            known, train = self._known
+            averaged = ", validation/error that of its averaged weights" if self.held_out else ""
+            said.append(
+                f"{known:,} of {train:,} training labels are known; {CLASS_ERROR} is the critic's "
+                f"on those of a batch{averaged}."
+            )
+        if self._reader is not None:
+            each = ", ".join(f"{code.name} {code.entropy:.3f}" for code in self.codes)
+            said.append(
+                f"{' and '.join(self._bounds)} bound from below how many nats a sample tells of "
+                f"its code. Entropies of the codes: {each}; of a number it is that of its density, "
+                "and no ceiling."
+            )
+        return tuple(said)
 
     @property
     @override

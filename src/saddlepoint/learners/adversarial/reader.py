@@ -79,8 +79,12 @@ class Reader:
 def reads(duel: Duel) -> bool:
     """Whether there is a recogniser, and its critic can look at one example alone."""
     there = any(isinstance(module, Recognition) for module in duel.auxiliaries.values())
-    alone = duel.pack == 1 and not any(n.startswith("minibatch") for n in duel.critic.mixing)
-    return there and alone
+    return there and sees_alone(duel)
+
+
+def sees_alone(duel: Duel) -> bool:
+    """Whether a critic at rest can look at one example alone."""
+    return duel.pack == 1 and not any(n.startswith("minibatch") for n in duel.critic.mixing)
 
 
 def at_rest(duel: Duel, x: Tensor) -> Tensor:

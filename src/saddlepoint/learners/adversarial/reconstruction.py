@@ -6,7 +6,9 @@ import math
 
 from torch import Tensor, nn
 
+from saddlepoint.games.turn import Turn
 from saddlepoint.networks.member_linear import linear
+from saddlepoint.networks.network import Size
 from saddlepoint.networks.precision import widened
 from saddlepoint.networks.residual import MeanPool
 
@@ -35,16 +37,14 @@ class Reconstruction(nn.Module):
         super().__init__()
         self.axes, self.halvings = len(shape), 0
         if len(shape) == 3:
-            channels, *sides = shape
-            while max(sides) > side:
-                sides = [(each + 1) // 2 for each in sides]
-                self.halvings += 1
-            shape = (channels, *sides)
+            channels, height, width = shape
+            self.halvings, size = halved_until((height, width), side)
+            shape = (channels, *size)
         layers: list[nn.Module] = []
         if hidden:
             layers = [linear(features, hidden, members), nn.LeakyReLU(SLOPE)]
         last = linear(hidden or features, math.prod(shape), members)
-        self.layers, self.pool = nn.Sequential(*layers, last), MeanPool()
+        self.layers = nn.Sequential(*layers, last)
 
     def forward(self, features: Tensor) -> Tensor:
         """What is rebuilt, at least in float32."""
@@ -54,8 +54,30 @@ class Reconstruction(nn.Module):
         """The numbers that are to be rebuilt of examples ([members,] batch, *shape)."""
         if self.halvings:
             leading = x.shape[:-3]
-            x = x.flatten(0, -4)
-            for _ in range(self.halvings):
-                x = self.pool(x)
-            x = x.unflatten(0, leading)
+            x = halved(x.flatten(0, -4), self.halvings).unflatten(0, leading)
         return x.flatten(-self.axes)
+
+    def errors(self, seen: Tensor, turn: Turn) -> Tensor:
+        """The mean square of each real example, of what the critic's backbone was given."""
+        return (self.reduced(seen) - self(turn.real_features)).square().mean(-1)
+
+
+def halved_until(size: Size, side: int) -> tuple[int, Size]:
+    """How often a size is halved, rounded up, until no side is longer, and what is left."""
+    times = 0
+    while max(size) > side:
+        size, times = half(size), times + 1
+    return times, size
+
+
+def half(size: Size) -> Size:
+    """Half the size, rounded up."""
+    return (size[0] + 1) // 2, (size[1] + 1) // 2
+
+
+def halved(images: Tensor, times: int) -> Tensor:
+    """Images (batch, channels, height, width) halved so often, by means of 2×2."""
+    pool = MeanPool()
+    for _ in range(times):
+        images = pool(images)
+    return images

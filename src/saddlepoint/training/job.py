@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from saddlepoint import drawing
 from saddlepoint.data.bounds import check_memory
 from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.member_batches import MemberLoader
@@ -26,12 +24,11 @@ from saddlepoint.training.device import Policy
 from saddlepoint.training.pace import Laps, Pace
 from saddlepoint.training.progress import Display, Forecast
 from saddlepoint.training.record import Record
+from saddlepoint.training.sample_pictures import SamplePictures
 from saddlepoint.training.signals import Signals, signal_name
 from saddlepoint.training.step import Batches, Stepper
 from saddlepoint.training.validation import HeldOut, Validator
 
-SAMPLES = "samples"
-REAL = "real.png"
 PICTURE, CHECKPOINT, VALIDATION = "picture", "checkpoint", "validation"  # what a step waits for
 
 
@@ -82,6 +79,7 @@ class Job:
         validation = training.validation
         self.validator = None if validation.score == "none" else Validator(validation, self.data)
         self.held_out = HeldOut(learner, self.data, size, device)
+        self.pictures = SamplePictures(self.run, self.folder, self.data)
         self.pace = Pace()
 
     @staticmethod
@@ -342,41 +340,13 @@ class Job:
         """Write the picture of the samples from the fixed latents."""
         self._stop_if_not_finite(record)
         with self.pace.pause(PICTURE):
-            name = self._draw()
+            self.average.settle(derive(self.run.seed, "recalibration"))
+            name = self.pictures.draw(self.average.learner, self.done)
         record.event(self.done, "samples", name)
-
-    def _draw(self) -> str:
-        self.average.settle(derive(self.run.seed, "recalibration"))
-        count = self.run.training.samples
-        samples = self.average.learner.sample(count, derive(self.run.seed, "pictures"))
-        reference = None if self.data.info.images else self._real(2000)
-        each = samples.cpu().numpy() if self.run.seeds > 1 else [samples.cpu().numpy()]
-        drawn = [
-            drawing.draw(member, images=self.data.info.images, reference=reference)
-            for member in each
-        ]
-        image = drawn[0] if len(drawn) == 1 else drawing.mosaic(drawn)
-        name = f"step-{self.done:08d}.png"
-        drawing.save_png(image, self.folder / SAMPLES / name)
-        if self.data.info.images:
-            self._draw_further()
-        return name
-
-    def _draw_further(self) -> None:
-        """The learner's own pictures, as of now: each takes the place of the one before."""
-        pictures = self.average.learner.further_pictures(derive(self.run.seed, "pictures"))
-        for name, images in pictures.items():
-            image = drawing.grid(images.flatten(0, 1).cpu().numpy(), columns=images.shape[1])
-            drawing.save_png(image, self.folder / SAMPLES / f"{name}.png")
 
     def draw_real(self) -> None:
         """Write the picture of real examples, laid out as the samples are."""
-        real = self._real(self.run.training.samples if self.data.info.images else 2000)
-        image = drawing.draw(real, images=self.data.info.images, reference=real)
-        drawing.save_png(image, self.folder / SAMPLES / REAL)
-
-    def _real(self, n: int) -> np.ndarray:
-        return self.data.take("train", n, torch.device("cpu")).x.numpy()
+        self.pictures.draw_real()
 
     def save(self, record: Record) -> None:
         """Write a checkpoint, let it compete for the best, remove what is no longer kept."""

@@ -53,14 +53,33 @@ def test_a_symptom_holds_from_successive_signs_to_successive_silence(
     assert flagged(flags, lasting) == expected
 
 
+def samples(diversity: list[float], spread: list[float] | None = None) -> Readings:
+    return {
+        "watch/diversity": series(diversity),
+        "watch/spread": series(spread or [0.5] * len(diversity)),
+    }
+
+
 def test_what_holds_is_what_has_not_gone() -> None:
-    sick = {"watch/diversity": series([0.1] * 3)}
     symptom = SYMPTOMS["collapsed-diversity"]
-    evidence = symptom.holds(sick)
+    evidence = symptom.holds(samples([0.8] * 6 + [0.1] * 3))
     assert evidence is not None
-    assert (evidence.since, evidence.step) == (50, 150)
-    assert symptom.holds({"watch/diversity": series([0.1] * 3 + [0.9] * 3)}) is None
+    assert (evidence.since, evidence.step) == (350, 450)
+    assert symptom.holds(samples([0.8] * 6 + [0.1] * 3 + [0.9] * 3)) is None
     assert symptom.holds({}) is None
+
+
+def test_a_generator_that_begins_has_not_collapsed_but_one_that_stays_so_has() -> None:
+    symptom = SYMPTOMS["collapsed-diversity"]
+    growing = [0.1 * 1.1**k for k in range(16)]
+    assert symptom.episodes(samples([0.05] * 16, growing)) == []
+    (evidence,) = symptom.episodes(samples([0.05] * 16, [0.1] * 16))
+    assert (evidence.since, evidence.step) == (300, 400)
+    (evidence,) = symptom.episodes(samples([0.05] * 16, growing[:8] + growing[7::-1]))
+    assert evidence.since > 400
+    fell = samples([0.9] * 8 + [0.2] * 3, [0.9] * 8 + [0.6, 0.5, 0.7])
+    assert symptom.holds(fell), "lost modes"
+    assert symptom.holds(samples([9.0] * 9, [0.9] * 6 + [0.1] * 3)), "a cloud at one place"
 
 
 def falling(name: str = "critic/auc", norm: str = "gradient_norm/generator") -> Readings:
@@ -127,13 +146,13 @@ def test_copies_are_more_than_those_among_held_out_examples(
 
 
 @pytest.mark.parametrize("score", ["kernel", "frechet", "sliced"])
-def test_a_score_that_stands_still_is_a_plateau_after_ten_validations(score: str) -> None:
+def test_a_score_that_stands_still_is_a_plateau_after_thirteen_validations(score: str) -> None:
     name = f"validation/{score}"
-    still = {name: series([1.0] * (PATIENCE + 1), 500)}
+    still = {name: series([1.0] * (PATIENCE + 3), 500)}
     evidence = SYMPTOMS["plateau"].holds(still)
     assert evidence is not None
-    assert evidence.step == 500 * (PATIENCE + 1)
-    assert SYMPTOMS["plateau"].holds({name: series([1.0] * PATIENCE)}) is None
+    assert evidence.step == 500 * (PATIENCE + 3)
+    assert SYMPTOMS["plateau"].holds({name: series([1.0] * (PATIENCE + 2))}) is None
     assert SYMPTOMS["plateau"].holds({"validation/elbo": still[name]}) is None, "higher is better"
 
 
@@ -151,18 +170,25 @@ def test_noise_is_no_improvement_and_slow_improvement_is_no_plateau() -> None:
 
 
 def test_a_rise_is_a_plateau_with_its_best_named() -> None:
-    values = [1.0, 0.5, 0.3, *(0.4 + 0.01 * k for k in range(PATIENCE))]
+    values = [1.0, 0.5, 0.3, *(0.4 + 0.01 * k for k in range(PATIENCE + 2))]
     (evidence,) = SYMPTOMS["plateau"].episodes({"validation/kernel": series(values)})
     assert evidence.values["best"] == 0.3
     assert "0.3" in evidence.figures
 
 
+def test_what_rose_and_falls_again_is_no_plateau() -> None:
+    rise = [0.1, *(0.5 + 0.4 * k for k in range(6))]
+    fall = [2.5 - 0.4 * k for k in range(6)]
+    assert SYMPTOMS["plateau"].episodes({"validation/kernel": series(rise + fall)}) == []
+    still = series(rise + [2.5] * 12)
+    assert SYMPTOMS["plateau"].holds({"validation/kernel": still})
+
+
 def test_members_that_fall_sick_together_are_said_together() -> None:
-    sick = {"watch/diversity": series([0.1] * 4)}
-    late = {"watch/diversity": series([1.0, 0.1, 0.1, 0.1])}
-    found = findings([sick, {"watch/diversity": series([0.9] * 4)}, sick, late])
-    assert [(each.evidence.step, each.members) for each in found] == [(150, (0, 2)), (200, (3,))]
-    assert "(members 0, 2), steps 50 to 150" in found[0].sentence
+    sick, late = samples([0.9] * 5 + [0.1] * 4), samples([0.9] * 6 + [0.1] * 3)
+    found = findings([sick, samples([0.9] * 9), sick, late])
+    assert [(each.evidence.step, each.members) for each in found] == [(400, (0, 2)), (450, (3,))]
+    assert "(members 0, 2), steps 300 to 400" in found[0].sentence
     assert "(member 3)" in found[1].sentence
     assert findings([sick])[0].members == ()
 

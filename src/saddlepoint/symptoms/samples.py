@@ -6,11 +6,16 @@ from collections.abc import Iterator
 
 from saddlepoint.symptoms.symptom import Readings, Sign, symptom, together
 
-DIVERSITY, NEAR, CONTROL = "watch/diversity", "watch/near_training", "watch/near_held_out"
+DIVERSITY, SPREAD = "watch/diversity", "watch/spread"
+NEAR, CONTROL = "watch/near_training", "watch/near_held_out"
 
 #: Diversity below which it has collapsed. A generator that keeps m of k equal modes has m/k: two of
 #: eight have 0.25, two of ten 0.2. Smooth samples look alike, too; what is healthy stays above.
+#: Spread below it is a single place, where distances within no longer count.
 COLLAPSED = 0.3
+#: A generator begins with samples that are all alike. While their spread has grown by a fifth since
+#: so many readings ago, it is on its way.
+GROWTH, BACK = 1.2, 5
 #: Share of samples near training examples from which they are copies, and how much larger than that
 #: of held-out examples it must be. Fresh examples have a hundredth or two.
 COPIES, TIMES = 0.2, 4.0
@@ -19,9 +24,9 @@ COPIES, TIMES = 0.2, 4.0
 @symptom(
     "collapsed-diversity",
     "diversity collapsed",
-    sees=(DIVERSITY,),
-    rule=f"{DIVERSITY} is at most {COLLAPSED:g}: pairs of samples are alike so much more often "
-    "than real pairs",
+    sees=(DIVERSITY, SPREAD),
+    rule=f"{DIVERSITY} or {SPREAD} is at most {COLLAPSED:g}, and {SPREAD} at most {GROWTH:g} times "
+    f"what it was {BACK} readings before",
     lasting=3,
     cure="Let the critic see several samples at once (--learner.lenses pack, or "
     "--learner.critic.minibatch std), hold it with --learner.critic-regularisers r1 r2 and "
@@ -31,12 +36,15 @@ COPIES, TIMES = 0.2, 4.0
 )
 def collapsed_diversity(readings: Readings) -> Iterator[Sign]:
     """Pairs are alike that are as close as the closest 5 % of real pairs."""
-    for step, value in readings.get(DIVERSITY, ()):
+    both = together(readings, DIVERSITY, SPREAD)
+    for place, (step, (diversity, spread)) in enumerate(both):
+        settled = place >= BACK and spread <= GROWTH * both[place - BACK][1][1]
         figures = (
-            f"two samples look alike {1 / max(value, 1e-6):.3g} times as often as two real "
-            f"examples do (diversity {value:.2g} of theirs)"
+            f"two samples look alike {1 / max(diversity, 1e-6):.3g} times as often as two real "
+            f"examples do, and their mean distance is {spread:.2g} of that of real ones"
         )
-        yield Sign(step, value <= COLLAPSED, figures, {"diversity": value})
+        values = {"diversity": diversity, "spread": spread}
+        yield Sign(step, settled and min(diversity, spread) <= COLLAPSED, figures, values)
 
 
 @symptom(

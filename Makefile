@@ -60,6 +60,8 @@ docs: $(VENV)/.installed
 	  page = pathlib.Path('docs/two-sample.md'); page.write_text(filled(page.read_text()))"
 	$(BIN)/python -c "import pathlib; from saddlepoint.divergences.tables import filled; \
 	  page = pathlib.Path('docs/distances.md'); page.write_text(filled(page.read_text()))"
+	$(BIN)/python -c "import pathlib; from saddlepoint.symptoms.tables import filled; \
+	  page = pathlib.Path('docs/symptoms.md'); page.write_text(filled(page.read_text()))"
 	$(BIN)/python -c "import pathlib; from saddlepoint.lab.gallery import filled, rewritten; \
 	  results = pathlib.Path('docs/results'); \
 	  [(each / 'page.md').write_text(rewritten(each)) for each in results.iterdir()]; \

@@ -37,6 +37,7 @@ ORDER = [
     "games",
     "learners",
     "scores",
+    "symptoms",
     "run",
     "training",
     "explore",

@@ -25,6 +25,8 @@ from saddlepoint.learners.variational import tables as variational_tables
 from saddlepoint.learners.variational.likelihoods import LIKELIHOODS
 from saddlepoint.recipes import RECIPES, table
 from saddlepoint.scores.declaration import SCORES
+from saddlepoint.symptoms import tables as symptom_tables
+from saddlepoint.symptoms.known import SYMPTOMS
 from saddlepoint.two_sample import tables as two_sample_tables
 from saddlepoint.two_sample.kinds import TWO_SAMPLE_TESTS
 
@@ -77,6 +79,13 @@ def test_the_table_of_divergences_is_current() -> None:
         assert f"| `{key}` | {each.title} |" in page
 
 
+def test_the_table_of_symptoms_is_current() -> None:
+    page = (DOCS / "symptoms.md").read_text(encoding="utf-8")
+    assert page == symptom_tables.filled(page), "run `make docs`"
+    for name, each in SYMPTOMS.items():
+        assert f"| `{name}` | {each.title} |" in page
+
+
 def test_the_table_of_recipes_is_current() -> None:
     page = README.read_text(encoding="utf-8")
     assert page == table.filled(page), "run `make docs`"
@@ -90,6 +99,7 @@ def test_rows_have_as_many_cells_as_their_heads() -> None:
         two_sample_tables.two_sample_tests,
         divergence_tables.divergences,
         variational_tables.likelihoods,
+        symptom_tables.symptoms,
     )
     for one in (*TABLES.values(), *OF_CLASSES.values(), table.markdown, *tables_of):
         lines = one().splitlines()

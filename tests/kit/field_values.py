@@ -61,6 +61,7 @@ OTHERS: dict[Field, Any] = {
     (Run, "learner"): TINY["families", "variational"],  # which takes points, as pyramids do not
     (Training, "device"): "cpu:0",
     (Training, "precision"): "bfloat16",
+    (Training, "sample_seconds"): 1e-6,  # a picture after every step
     (Training, "freeze"): ("critic.head",),
     (Init, "run"): Path("another_run"),
     (Init, "checkpoint"): 1,

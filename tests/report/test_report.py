@@ -175,7 +175,7 @@ def test_the_page_is_semantic(page):
         "meta"
     )
     names = [attributes["id"] for attributes in page.all("h2")]
-    order = ["samples", "curves", "evaluation", "timeline"]
+    order = ["samples", "symptoms", "curves", "evaluation", "timeline"]
     order += ["data", "description", "environment", "onwards"]
     assert names == order
     assert [attributes["aria-labelledby"] for attributes in page.all("section")] == order

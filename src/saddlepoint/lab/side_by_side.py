@@ -145,7 +145,11 @@ def _train_measured(cell: Cell, minutes: float | None, most: int | None, quiet: 
             often = max(1, steps // cell.checkpoints)
             seldom = max(often, steps // PICTURES)
             training = cell.described.training.replace(
-                steps=steps, sample_every=seldom, checkpoint_every=often, threads=1
+                steps=steps,
+                sample_every=seldom,
+                checkpoint_every=often,
+                threads=1,
+                watch=False,  # whose time would count as that of the method
             )
             trainer.train(cell.described.replace(training=training), cell.where, quiet=quiet)
     finally:
@@ -173,7 +177,12 @@ def affordable(described: Run, minutes: float) -> int:
 def _probe(described: Run, steps: int) -> float:
     """Processor seconds of a run of so many steps, its start included."""
     training = described.training.replace(
-        steps=steps, log_every=10**6, sample_every=10**6, checkpoint_every=10**6, threads=1
+        steps=steps,
+        log_every=10**6,
+        sample_every=10**6,
+        checkpoint_every=10**6,
+        threads=1,
+        watch=False,
     )
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()

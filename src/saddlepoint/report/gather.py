@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Literal
 
 from saddlepoint.errors import BadInput
 from saddlepoint.run.description import FORMAT, NAME, check_format
+from saddlepoint.symptoms.known import SYMPTOMS, Finding, findings
+from saddlepoint.symptoms.symptom import seen
 
 if TYPE_CHECKING:
     from saddlepoint.training.record import History
@@ -113,6 +115,8 @@ class Summary:
         further: Other pictures of what was learned, by name.
         checkpoints: Steps with a checkpoint.
         best: The best checkpoint.
+        symptoms: What went wrong, by step.
+        watched: The symptoms whose scalars are recorded, so that their silence means something.
         problems: What could not be read, one sentence each.
     """
 
@@ -132,6 +136,8 @@ class Summary:
     further: Mapping[str, Path] = field(default_factory=dict)
     checkpoints: tuple[int, ...] = ()
     best: Best | None = None
+    symptoms: tuple[Finding, ...] = ()
+    watched: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -167,6 +173,7 @@ def gather(folder: Path) -> Summary:
     given, resolved = at(run, "given"), at(run, "resolved")
     history, nulls, newest, problem = _record(folder)
     problems += [problem] if problem else []
+    readings = history.readings()
     events = tuple(_event(line) for line in history.events)
     target = number(at(given, "training", "steps"))
     step = max(newest, 0)
@@ -193,6 +200,8 @@ def gather(folder: Path) -> Summary:
         },
         checkpoints=tuple(step for step, _ in _numbered(folder / "checkpoints", "")),
         best=_best(folder / "checkpoints" / "best.json"),
+        symptoms=tuple(findings(readings)),
+        watched=tuple(name for name, each in SYMPTOMS.items() if seen(each, readings[0])),
         problems=tuple(problems),
     )
 

@@ -17,7 +17,7 @@ from saddlepoint.errors import BadInput, RunStopped, command_line
 from saddlepoint.outputs import check_output, check_replaceable, output_file, replace_output
 from saddlepoint.pages import markup
 from saddlepoint.pages.document import document
-from saddlepoint.report import figures, pictures, seeds
+from saddlepoint.report import figures, pictures, seeds, warnings
 from saddlepoint.report.evaluations import evaluation
 from saddlepoint.report.gather import Event, Frame, Summary, at, gather, number
 
@@ -76,6 +76,7 @@ def page(summary: Summary, gif: bytes | None = None, more: str = "") -> str:
         pictures.samples(summary),
         pictures.further(summary),
         more,
+        warnings.section(summary),
         _curves(summary),
         evaluation(summary.folder),
         _time(summary, gif),
@@ -101,7 +102,7 @@ def _head(summary: Summary, name: str) -> str:
     return "\n".join(
         [
             f"<header><h1>{markup.text(name)} {badge}</h1>",
-            markup.paragraph(state.sentence, "lead"),
+            markup.paragraph(" ".join([state.sentence, *warnings.at_the_end(summary)]), "lead"),
             *notes,
             markup.facts(_key_figures(summary)),
             "</header>",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from saddlepoint.errors import BadInput, command_line
 from saddlepoint.pages import markup
+from saddlepoint.report import warnings
 from saddlepoint.report.gather import Curve, State, Summary, gather
 from saddlepoint.run.description import GROUP, NAME, check_format, read_json
 
@@ -53,6 +54,8 @@ def gather_group(folder: Path) -> tuple[Summary, tuple[Summary, ...]]:
         events=(),
         checkpoints=tuple(sorted(set.intersection(*(set(each.checkpoints) for each in seeds)))),
         best=None,
+        symptoms=(),
+        watched=(),
         problems=tuple(problems),
     )
     return whole, seeds
@@ -63,7 +66,7 @@ def section(seeds: Sequence[Summary], linked: bool) -> str:
     cards = []
     for each in seeds:
         name = each.folder.name
-        said = f"{name}: {each.state.sentence}"
+        said = " ".join([f"{name}: {each.state.sentence}", *warnings.at_the_end(each)])
         image = markup.compact(each.frames[-1].path, 480, 60_000) if each.frames else None
         drawn = markup.img(*image, f"Generated samples of {name}.") if image else ""
         link = f'<a href="{markup.text(name)}/report.html">{markup.text(name)}, its own report</a>'

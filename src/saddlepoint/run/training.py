@@ -82,7 +82,17 @@ class Training(Description):
     # On another device a run has the same weights to start from and the same batches, but a device
     # draws its own noise and rounds in its own way: the same distribution, not the same numbers.
     conduct: ClassVar[frozenset[str]] = frozenset(
-        {"device", "threads", "log_every", "sample_every", "samples", "checkpoint_every", "keep"}
+        {
+            "device",
+            "threads",
+            "log_every",
+            "sample_every",
+            "sample_seconds",
+            "samples",
+            "checkpoint_every",
+            "keep",
+            "watch",
+        }
     )
 
     steps: int = Field(2000, ge=1, description="Training steps; schedules run over this horizon.")
@@ -120,10 +130,24 @@ class Training(Description):
         "with NAME:images=N until N images, else the whole run.",
     )
     log_every: int = Field(50, ge=1, description="Steps between lines of the record.")
-    sample_every: int = Field(500, ge=1, description="Steps between sample grids.")
+    sample_every: int = Field(
+        500, ge=1, description="Steps between sample grids, where they do not come by time."
+    )
+    sample_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="Sample grids by time instead, whatever sample_every says: the first after 30 "
+        "seconds of training or so many, if that is less, the next always so many seconds later, "
+        "one at the end.",
+    )
     samples: int = Field(64, ge=1, le=1024, description="Samples in each grid.")
     checkpoint_every: int = Field(500, ge=1, description="Steps between checkpoints.")
     keep: int = Field(3, ge=1, description="Newest checkpoints that are kept, besides the best.")
+    watch: bool = Field(
+        True,
+        description="Measure with every checkpoint and picture how the samples spread and how near "
+        "they are to training examples, and warn of symptoms.",
+    )
     validation: Validation = Validation()
     best: Best = Best()
 

@@ -61,6 +61,7 @@ class Average:
             for module in player.modules()
         }
         self.learner: Learner = copy.deepcopy(learner, memo=shared)
+        self._settled: int | None = None  # the seed for which statistics are those of the weights
         self._averaged: list[Tensor] = []
         self._current: list[Tensor] = []
         for name in learner.averaged:
@@ -75,6 +76,7 @@ class Average:
             step: Its number.
             elapsed: How far the run was before it; a half-life counts its images.
         """
+        self._settled = None
         if isinstance(self.decay, HalfLife):
             decay = self.decay.decay(elapsed)
         else:
@@ -83,7 +85,9 @@ class Average:
 
     def settle(self, seed: int) -> None:
         """Re-estimate batch-norm statistics under the averaged weights, from fixed latents."""
-        self.learner.recalibrate(seed)
+        if seed != self._settled:  # several pauses of one step need it
+            self.learner.recalibrate(seed)
+            self._settled = seed
 
     def state_dict(self) -> dict[str, Tensor]:
         """The averaged players' tensors, by player and name."""
@@ -95,6 +99,7 @@ class Average:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take back what ``state_dict`` gave."""
+        self._settled = None
         load_averaged(self.learner, state)
 
 

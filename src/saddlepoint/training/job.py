@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from saddlepoint import drawing
 from saddlepoint.data.bounds import check_memory
 from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.member_batches import MemberLoader
@@ -23,16 +21,17 @@ from saddlepoint.run.training import Best
 from saddlepoint.training import checkpoint, notices, state
 from saddlepoint.training.averaging import Average, decay_of
 from saddlepoint.training.device import Policy
-from saddlepoint.training.pace import Laps, Pace
+from saddlepoint.training.pace import Laps, Pace, PictureTimes
 from saddlepoint.training.progress import Display, Forecast
 from saddlepoint.training.record import Record
+from saddlepoint.training.sample_pictures import SamplePictures
 from saddlepoint.training.signals import Signals, signal_name
 from saddlepoint.training.step import Batches, Stepper
 from saddlepoint.training.validation import HeldOut, Validator
+from saddlepoint.training.watching import Watch
 
-SAMPLES = "samples"
-REAL = "real.png"
-PICTURE, CHECKPOINT, VALIDATION = "picture", "checkpoint", "validation"  # what a step waits for
+# what a step waits for
+PICTURE, CHECKPOINT, VALIDATION, WATCH = "picture", "checkpoint", "validation", "watch"
 
 
 @dataclass
@@ -82,7 +81,10 @@ class Job:
         validation = training.validation
         self.validator = None if validation.score == "none" else Validator(validation, self.data)
         self.held_out = HeldOut(learner, self.data, size, device)
+        self.watch = Watch(self.run, self.data) if training.watch else None
+        self.pictures = SamplePictures(self.run, self.folder, self.data)
         self.pace = Pace()
+        self.picture_times = PictureTimes(training.sample_every, training.sample_seconds)
 
     @staticmethod
     def _check_memory(learner: Learner) -> None:
@@ -164,13 +166,20 @@ class Job:
             display.advance(self.done, lambda: self._forecast(target))
             judged = judged or self._say_if_long(target, record, display)
             ordinary = self.done == target or self.done % settings.checkpoint_every == 0
+            picture = self.picture_times.due(self.done, self.pace.elapsed)
             fresh = self._held_out_figures(record) if ordinary else {}
+            if ordinary or picture:
+                fresh |= self._watched_figures(record)
             # Read once: a signal that comes while this step is being saved ends the next one.
             stopping = signals.received
             last = self.done == target or stopping is not None or self._exhausted
             if last or self.done % settings.log_every == 0 or fresh:
                 self._log(clock, record, display, fresh, target)
-            if last or self.done % settings.sample_every == 0:
+            if self.watch is not None and (last or fresh):
+                for sentence in self.watch.news(self.done):
+                    record.event(self.done, "symptom", sentence)
+                    display.say(sentence)
+            if last or picture:
                 self.draw(record)
             if last or self.done % settings.checkpoint_every == 0:
                 self.save(record)
@@ -195,13 +204,18 @@ class Job:
         return self.stepper.batches.examples * self.run.seeds
 
     def _forecast(self, target: int) -> Forecast:
-        settings = self.run.training
+        settings, elapsed = self.run.training, self.pace.elapsed
         every = {
-            PICTURE: settings.sample_every,
             CHECKPOINT: settings.checkpoint_every,
             VALIDATION: settings.checkpoint_every,
+            WATCH: settings.checkpoint_every,
         }
-        return Forecast(self.pace.rate, self.pace.left(self.done, target, every))
+        timed: dict[str, Callable[[float], int]] = {}
+        if self.picture_times.by_time:
+            timed[PICTURE] = lambda seconds: self.picture_times.within(seconds, elapsed)
+        else:
+            every[PICTURE] = settings.sample_every
+        return Forecast(self.pace.rate, self.pace.left(self.done, target, every, timed))
 
     def _say_at_the_start(self, record: Record, display: Display) -> None:
         if self.done:
@@ -273,6 +287,15 @@ class Job:
             measured = self.held_out.measured(self.average.learner, seeds_of(self.run))
             return measured if self.validator is None else measured | self._score(self.validator)
 
+    def _watched_figures(self, record: Record) -> dict[str, list[float]]:
+        """What is watched of each member's settled average, by name."""
+        if self.watch is None:
+            return {}
+        self._stop_if_not_finite(record)
+        with self.pace.pause(WATCH):
+            self.average.settle(derive(self.run.seed, "recalibration"))
+            return self.watch.figures(self.average.learner)
+
     def _score(self, validator: Validator) -> dict[str, list[float]]:
         """The validation score of each member, by name; the latents are always the same."""
         drawn = self.average.learner.sample(validator.samples, derive(self.run.seed, "validation"))
@@ -300,7 +323,7 @@ class Job:
             members |= fresh
             read = {name: statistics.fmean(values) for name, values in read.items()}
         validated = {name: statistics.fmean(values) for name, values in fresh.items()}
-        self.scalars = (read or _without_validation(self.scalars)) | validated
+        self.scalars = (read or _of_intervals(self.scalars)) | validated
         self.validated |= validated
         record.scalars(
             self.done,
@@ -310,10 +333,13 @@ class Job:
             examples=self._examples,
             members=members,
         )
+        if self.watch is not None:
+            self.watch.read(self.done, self.scalars, members)
         forecast = Forecast(rate, self._forecast(target).left)
         display.log(self.done, forecast, self.scalars | self.validated)
         asked = self.run.training.best.scalar
-        known = dict.fromkeys([*self.scalars, *self._validated_names])
+        watched = () if self.watch is None else self.watch.names
+        known = dict.fromkeys([*self.scalars, *self._validated_names, *watched])
         if asked is not None and asked not in known:
             raise BadInput(
                 f"training.best.scalar = '{asked}' is not recorded; recorded are: "
@@ -342,41 +368,15 @@ class Job:
         """Write the picture of the samples from the fixed latents."""
         self._stop_if_not_finite(record)
         with self.pace.pause(PICTURE):
-            name = self._draw()
+            self.average.settle(derive(self.run.seed, "recalibration"))
+            name = self.pictures.draw(self.average.learner, self.done)
+        if self.pace.started:  # else it shows the first weights, and is none of a training
+            self.picture_times.drawn(self.pace.elapsed)
         record.event(self.done, "samples", name)
-
-    def _draw(self) -> str:
-        self.average.settle(derive(self.run.seed, "recalibration"))
-        count = self.run.training.samples
-        samples = self.average.learner.sample(count, derive(self.run.seed, "pictures"))
-        reference = None if self.data.info.images else self._real(2000)
-        each = samples.cpu().numpy() if self.run.seeds > 1 else [samples.cpu().numpy()]
-        drawn = [
-            drawing.draw(member, images=self.data.info.images, reference=reference)
-            for member in each
-        ]
-        image = drawn[0] if len(drawn) == 1 else drawing.mosaic(drawn)
-        name = f"step-{self.done:08d}.png"
-        drawing.save_png(image, self.folder / SAMPLES / name)
-        if self.data.info.images:
-            self._draw_further()
-        return name
-
-    def _draw_further(self) -> None:
-        """The learner's own pictures, as of now: each takes the place of the one before."""
-        pictures = self.average.learner.further_pictures(derive(self.run.seed, "pictures"))
-        for name, images in pictures.items():
-            image = drawing.grid(images.flatten(0, 1).cpu().numpy(), columns=images.shape[1])
-            drawing.save_png(image, self.folder / SAMPLES / f"{name}.png")
 
     def draw_real(self) -> None:
         """Write the picture of real examples, laid out as the samples are."""
-        real = self._real(self.run.training.samples if self.data.info.images else 2000)
-        image = drawing.draw(real, images=self.data.info.images, reference=real)
-        drawing.save_png(image, self.folder / SAMPLES / REAL)
-
-    def _real(self, n: int) -> np.ndarray:
-        return self.data.take("train", n, torch.device("cpu")).x.numpy()
+        self.pictures.draw_real()
 
     def save(self, record: Record) -> None:
         """Write a checkpoint, let it compete for the best, remove what is no longer kept."""
@@ -400,14 +400,17 @@ class Job:
             BadInput: The checkpoint belongs to another description.
         """
         state.restore(self, saved)
+        if self.watch is not None:
+            self.watch.restore(self.folder, self.done)
 
     def close(self) -> None:
         """Stop the loader's threads."""
         self.stepper.batches.loader.close()
 
 
-def _without_validation(scalars: dict[str, float]) -> dict[str, float]:
-    return {name: v for name, v in scalars.items() if not name.startswith("validation/")}
+def _of_intervals(scalars: dict[str, float]) -> dict[str, float]:
+    """Without what was measured at single steps."""
+    return {n: v for n, v in scalars.items() if not n.startswith(("validation/", "watch/"))}
 
 
 def _in_words(device: torch.device) -> str:

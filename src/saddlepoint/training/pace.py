@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True)
@@ -120,13 +122,21 @@ class Pace:
         first, last = span
         return (last.examples - first.examples) / max(last.working - first.working, 1e-9)
 
-    def left(self, step: int, target: int, every: Mapping[str, int]) -> float | None:
+    def left(
+        self,
+        step: int,
+        target: int,
+        every: Mapping[str, int],
+        by_time: Mapping[str, Callable[[float], int]] = MappingProxyType({}),
+    ) -> float | None:
         """Seconds from the end of ``step`` to the end of ``target``.
 
         Args:
             step: Steps that are done.
             target: Steps that will be done.
             every: After how many steps each kind of pause comes; the last step has all of them.
+            by_time: For each kind of pause that comes by time: how many will come within so many
+                seconds of everything else, that of the last step included.
         """
         if step >= target:
             return 0.0
@@ -138,7 +148,54 @@ class Pace:
             if kind in self._pauses:
                 to_come = target // interval - step // interval + (target % interval > 0)
                 seconds += statistics.median(self._pauses[kind]) * to_come
+        others = seconds
+        for kind, number_within in by_time.items():
+            if kind in self._pauses:
+                seconds += statistics.median(self._pauses[kind]) * number_within(others)
         return seconds
+
+
+class PictureTimes:
+    """When a picture of samples is due: after every so many steps, or after so many seconds.
+
+    By time the first one comes early, so that something is seen soon. The clock starts anew at the
+    end of each picture: where pictures take longer than their interval, they still leave room for
+    as much training.
+
+    Args:
+        every: Steps between pictures, where they come by steps.
+        seconds: Seconds between pictures, where they come by time; else None.
+    """
+
+    FIRST_SECONDS = 30.0
+
+    def __init__(self, every: int, seconds: float | None) -> None:
+        self._every, self._seconds = every, seconds
+        self._next = min(self.FIRST_SECONDS, seconds or 0.0)
+
+    @property
+    def by_time(self) -> bool:
+        """Whether they come by time."""
+        return self._seconds is not None
+
+    def due(self, step: int, elapsed: float) -> bool:
+        """Whether one is due after ``step`` steps, ``elapsed`` seconds after this process began."""
+        return elapsed >= self._next if self.by_time else step % self._every == 0
+
+    def drawn(self, elapsed: float) -> None:
+        """One is finished, ``elapsed`` seconds after this process began to train."""
+        self._next = elapsed + (self._seconds or 0.0)
+
+    def within(self, seconds: float, elapsed: float) -> int:
+        """How many come by time in so many seconds of everything else, the last step's included.
+
+        The first is due after r = next − elapsed of them and the others s apart, so that
+        max(0, ⌈(seconds − r) / s⌉) come before the end.
+        """
+        if self._seconds is None:
+            raise ValueError("these pictures come by steps.")
+        first = max(0.0, self._next - elapsed)
+        return max(0, math.ceil((seconds - first) / self._seconds)) + 1
 
 
 class Laps:

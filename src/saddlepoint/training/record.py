@@ -97,6 +97,25 @@ class History:
     members: dict[str, list[list[float | None]]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
 
+    def readings(self, until: int | None = None) -> list[dict[str, list[tuple[int, float]]]]:
+        """What symptoms read: each scalar's finite values by step, of each member where there are
+        several.
+
+        Args:
+            until: The last step that counts; by default all do.
+        """
+        last = math.inf if until is None else until
+        count = max((len(row) for rows in self.members.values() for row in rows), default=1)
+        each: list[dict[str, list[tuple[int, float]]]] = [{} for _ in range(count)]
+        for name, values in self.scalars.items():
+            rows = self.members.get(name) or [[] for _ in self.steps]
+            for step, value, row in zip(self.steps, values, rows, strict=True):
+                own = row if len(row) == count else [value] * count
+                for readings, one in zip(each, own, strict=True):
+                    if step <= last and isinstance(one, int | float):
+                        readings.setdefault(name, []).append((step, one))
+        return each
+
 
 def read_record(folder: Path) -> History:
     """Read ``record.jsonl``: lines that do not parse are skipped, the last line of a step wins.

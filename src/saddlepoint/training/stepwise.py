@@ -83,7 +83,7 @@ def steps(run: Run, out: str | Path | None = None, *, every: int = 10) -> Iterat
         if out is None:
             where = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "run"
             seldom = 10**9
-            training = training.replace(sample_every=seldom)
+            training = training.replace(sample_every=seldom, sample_seconds=None, watch=False)
             if training.validation.score == "none":  # which comes with every checkpoint
                 training = training.replace(checkpoint_every=seldom)
         else:

@@ -19,7 +19,7 @@ from saddlepoint.learners.adversarial.auxiliaries import Auxiliary, Owner, Playe
 from saddlepoint.learners.adversarial.conditioning import Concatenation
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.learners.adversarial.first_batch import FirstBatch
-from saddlepoint.learners.adversarial.judgement import Judgement, held
+from saddlepoint.learners.adversarial.judgement import Judgement, held, watched_scores
 from saddlepoint.learners.adversarial.lenses import Look
 from saddlepoint.learners.adversarial.penalty_checks import check_penalties, pay
 from saddlepoint.learners.adversarial.side import Side
@@ -194,11 +194,8 @@ class Duel(nn.Module):
         turn = self._critics(sight, streams, moment)
         real_score, fake_score = turn.real_score, turn.fake_score
         term = Term(self.objective.critic(real_score, fake_score))
-        watched = {
-            "critic/loss": term.each.detach(),
-            "critic/score_real": real_score.detach().mean(-1),
-            "critic/score_fake": fake_score.detach().mean(-1),
-        }
+        watched = {"critic/loss": term.each.detach()}
+        watched |= watched_scores(self.objective, real_score.detach(), fake_score.detach())
         parts = [each.watch(self.critic) for each in self.description.constraints]
         parts += [lens.watch(memory) for _, lens, memory in self.lens_memories]
         for name, scalar in chain.from_iterable(part.items() for part in parts):

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from saddlepoint.games.constraints import Constraint
+from saddlepoint.games.objectives import Objective
 from saddlepoint.games.turn import Judge
 from saddlepoint.learners.adversarial.lenses import Lens, Look
 from saddlepoint.networks.critic import Critic, CriticOutput
@@ -97,3 +98,16 @@ class Elsewhere:
     def parameters(self) -> dict[str, Tensor]:
         """Those parameters by name."""
         return dict(self._at)
+
+
+def watched_scores(objective: Objective, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    """What is recorded of scores (..., batch): means, and how well they tell the sides apart.
+
+    The area under the curve is P(s(x) > s(G(z))) + ½ P(s(x) = s(G(z))), here over the pairs of the
+    i-th real and the i-th fake example. It is ½ where the critic cannot tell, 1 where it tells all,
+    in any game; a critic that is held Lipschitz may tell all and still teach, and records none.
+    """
+    watched = {"critic/score_real": real.mean(-1), "critic/score_fake": fake.mean(-1)}
+    if objective.constraint is None:
+        watched["critic/auc"] = (real - fake).sign().mean(-1) / 2 + 0.5
+    return watched

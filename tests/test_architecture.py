@@ -44,6 +44,7 @@ ORDER = [
     "evaluation",
     "exporting",
     "recipes",
+    "planning",
     "pages",
     "lab",
     "report",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from saddlepoint.evaluation.comparison import Comparison
     from saddlepoint.evaluation.evaluate import evaluate
     from saddlepoint.evaluation.result import Evaluation
+    from saddlepoint.planning.plan import Plan, plan
     from saddlepoint.report.page import build_report
     from saddlepoint.run.description import Run, read_run
     from saddlepoint.run.own_parts import import_parts
@@ -46,6 +47,8 @@ _HOMES = {
     "resume": "training.groups",
     "Trained": "training.trained",
     "load": "training.trained",
+    "plan": "planning.plan",
+    "Plan": "planning.plan",
     "build_report": "report.page",
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.result",
@@ -58,6 +61,7 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Interrupted",
+    "Plan",
     "Result",
     "Run",
     "RunStopped",
@@ -72,6 +76,7 @@ __all__ = [
     "evaluate",
     "import_parts",
     "load",
+    "plan",
     "read_run",
     "recipes",
     "resume",

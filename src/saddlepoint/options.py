@@ -24,7 +24,7 @@ from saddlepoint.description import Description, explain
 from saddlepoint.errors import PROG, BadInput, did_you_mean_place
 from saddlepoint.recipes import RECIPES, find
 from saddlepoint.recipes.registry import Recipe
-from saddlepoint.run.description import GROUP, Run, read_run
+from saddlepoint.run.description import GROUP, NAME, Run, read_run
 from saddlepoint.run.init import Init
 from saddlepoint.run.training import Validation
 from saddlepoint.short_options import (
@@ -34,6 +34,7 @@ from saddlepoint.short_options import (
     recipe_options,
 )
 
+IMAGE = "image"  # the recipe of images alone
 MOST_NAMED = 3  # recipes that are listed as having an option
 Described = TypeVar("Described", bound=Description)
 
@@ -102,31 +103,48 @@ def _sentence(box: str, prog: str) -> str:
 
 @dataclass(frozen=True)
 class Start:
-    """What ``train`` was pointed at: a recipe, or the file of a description."""
+    """What ``train`` was pointed at: a recipe, the file of a description, or images.
+
+    Attributes:
+        recipe: The recipe; None for a description.
+        path: What was written.
+        images: Whether it is a folder of images, or a file of them, for the recipe ``image``.
+    """
 
     recipe: Recipe | None
     path: Path
+    images: bool = False
 
 
 def start_of(target: str) -> Start:
     """Read the first word after ``train``.
 
+    Names of recipes come first, then what exists: a description, or images.
+
     Raises:
-        BadInput: Neither a recipe nor a file.
+        BadInput: Neither a recipe nor anything that exists.
     """
     if target.startswith("-"):
         raise BadInput(f"name a recipe or a run.json before the options, and not '{target}'.")
     path = Path(target)
+    if target not in RECIPES and len(path.parts) > 1 and not path.exists():
+        raise BadInput(f"{path} does not exist: name a folder of images, a recipe or a run.json.")
     if target in RECIPES or not (target.endswith(".json") or path.exists()):
         return Start(find(target), path)
     if path.is_dir():
-        group = path / GROUP
-        return Start(None, group if group.is_file() else path / "run.json")
+        for name in (GROUP, NAME):
+            if (path / name).is_file():
+                return Start(None, path / name)
+        return Start(find(IMAGE), path, images=True)
+    if path.suffix.lower() in (".zip", ".npz", ".npy"):
+        return Start(find(IMAGE), path, images=True)
     return Start(None, path)
 
 
 def described(start: Start, words: Sequence[str], prog: str) -> tuple[Run, argparse.Namespace]:
     """The run that ``saddlepoint train TARGET WORDS`` describes, and the common options.
+
+    What a recipe whose options are planned leaves open has the recipe's own values here.
 
     Raises:
         BadInput: An option or value that does not exist or fit, with what it should be.
@@ -198,7 +216,10 @@ def _describe(start: Start, common: argparse.Namespace) -> Run:
     if start.recipe is not None:
         of_recipe = {o.key: getattr(common, o.key) for o in recipe_options(start.recipe)}
         given |= {n: value for n, value in of_recipe.items() if value is not None}
-        run = start.recipe(*([common.data] if common.data else []), **given)
+        if start.images and common.data is not None:
+            raise BadInput(f"{start.path} and --data {common.data} both name data: give one.")
+        data = start.path if start.images else common.data
+        run = start.recipe(*([data] if data else []), **given)
     else:
         run = read_run(start.path)
         changes: dict[str, object] = {}

@@ -101,6 +101,12 @@ def common_options() -> tuple[Short, ...]:
             default="1",
         ),
         Short("steps", "training steps", int, metavar="INT"),
+        Short(
+            "minutes",
+            "in the place of steps: as many as fit, by a short measurement",
+            float,
+            metavar="NUMBER",
+        ),
         Short("batch-size", "examples per update", int, metavar="INT"),
         Short("device", "auto, cpu, cuda, cuda:1 or mps", metavar="DEVICE"),
         Short("precision", "how the networks compute", choices=_choices(Training, "precision")),

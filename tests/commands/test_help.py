@@ -57,7 +57,7 @@ def test_help_is_short_at_80_columns(
     most = 60
     if words[0] == "train":
         pyramid = words[1].removesuffix(TWO_CORE) in ("lapgan", "lapgan-r3")
-        most = 134 if pyramid else 84 if len(words) > 2 else 125
+        most = 134 if pyramid else 90 if len(words) > 2 else 125
     assert 4 <= len(lines) < most
     if words[0] == "train" and len(words) > 2:
         assert max(map(len, lines)) <= 80

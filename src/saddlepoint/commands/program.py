@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from saddlepoint.errors import PROG, command_line
+
+if TYPE_CHECKING:
+    from saddlepoint.planning.plan import Plan
 
 __all__ = ["PROG", "after_training", "taken"]
 
@@ -44,8 +48,19 @@ def taken(
     return occurrences, others
 
 
-def after_training(folder: Path, step: int) -> None:
-    """Say where the run is and what can be done with it."""
+def after_training(
+    folder: Path, step: int, *, plan: Plan | None = None, quiet: bool = False
+) -> None:
+    """Say where the run is and what can be done with it; of ``image``, also how good it got."""
+    from saddlepoint.recipes import RECIPES
+    from saddlepoint.run.description import NAME, read_run
+
+    recipe = read_run(folder / NAME).recipe if (folder / NAME).is_file() else None
+    if recipe in RECIPES and RECIPES[recipe].facts.planned:
+        from saddlepoint.commands.closing import close
+
+        close(folder, step, plan=plan, quiet=quiet)
+        return
     print(f"{step} steps are done: {folder}")
     print(f"  samples:  {command_line('sample', folder, '--n', 64, '--out', 'grid.png')}")
     print(f"  report:   {command_line('report', folder)}")

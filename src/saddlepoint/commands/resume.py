@@ -53,4 +53,4 @@ def resume(
         at_once=at_once,
         quiet=quiet,
     )
-    after_training(result.folder, result.step)
+    after_training(result.folder, result.step, quiet=quiet)

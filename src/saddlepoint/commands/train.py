@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import shutil
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from saddlepoint.commands.program import PROG, after_training
+from saddlepoint.errors import BadInput
+
+if TYPE_CHECKING:
+    from saddlepoint.run.description import Run
+
+
+def in_time(run: Run, minutes: float, common: argparse.Namespace) -> Run:
+    """The run with as many steps as fit into the time.
+
+    Raises:
+        BadInput: Steps were given, too, or the time makes no sense.
+    """
+    from saddlepoint.planning.speed import within
+
+    if common.steps is not None:
+        raise BadInput("--minutes and --steps both say how long: give one of them.")
+    run, sentence = within(run, minutes)
+    if not common.quiet:
+        print(sentence, file=sys.stderr)
+    return run
 
 
 def train(words: Sequence[str]) -> None:
@@ -18,7 +41,11 @@ def train(words: Sequence[str]) -> None:
     if not words or words[0] in ("-h", "--help", "--all"):
         from saddlepoint.recipes import table
 
-        print(f"usage: {prog} RECIPE|run.json [options]\n\nrecipes:")
+        print(f"usage: {prog} IMAGES|RECIPE|run.json [options]\n")
+        print(
+            "IMAGES: a folder or .zip of images, or an array file: the recipe image, whose options "
+            "are\nchosen by a look at them.\n\nrecipes:"
+        )
         print(table.plain(min(100, shutil.get_terminal_size().columns), papers=False))
         print(
             f"\nThe options of a recipe: {prog} RECIPE --help; with --all, every one."
@@ -33,8 +60,16 @@ def train(words: Sequence[str]) -> None:
         rest = [word for word in words[1:] if word not in ("-h", "--help", "--all")]
         print(train_help(start, rest, prog, every="--all" in words))
         return
-    run, common = options.described(start, words[1:], prog)
+    plan = None
+    if start.recipe is not None and start.recipe.facts.planned:
+        from saddlepoint.commands.planned import planned
+
+        run, common, plan = planned(start, words[1:], prog)
+    else:
+        run, common = options.described(start, words[1:], prog)
+        if common.minutes is not None:
+            run = in_time(run, common.minutes, common)
     from saddlepoint.training import groups
 
     result = groups.train(run, common.out, at_once=common.at_once, quiet=common.quiet)
-    after_training(result.folder, result.step)
+    after_training(result.folder, result.step, plan=plan, quiet=common.quiet)

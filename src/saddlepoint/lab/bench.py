@@ -166,6 +166,7 @@ class Bench:
         *,
         steps: int | None = None,
         checkpoints: int = 5,
+        share: float = 1.0,
     ) -> Cell:
         """A training of the experiment: of all its seeds in one program, or of one seed.
 
@@ -176,6 +177,7 @@ class Bench:
             seed: One seed, for networks that do not stack; None: all seeds of the bench.
             steps: Its training steps, where the budget is none of time; by default the budget's.
             checkpoints: How often it saves and is validated; it draws five times at most.
+            share: Of the budget's time that it gets.
         """
         from saddlepoint.lab.side_by_side import Cell
 
@@ -183,7 +185,7 @@ class Bench:
         if seed is not None:
             seeds = {"seed": seed, "seeds": 1}
         steps = steps or self.budget.steps
-        return Cell(title, described.replace(**seeds), self.out / name, steps, checkpoints)
+        return Cell(title, described.replace(**seeds), self.out / name, steps, checkpoints, share)
 
     def train(
         self, cells: Sequence[Cell], score: Callable[[Cell], Score], *, most: int | None = None
@@ -229,13 +231,21 @@ class Bench:
         busy = [0.0] * min(self.at_once, len(cells))
         for cell in cells:
             first = busy.index(min(busy))
-            busy[first] += max(0.0, 60 * self.budget.minutes - core_seconds(cell.where))
+            time = 60 * self.budget.minutes * cell.share
+            busy[first] += max(0.0, time - core_seconds(cell.where))
         cores = f"{len(busy)} free core{'s' if len(busy) > 1 else ''}"
         return (
-            f"{self.experiment}: {len(cells)} training(s) of {self.budget.minutes:.3g} minutes of "
+            f"{self.experiment}: {len(cells)} training(s) of {self._minutes(cells)} minutes of "
             f"one core each, so about {duration(math.ceil(max(busy)))} on {cores}; interrupted, "
             "the same command goes on."
         )
+
+    def _minutes(self, cells: Sequence[Cell]) -> str:
+        """The time of each, or of the least and the most, in words."""
+        assert self.budget.minutes is not None
+        shares = {cell.share for cell in cells}
+        ends = sorted({min(shares), max(shares)})
+        return " to ".join(f"{self.budget.minutes * share:.3g}" for share in ends)
 
     def kept(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What ``compute`` returns, computed once: a later start of the experiment reads it.

@@ -43,6 +43,7 @@ class Cell:
         where: Its directory.
         steps: Its training steps; None: what the experiment's time buys.
         checkpoints: How often it saves and is validated; it draws as often, but five times at most.
+        share: Of the experiment's time that it gets.
     """
 
     title: str
@@ -50,6 +51,7 @@ class Cell:
     where: Path
     steps: int | None = None
     checkpoints: int = 5
+    share: float = 1.0
 
 
 def train_cells(
@@ -140,7 +142,8 @@ def _train_measured(cell: Cell, minutes: float | None, most: int | None, quiet: 
         if (cell.where / NAME).exists():
             trainer.resume(cell.where, quiet=quiet)
         else:
-            steps = cell.steps or _steps(cell.described, minutes, most)
+            time_of_it = None if minutes is None else cell.share * minutes
+            steps = cell.steps or _steps(cell.described, time_of_it, most)
             start = time.process_time()
             often = max(1, steps // cell.checkpoints)
             seldom = max(often, steps // PICTURES)

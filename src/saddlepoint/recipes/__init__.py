@@ -10,6 +10,7 @@ from saddlepoint.recipes.dcgan import dcgan, dcgan_two_core
 from saddlepoint.recipes.dragan import dragan, dragan_two_core
 from saddlepoint.recipes.gan import gan
 from saddlepoint.recipes.gan_2014 import gan_2014
+from saddlepoint.recipes.image import image
 from saddlepoint.recipes.improved_gan import improved_gan, improved_gan_two_core
 from saddlepoint.recipes.improved_gan_ssl import improved_gan_ssl, improved_gan_ssl_two_core
 from saddlepoint.recipes.infogan import infogan, infogan_two_core
@@ -53,6 +54,7 @@ __all__ = [
     "find",
     "gan",
     "gan_2014",
+    "image",
     "improved_gan",
     "improved_gan_ssl",
     "improved_gan_ssl_two_core",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypedDict, Unpack, cast
+from typing import Any, Literal, Protocol, TypedDict, Unpack, cast, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -29,12 +29,14 @@ class Facts:
         paper: Authors and title.
         data: What it is for: ``images``, ``points``, ``vectors`` or ``any`` of them.
         machine: What trains it in hours at most.
+        planned: Whether ``train`` chooses those of its options that are not given.
     """
 
     year: int | None = None
     paper: str = ""
     data: str = "any"
     machine: Literal["CPU", "GPU", "GPUs"] = "CPU"
+    planned: bool = False
 
 
 class Recipe(Protocol):
@@ -71,6 +73,7 @@ def recipe(
     data: str = "any",
     machine: Literal["CPU", "GPU", "GPUs"] = "CPU",
     told: Told | None = None,
+    planned: bool = False,
 ) -> Callable[[Callable[..., Run]], Recipe]:
     """Register a recipe; values that do not fit become a ``BadInput`` sentence.
 
@@ -80,9 +83,9 @@ def recipe(
         paper: Authors and title.
         data: What it is for.
         machine: What trains it in hours at most.
-
         told: How its players learn of classes where ``conditional`` is asked for; None: the recipe
             has no such option, or one of its own.
+        planned: See ``Facts``.
 
     Raises:
         BadInput: Another module has a recipe of this name.
@@ -96,17 +99,35 @@ def recipe(
 
         @functools.wraps(function)
         def guarded(*args: object, **options: object) -> Run:
+            _check_words(name, function, options)
             try:
                 return function(*args, **options)
             except ValidationError as error:
                 raise BadInput(f"recipe {name}: {explain(error)}") from error
 
         listed = cast(Recipe, guarded)
-        listed.facts = Facts(year, paper, data, machine)
+        listed.facts = Facts(year, paper, data, machine, planned)
         RECIPES[name] = listed
         return listed
 
     return register
+
+
+def _check_words(name: str, function: Callable[..., Run], options: Mapping[str, object]) -> None:
+    """Refuse a value that is none of the words that an option takes.
+
+    Raises:
+        BadInput: It is none of them.
+    """
+    parameters = inspect.signature(function, eval_str=True).parameters
+    for option, value in options.items():
+        kind = parameters[option].annotation if option in parameters else None
+        if get_origin(kind) is Literal and value not in get_args(kind):
+            words = ", ".join(map(str, get_args(kind)))
+            raise BadInput(
+                f"recipe {name}: {option}={value!r} is none of {words}."
+                f"{did_you_mean(str(value), list(map(str, get_args(kind))))}"
+            )
 
 
 def two_core(of: Recipe, what: str, **defaults: object) -> Recipe:

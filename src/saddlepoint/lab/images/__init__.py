@@ -6,6 +6,8 @@ from saddlepoint.lab.images import (
     infogan_codes,
     pyramid_vs_single,
     semi_supervised,
+    small_data,
+    time_to_quality,
 )
 
 __all__ = [
@@ -14,4 +16,6 @@ __all__ = [
     "infogan_codes",
     "pyramid_vs_single",
     "semi_supervised",
+    "small_data",
+    "time_to_quality",
 ]

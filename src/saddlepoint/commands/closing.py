@@ -1,0 +1,76 @@
+"""What is said when a training of the recipe ``image`` has ended: how good, and what next."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saddlepoint.errors import BadInput
+
+if TYPE_CHECKING:
+    from saddlepoint.planning.advice import Verdict
+    from saddlepoint.planning.plan import Plan
+    from saddlepoint.run.description import Run
+
+WIDTH = 78
+
+
+def close(folder: Path, step: int, *, plan: Plan | None = None, quiet: bool = False) -> None:
+    """Evaluate the run, and say what came out, what would help and what can be done with it.
+
+    The evaluation is kept beside the run as that of ``saddlepoint evaluate`` is.
+
+    Args:
+        folder: The run directory.
+        step: Steps that are done.
+        plan: What was chosen for it; None after a resume.
+        quiet: Show no progress of the evaluation.
+    """
+    print(f"{step} steps are done: {folder}")
+    for line in verdict_of(folder, plan, quiet).lines:
+        if line.startswith("  "):  # a command, which is copied
+            print(line)
+        else:
+            print(textwrap.fill(line, WIDTH, break_on_hyphens=False))
+
+
+def verdict_of(folder: Path, plan: Plan | None, quiet: bool) -> Verdict:
+    """The verdict on a run; where it cannot be evaluated, the reason in the place of scores."""
+    from saddlepoint.evaluation import files
+    from saddlepoint.evaluation.evaluate import evaluate
+    from saddlepoint.planning.advice import facts_of, verdict
+    from saddlepoint.training.run_directory import read
+
+    run = read(folder).run
+    facts = facts_of(folder, None if plan is None else plan.glance, **_options(run, plan))
+    if not quiet:
+        print("evaluating ...", file=sys.stderr)
+    try:
+        files.check_run(folder)
+        evaluation = evaluate(folder, quiet=quiet)
+        files.write_beside_run(evaluation, folder)
+    except BadInput as reason:
+        return verdict(None, facts, why_not=f"Not evaluated: {reason}")
+    return verdict(evaluation, facts)
+
+
+def _options(run: Run, plan: Plan | None) -> dict[str, str]:
+    """Options of ``train`` that advice may name, as far as this run leaves room for them."""
+    from saddlepoint.data.folder import Folder
+    from saddlepoint.learners.adversarial.description import Adversarial
+    from saddlepoint.networks.dcgan import Dcgan
+
+    options: dict[str, str] = {}
+    learner = run.learner
+    assert isinstance(learner, Adversarial), "image is one game"
+    if isinstance(learner.generator, Dcgan):
+        options["wider"] = f"--width {2 * learner.generator.width}"
+    if isinstance(run.data, Folder) and isinstance(run.data.size, int):
+        options["larger"] = f"--data.size {2 * run.data.size}"
+    if not learner.lenses:
+        options["augment"] = "--augment adaptive"
+    if plan is not None and plan.may_mirror:
+        options["mirror"] = "--mirror"
+    return options

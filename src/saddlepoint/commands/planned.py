@@ -1,0 +1,81 @@
+"""What ``train`` does for images alone: look, choose, say so, and train what was chosen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from saddlepoint.options import Start, described
+from saddlepoint.planning.plan import SCORE, Plan, plan
+from saddlepoint.run.description import Run
+from saddlepoint.short_options import recipe_options
+
+WIDTH = 78
+
+
+def planned(start: Start, words: Sequence[str], prog: str) -> tuple[Run, argparse.Namespace, Plan]:
+    """The run of planned options and those that were given, the latter, and the plan.
+
+    Raises:
+        BadInput: The images or an option cannot be used.
+    """
+    base, common = described(start, words, prog)
+    training = base.training
+    chosen = plan(
+        base.data,
+        minutes=common.minutes,
+        device=training.device,
+        precision=training.precision,
+        threads=training.threads,
+        say=None if common.quiet else _say,
+        **_given(start, base, common),
+    )
+    if not common.quiet:
+        tell(chosen)
+    own = base.training.validation.score != "none" or common.validate or common.stop_when
+    words = [*(_without_scores(chosen.words) if own else chosen.words), *words]
+    return *described(start, words, prog), chosen
+
+
+def _without_scores(words: Sequence[str]) -> list[str]:
+    """The words of a plan but for those of its validation."""
+    left, kept = list(words), []
+    while left:
+        word = left.pop(0)
+        if word.startswith(f"--{SCORE}"):
+            left.pop(0)
+        else:
+            kept.append(word)
+    return kept
+
+
+def _given(start: Start, base: Run, common: argparse.Namespace) -> dict[str, Any]:
+    """Options of the recipe that were given, by a short name or by their place."""
+    assert start.recipe is not None
+    given = {o.key: getattr(common, o.key) for o in recipe_options(start.recipe)}
+    given = {name: value for name, value in given.items() if value is not None}
+    usual = start.recipe().training
+    by_place = {"steps": "steps", "batch_size": "batch_size", "half_life": "averaging_half_life"}
+    for name, field in by_place.items():
+        value = getattr(base.training, field)
+        asked = getattr(common, name, None)
+        if asked is not None or value != getattr(usual, field):
+            given[name] = value
+    return given
+
+
+def tell(chosen: Plan) -> None:
+    """Say what was chosen, and what is remarkable about the data."""
+    for line in [each.line for each in chosen.decisions]:
+        _say(line)
+    for note in chosen.observations:
+        _say(str(note))
+
+
+def _say(line: str) -> None:
+    print(
+        textwrap.fill(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False), file=sys.stderr
+    )

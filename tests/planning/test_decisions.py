@@ -1,0 +1,131 @@
+"""What ``image`` chooses, on sizes, counts and speeds made up for it."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saddlepoint import recipes
+from saddlepoint.planning import decisions
+from saddlepoint.planning.decisions import Situation
+
+SLOW, FAST = 0.2, 0.0001  # seconds of a step at 32×32
+MADE = (decisions.network, decisions.augmentation, decisions.reconstruction, decisions.length)
+
+
+def situation(images: int = 1000, side: int = 32, **more: object) -> Situation:
+    return Situation(images, (3, side, side), seconds=0.1, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "seconds", "minutes", "expected"),
+    [
+        ({(28, 28): 10}, SLOW, None, (28, 28)),  # what agrees and is small stays as it is
+        ({(48, 32): 10}, SLOW, None, (48, 32)),
+        ({(64, 64): 10}, SLOW, None, 32),  # 10,000 steps of 0.8 s are more than 20 minutes
+        ({(64, 64): 10}, SLOW, 240, 64),  # and less than 240
+        ({(400, 300): 5, (30, 30): 4}, FAST, None, 256),
+        ({(400, 300): 4, (70, 90): 5}, FAST, None, 64),  # 128 would enlarge more than half
+        ({(20, 20): 5, (25, 25): 5}, FAST, None, 32),  # the smallest that there is
+    ],
+)
+def test_the_side_is_the_longest_that_enlarges_few_and_is_usable_in_time(
+    sizes: dict[tuple[int, int], int], seconds: float, minutes: float | None, expected: object
+) -> None:
+    assert decisions.side(Counter(sizes), seconds, minutes) == expected
+
+
+@given(st.dictionaries(st.tuples(*[st.integers(8, 400)] * 2), st.integers(1, 50), min_size=1))
+@settings(max_examples=50, deadline=None)
+def test_the_median_side_is_that_of_all_pictures_in_a_row(
+    sizes: dict[tuple[int, int], int],
+) -> None:
+    row = sorted(min(size) for size, count in sizes.items() for _ in range(count))
+    assert decisions.median_side(Counter(sizes)) == row[(len(row) - 1) // 2]
+
+
+def test_no_pictures_have_no_median() -> None:
+    with pytest.raises(ValueError, match="no median"):
+        decisions.median_side(Counter())
+
+
+@pytest.mark.parametrize(
+    ("images", "batch"), [(2, 2), (5, 5), (10, 8), (24, 12), (100, 50), (128, 64), (10**5, 64)]
+)
+def test_a_batch_is_at_most_half_of_the_images_but_eight(images: int, batch: int) -> None:
+    assert decisions.batch_of(images) == batch
+
+
+def test_few_images_are_changed_and_rebuilt_and_many_are_not() -> None:
+    few, some, many = (situation(images) for images in (200, 3000, 5000))
+    assert [decisions.augmentation(each).options["augment"] for each in (few, some, many)] == [
+        "adaptive",
+        "adaptive",
+        "none",
+    ]
+    assert [decisions.reconstruction(each).options["reconstruct"] for each in (few, some, many)] == [
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("side", "graphics", "width"),
+    [(28, False, 64), (64, False, 64), (128, False, 32), (256, False, 16), (256, True, 32)],
+)
+def test_larger_images_have_narrower_networks(side: int, graphics: bool, width: int) -> None:
+    assert decisions.network(situation(side=side, graphics=graphics)).options["width"] == width
+
+
+def test_minutes_become_steps_by_the_measured_speed() -> None:
+    for minutes, steps in ((1.0, 600), (30.0, 18_000), (1e-4, 1)):
+        decision = decisions.length(situation(minutes=minutes))
+        assert decision.options["steps"] == steps
+        assert ("though usable samples" in decision.reason) == (steps < 5000)
+
+
+def test_without_minutes_samples_are_to_be_usable() -> None:
+    assert decisions.length(situation()).options["steps"] == decisions.usable_steps(32) == 5000
+    assert decisions.length(situation(side=64)).options["steps"] == 10_000
+    # a small batch needs as many updates
+    assert decisions.length(situation(images=20)).options["steps"] == 5000
+
+
+@pytest.mark.parametrize("decide", MADE)
+def test_what_was_asked_stays_and_is_said(decide: object) -> None:
+    own = decide(situation()).options  # type: ignore[operator]
+    other = {"network": "r3", "width": 24, "augment": "fixed", "reconstruct": False}
+    other |= {"steps": 77, "batch_size": 10, "half_life": 5.0}
+    asked = {name: other[name] for name in own}
+    decision = decide(situation(given=asked))  # type: ignore[operator]
+    assert decision.options == asked
+    assert "as asked" in decision.line
+    assert not decision.instead
+
+
+def test_every_decision_is_an_option_of_the_recipe_and_names_one_that_changes_it() -> None:
+    options = inspect.signature(recipes.image, eval_str=True).parameters
+    common = {"steps", "batch_size"}
+    for images in (50, 100_000):
+        for decide in MADE:
+            decision = decide(situation(images))
+            assert decision.options.keys() <= options.keys() | common
+            assert "--" in decision.instead
+            run = recipes.image("digits", **decision.options)
+            assert run.recipe == "image"
+
+
+@pytest.mark.parametrize(
+    ("grey", "transparent", "channels"),
+    [(False, 0, None), (False, 49, None), (False, 50, 4), (True, 90, 2)],
+)
+def test_transparency_of_most_pictures_is_learned(
+    grey: bool, transparent: int, channels: int | None
+) -> None:
+    assert decisions.channels_of(grey, transparent, 100) == channels
+    assert decisions.channels_of(grey, 0, 0) is None  # an array has no headers

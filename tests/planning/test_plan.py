@@ -1,0 +1,166 @@
+"""From images to the description of a run, in Python and by ``train FOLDER``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import saddlepoint as sp
+from saddlepoint.cli import main
+from saddlepoint.data.folder import Folder
+from saddlepoint.errors import BadInput
+from saddlepoint.learners.adversarial.conditioning import Projection
+from saddlepoint.options import described, start_of
+from saddlepoint.planning import plan as planning
+from saddlepoint.planning import speed
+from saddlepoint.run.description import NAME, read_run
+
+A_STEP = 0.05  # seconds
+
+
+@pytest.fixture(autouse=True)
+def _a_known_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "seconds_a_step", lambda _: A_STEP)
+    monkeypatch.setattr(speed, "seconds_a_step", lambda _: A_STEP)
+
+
+def folder(at: Path, n: int = 60, size: tuple[int, int] = (20, 16), mode: str = "RGB") -> Path:
+    """Pictures of noise in two sub-folders."""
+    rng = np.random.default_rng(0)
+    bands = len(Image.new(mode, (1, 1)).getbands())
+    for number in range(n):
+        kind = at / ("cats" if number % 3 else "dogs")
+        kind.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (*size, bands), np.uint8).squeeze()
+        Image.fromarray(pixels).save(kind / f"{number}.png")
+    return at
+
+
+def test_a_plan_is_a_run_that_its_own_words_repeat(tmp_path: Path) -> None:
+    photos = folder(tmp_path / "photos", size=(90, 70))
+    chosen = sp.plan(photos, minutes=2)
+    assert [each.subject for each in chosen.decisions] == [
+        "size",
+        "network",
+        "augmentation",
+        "reconstruction",
+        "length",
+    ]
+    run = chosen.run
+    assert run.recipe == "image"
+    assert isinstance(run.data, Folder)
+    assert run.data.size == 32  # at 64 samples are not usable in two minutes
+    assert run.training.steps == round(120 / A_STEP)
+    assert run.training.batch_size == 24  # of 48
+    again, _ = described(start_of(str(photos)), chosen.words, "test")
+    assert again == run
+    assert sp.Run.model_validate_json(str(run)) == run
+
+
+def test_what_is_given_is_not_chosen(tmp_path: Path) -> None:
+    photos = folder(tmp_path / "photos")
+    run = sp.plan(photos, steps=7, width=8, augment="none", reconstruct=False).run
+    assert (run.training.steps, run.learner.generator.width) == (7, 8)
+    assert run.learner.lenses == run.learner.auxiliaries == ()
+    sized = sp.plan(sp.describe_data(photos, size=24))
+    assert sized.run.data.size == 24
+    assert "as asked" in sized.decisions[0].line
+
+
+def test_sub_folders_are_classes_where_that_is_asked(tmp_path: Path) -> None:
+    run = sp.plan(folder(tmp_path / "photos"), conditional=True).run
+    assert run.data.labels
+    assert isinstance(run.learner.classes, Projection)
+
+
+def test_transparency_of_most_pictures_becomes_a_channel(tmp_path: Path) -> None:
+    chosen = sp.plan(folder(tmp_path / "photos", mode="RGBA"))
+    assert chosen.run.data.channels == 4
+    assert "--data.channels 3" in str(chosen)
+    opaque = sp.plan(sp.describe_data(tmp_path / "photos", channels=3))
+    assert opaque.run.data.channels == 3
+
+
+def test_arrays_and_built_in_names_have_a_size(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 12, 12), np.uint8)
+    for data in ("digits", pixels):
+        assert "size" not in {each.subject for each in sp.plan(data).decisions}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"minutes": 3, "steps": 5}, "both say how long"),
+        ({"minutes": 0}, "use more than 0"),
+        ({"minutes": float("nan")}, "use more than 0"),
+        ({"augment": "much"}, "augment"),
+        ({"depth": 3}, "depth"),
+    ],
+)
+def test_what_makes_no_plan_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        sp.plan("digits", **options)  # type: ignore[arg-type]
+
+
+def test_too_few_images_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="a generator needs 10 at least"):
+        sp.plan(folder(tmp_path / "photos", n=8))
+    with pytest.raises(BadInput, match="vectors"):
+        sp.plan(np.random.default_rng(0).normal(size=(100, 2)))
+
+
+def test_train_takes_a_folder_of_images_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = folder(tmp_path / "photos")
+    words = ["--minutes", "0.001", "--width", "4", "--conditional", "--out", str(tmp_path / "run")]
+    main(["train", str(photos), *words])
+    said = capsys.readouterr().err
+    assert "network: dcgan, 4 channels: as asked" in said
+    assert "length: 1 steps of 24 images" in said
+    run = read_run(tmp_path / "run" / NAME)
+    assert (run.recipe, run.training.steps, run.data.labels) == ("image", 1, True)
+    # a description without a second look
+    main(["train", str(tmp_path / "run" / NAME), "--out", str(tmp_path / "again"), "--quiet"])
+    assert read_run(tmp_path / "again" / NAME) == run
+
+
+def test_options_by_their_place_count_before_and_after_the_look(tmp_path: Path) -> None:
+    from saddlepoint.commands.planned import planned
+
+    photos = folder(tmp_path / "photos", size=(90, 70))
+    words = ["--data.size", "16", "--training.steps", "9", "--learner.latent", "12", "--quiet"]
+    run, _, _ = planned(start_of(str(photos)), words, "test")
+    assert (run.data.size, run.training.steps, run.learner.latent) == (16, 9, 12)
+
+
+def test_names_of_recipes_come_before_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder(tmp_path / "dcgan", n=3)
+    start = start_of("dcgan")
+    assert (start.recipe.__name__, start.images) == ("dcgan", False)  # type: ignore[union-attr]
+    assert start_of("./dcgan").images
+
+
+def test_a_folder_and_data_are_too_much(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = folder(tmp_path / "photos")
+    with pytest.raises(SystemExit) as stop:
+        main(["train", str(photos), "--data", "digits"])
+    assert stop.value.code == 2
+    assert "both name data" in capsys.readouterr().err
+
+
+def test_minutes_are_for_every_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "run")
+    main(["train", "gan", "--minutes", "0.01", "--batch-size", "32", "--out", out])
+    said = capsys.readouterr().err
+    assert "--steps 12 repeats this" in said
+    assert read_run(tmp_path / "run" / NAME).training.steps == 12
+    with pytest.raises(SystemExit):
+        main(["train", "gan", "--minutes", "1", "--steps", "3"])
+    assert "both say how long" in capsys.readouterr().err

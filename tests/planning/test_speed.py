@@ -1,0 +1,55 @@
+"""The measurement of a step's time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+import saddlepoint as sp
+from kit.tiny import tiny
+from saddlepoint.data.array import Array
+from saddlepoint.errors import BadInput
+from saddlepoint.planning import speed
+
+
+def test_a_step_takes_what_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "PATIENCE_SECONDS", 0.2)
+    began = time.perf_counter()
+    each = speed.seconds_a_step(tiny("gan"))
+    assert 0 < each <= (time.perf_counter() - began) / speed.LEAST_STEPS
+
+
+def test_it_leaves_out_the_first_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps of a second each, but for two that take a hundred."""
+    now = [0.0]
+
+    class State:
+        def __init__(self, step: int) -> None:
+            self.step = step
+
+    def steps(_: object, every: int) -> object:
+        for number in range(1, 100):
+            now[0] += 100.0 if number <= 2 else 1.0
+            yield State(number)
+
+    monkeypatch.setattr(speed, "steps", steps)
+    monkeypatch.setattr(speed.time, "perf_counter", lambda: now[0])
+    assert speed.seconds_a_step(tiny("gan")) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("shape", [(1, 12, 9), (4, 16, 16)])
+def test_noise_has_the_shape_and_classes_enough(shape: tuple[int, int, int]) -> None:
+    run = sp.recipes.image("digits", conditional=True, batch_size=100)
+    noise = speed.on_noise(run, shape)
+    info = noise.data.open().info
+    assert isinstance(noise.data, Array)
+    assert info.shape == shape
+    assert len(info.classes) == 2
+    assert info.counts["train"] >= 100
+
+
+def test_times_that_make_no_sense_are_refused() -> None:
+    for minutes in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(BadInput, match="--minutes"):
+            speed.check_minutes(minutes)

@@ -43,6 +43,7 @@ ORDER = [
     "evaluation",
     "exporting",
     "recipes",
+    "planning",
     "pages",
     "lab",
     "report",

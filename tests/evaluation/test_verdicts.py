@@ -10,46 +10,16 @@ import pytest
 from scipy import stats
 
 import saddlepoint as sp
-from saddlepoint.evaluation.result import Evaluation
+from kit.judged import evaluation, row
 from saddlepoint.evaluation.rows import Row
 from saddlepoint.metrics.estimate import (
     Estimate,
     independent_difference,
-    jackknife,
     mean_gap,
     proportion,
 )
 from saddlepoint.scores.declaration import SCORES
 from saddlepoint.scores.figure import Figure
-
-
-def estimate(value: float, half: float, seed: int = 0) -> Estimate:
-    random = np.random.default_rng(seed)
-    noise = random.normal(size=20)
-    noise -= noise.mean()
-    error = half / stats.t.ppf(0.975, 19)
-    noise *= error / math.sqrt(19 / 20) / np.linalg.norm(noise)
-    return jackknife(value, (value + noise).tolist(), 100, 100)
-
-
-def row(
-    key: str, value: float, control: float | None = 0.0, half: float = 0.1, **more: object
-) -> Row:
-    score = SCORES[key]
-    p_value = more.pop("p_value", None)
-    beside = None
-    if control is not None:
-        # an own seed, so that candidate and control are not the same blocks
-        beside = Figure(estimate(control, half, seed=1))
-    return Row(
-        key,
-        score.title,
-        "space",
-        score.better,
-        Figure(estimate(value, half), p_value),  # type: ignore[arg-type]
-        beside,
-        **more,  # type: ignore[arg-type]
-    )
 
 
 def test_verdicts_follow_the_direction_of_the_score() -> None:
@@ -87,12 +57,6 @@ def test_as_real_says_little_where_little_would_show() -> None:
     assert wide.words.startswith("as real (weak: ±")
     pixels = row("coverage", 0.9, 0.9, half=0.01, yardstick=1.0, weakness="pixels").judgement
     assert pixels.words == "as real (weak: pixels)"
-
-
-def evaluation(*rows: Row, remedy: str = "", **duplicates: int) -> Evaluation:
-    counts = {"repeated": 0, "real": 0, "train": 0} | duplicates
-    n = {"real": 100, "control": 100, "candidate": 100}
-    return Evaluation("it", "data", "where", n, {"duplicates": counts}, rows, remedy=remedy)
 
 
 def test_the_sentences_name_the_score_that_carries_them() -> None:

@@ -67,7 +67,9 @@ def test_few_images_are_changed_and_rebuilt_and_many_are_not() -> None:
         "adaptive",
         "none",
     ]
-    assert [decisions.reconstruction(each).options["reconstruct"] for each in (few, some, many)] == [
+    assert [
+        decisions.reconstruction(each).options["reconstruct"] for each in (few, some, many)
+    ] == [
         True,
         False,
         False,

@@ -47,6 +47,7 @@ def test_a_plan_is_a_run_that_its_own_words_repeat(tmp_path: Path) -> None:
         "network",
         "augmentation",
         "reconstruction",
+        "validation",
         "length",
     ]
     run = chosen.run

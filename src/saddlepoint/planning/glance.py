@@ -54,8 +54,8 @@ class Glance:
 
     Attributes:
         description: The source as it was looked at, the size included if one was chosen.
-        total: How many images there are; of a folder files with a header that can be read, as far
-            as headers were read.
+        total: How many images there are; of a folder, less those that were found to be damaged.
+        training: How many of them are of the training split; of a folder by its share.
         images: Some of them as training would see them, uint8 (n, channels, height, width): all
             of them, or a random choice.
         names: Of a folder the file of each of ``images``; else empty.
@@ -64,6 +64,7 @@ class Glance:
             read; else None.
         surveyed: How many headers were read; 0 if there are none.
         grey: Whether every one is grey by its header; of an array, whether it has one channel.
+        smallest: At most three files whose shorter side is the shortest.
         transparent: How many of the surveyed may have transparent pixels.
         unreadable: How many of the surveyed or decoded files are damaged.
         classes: Images in each sub-folder of the level that would name the labels (over all
@@ -78,12 +79,14 @@ class Glance:
 
     description: DataSource
     total: int
+    training: int
     images: NDArray[np.uint8]
     names: tuple[str, ...] = ()
     labels: NDArray[np.int64] | None = None
     sizes: Sizes | None = None
     surveyed: int = 0
     grey: bool = False
+    smallest: tuple[str, ...] = ()
     transparent: int = 0
     unreadable: int = 0
     classes: dict[str, int] = field(default_factory=dict)
@@ -106,9 +109,23 @@ class Glance:
 
     @property
     def sample(self) -> str:
-        """Which images were decoded, for sentences: ``1,797 images``, or ``2,000 of 60,000``."""
-        n = len(self.images)
-        return f"{n:,} images" if n >= self.total else f"{n:,} of {self.total:,} images"
+        """Which images were decoded, at the end of ``so many of``: ``300 images``."""
+        return f"{len(self.images):,} images{'' if self.whole else ' looked at'}"
+
+    @property
+    def whole(self) -> bool:
+        """Whether every image was decoded."""
+        return len(self.images) >= self.total
+
+    @property
+    def looked(self) -> str:
+        """What was looked at, in a sentence that says what was not."""
+        _, height, width = self.shape
+        n = "all" if self.whole else f"{len(self.images):,}, a random choice,"
+        headers = ""
+        if self.sizes is not None and self.surveyed < self.total:
+            headers = f", and the headers of {self.surveyed:,}"
+        return f"Looked at {n} of {self.total:,} images at {height}×{width}{headers}."
 
     @cached_property
     def thumbnails(self) -> NDArray[np.float32]:
@@ -126,12 +143,7 @@ class Glance:
 
     def named(self, rows: Sequence[int]) -> str:
         """At most three of the images by their files, for sentences; "" where there are none."""
-        if not self.names or not rows:
-            return ""
-        names = [shown(self.names[row]) for row in rows[:3]]
-        if len({PurePosixPath(name).name for name in names}) == len(names):
-            names = [PurePosixPath(name).name for name in names]
-        return ", ".join(names)
+        return short([self.names[row] for row in rows[:3]] if self.names else [])
 
 
 def glance(source: DataSource, *, size: Size | Callable[[Sizes], Size] | None = None) -> Glance:
@@ -166,6 +178,7 @@ def glance(source: DataSource, *, size: Size | Callable[[Sizes], Size] | None = 
     return Glance(
         description=source,
         total=sum(info.counts.values()),
+        training=info.counts["train"],
         images=to_uint8(batch.x.numpy()),
         labels=labels,
         grey=info.shape[0] == 1,
@@ -173,6 +186,13 @@ def glance(source: DataSource, *, size: Size | Callable[[Sizes], Size] | None = 
         notes=info.notes,
         seconds=time.perf_counter() - began,
     )
+
+
+def short(names: Sequence[str]) -> str:
+    """Names of files without their folders, where that tells them apart."""
+    names = [shown(name) for name in names]
+    last = [PurePosixPath(name).name for name in names]
+    return ", ".join(last if len(set(last)) == len(last) else names)
 
 
 def _of_folder(folder: Folder, size: Size | Callable[[Sizes], Size] | None, began: float) -> Glance:
@@ -188,38 +208,46 @@ def _of_folder(folder: Folder, size: Size | Callable[[Sizes], Size] | None, bega
     if size is not None:
         folder = folder.replace(size=size)
     rendering = choose_rendering(folder, list(headers.values()))
-    looked = [name for name in _some(names, _affordable(sizes, rendering), folder)]
-    looked = [name for name in looked if name in headers]
+    affordable = _some(names, _affordable(sizes, rendering), folder)
+    looked = [name for name in affordable if name in headers]
     decoded = _decoded(tree, looked, rendering, headers, problems)
     if not decoded.names:
         raise BadInput(
             f"none of the {len(looked):,} image file(s) in {tree.root} that were looked at can be "
             "decoded: replace them or give another folder."
         )
-    classes, loose = _folders(names, folder.label_level)
+    good = [name for name in names if name not in problems]
+    classes, loose = _folders(good, folder.label_level)
     number = {name: index for index, name in enumerate(sorted(classes))}
     labels = None
     if folder.labels:
         found = [_at_level(name, folder.label_level) for name in decoded.names]
         labels = np.array([-1 if each is None else number[each] for each in found], np.int64)
+    held_out = folder.split.validation + folder.split.test
     return Glance(
         description=folder,
-        total=len(names) - (len(problems) if len(surveyed) == len(names) else 0),
+        total=len(good),
+        training=round(len(good) * (1 - held_out)),
         images=decoded.images,
         names=tuple(decoded.names),
         labels=labels,
         sizes=sizes,
         surveyed=len(surveyed),
         grey=all(header.grey for header in headers.values()),
+        smallest=tuple(sorted(headers, key=lambda name: _shorter(headers[name]))[:3]),
         transparent=sum(header.transparent for header in headers.values()),
         unreadable=len(problems),
         classes={shown(name): classes[name] for name in sorted(classes)},
-        deeper=dict(sorted(_folders(names, folder.label_level + 1)[0].items())),
+        deeper=dict(sorted(_folders(good, folder.label_level + 1)[0].items())),
         loose=loose,
         seconds_a_decode=_seconds_a_decode(tree, decoded.names, rendering),
         notes=_notes(folder, decoded, rendering, headers, problems, listing, names),
         seconds=time.perf_counter() - began,
     )
+
+
+def _shorter(header: Header) -> int:
+    return min(header.height, header.width)
 
 
 def _some(names: list[str], most: int, folder: Folder) -> list[str]:

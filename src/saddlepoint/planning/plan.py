@@ -16,7 +16,8 @@ from saddlepoint.features.efficientnet import weights_file
 from saddlepoint.planning import decisions
 from saddlepoint.planning.decisions import Decision, Situation
 from saddlepoint.planning.glance import Glance, glance
-from saddlepoint.planning.observations import Observation, observe
+from saddlepoint.planning.observed import Observation
+from saddlepoint.planning.remarks import observe
 from saddlepoint.planning.speed import check_minutes, on_noise, seconds_a_step
 from saddlepoint.recipes.image import image
 from saddlepoint.run.description import Run
@@ -106,7 +107,7 @@ def plan(
         >>> import saddlepoint as sp
         >>> chosen = sp.plan("digits", minutes=0.1)
         >>> chosen.run.recipe, [each.subject for each in chosen.decisions]
-        ('image', ['network', 'augmentation', 'reconstruction', 'length'])
+        ('image', ['network', 'augmentation', 'reconstruction', 'validation', 'length'])
     """
     if minutes is not None:
         check_minutes(minutes)
@@ -117,7 +118,7 @@ def plan(
     source = describe_data(data)
     tell("looking at the data and measuring the machine ...")
     looked = _look(source, minutes, settings, given)
-    images = _training_images(looked)
+    images = looked.training
     if images < LEAST_IMAGES:
         raise BadInput(
             f"{source.place} has {looked.total} images, {images} of them for training: a "
@@ -177,14 +178,6 @@ def _look(
             sizes, seconds_a_step(on_noise(first, FIRST_SHAPE)), minutes
         ),
     )
-
-
-def _training_images(looked: Glance) -> int:
-    """Images of the training split; of a folder from its shares."""
-    if looked.folder is None:
-        return round(looked.total * 0.8)
-    split = looked.folder.split
-    return round(looked.total * (1 - split.validation - split.test))
 
 
 def _held_out(looked: Glance) -> int:

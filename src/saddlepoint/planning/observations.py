@@ -1,7 +1,0 @@
-"""Stub."""
-
-from saddlepoint.planning.observed import Observation as Observation
-
-
-def observations(g):
-    return ()

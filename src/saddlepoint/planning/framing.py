@@ -113,7 +113,7 @@ def upscaled(glance: Glance) -> Observation | None:
     return Observation(
         "too small",
         f"{small:,} of {sizes.total():,} pictures are smaller than {height}×{width} and would be "
-        f"enlarged, and the blur be learnt{files(short(glance.smallest))}.",
+        f"enlarged, and the blur be learnt{files(short(glance.smallest[:small]))}.",
         f"{option}.",
         {"share": share, "better": float(better)},
     )

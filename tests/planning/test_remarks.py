@@ -256,8 +256,7 @@ def test_transparent_pictures() -> None:
     description = Folder(path=Path("photos"))
     found = glance_at(smooth_pictures(3), description=description, transparent=2, surveyed=9)
     assert (
-        "2 of 9 pictures may be transparent, and RGB 255 255 255"
-        in seen(see_through(found)).sentence
+        "2 of 9 files may be transparent, and RGB 255 255 255" in seen(see_through(found)).sentence
     )
     assert see_through(glance_at(smooth_pictures(3, channels=4), transparent=2)) is None
 

@@ -9,8 +9,9 @@ levels (Hann window) by the larger one of the two spatial frequencies, in cycles
 
     P[0.35, 0.5] / P[0.15, 0.25] < 0.03.
 
-Of pictures enlarged twofold, bicubic or bilinear, most lie below that (emoji 97 %, photographs and
-Fashion-MNIST more than a half), and of the same at their own size one or two in a hundred.
+Of 300 pictures enlarged twofold (bicubic), 19 of 20 emoji lie below that, more than half of the
+crops of photographs, nearly half of Fashion-MNIST and few of MNIST; at their own size one or two in
+a hundred emoji, fewer than five in a hundred crops, and none of the others.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def upscaled(glance: Glance) -> Observation | None:
     return Observation(
         "too small",
         f"{small:,} of {sizes.total():,} pictures are smaller than {height}×{width} and would be "
-        f"enlarged, and the blur be learnt{files(short(glance.smallest))}.",
+        f"enlarged, and the blur be learnt{files(short(glance.smallest[:small]))}.",
         f"{option}.",
         {"share": share, "better": float(better)},
     )

@@ -45,7 +45,7 @@ def see_through(glance: Glance) -> Observation | None:
     behind = " ".join(map(str, folder.background))
     return Observation(
         "transparent",
-        f"{glance.transparent:,} of {glance.surveyed:,} pictures may be transparent, and RGB "
+        f"{glance.transparent:,} of {glance.surveyed:,} files may be transparent, and RGB "
         f"{behind} is put behind them.",
         "--data.background R G B chooses another colour, --data.channels 4 keeps transparency.",
         {"pictures": float(glance.transparent)},

@@ -4,6 +4,7 @@ from saddlepoint.lab.images import (
     augmentation_leak,
     image_gans,
     infogan_codes,
+    other_weights,
     pyramid_vs_single,
     semi_supervised,
 )
@@ -12,6 +13,7 @@ __all__ = [
     "augmentation_leak",
     "image_gans",
     "infogan_codes",
+    "other_weights",
     "pyramid_vs_single",
     "semi_supervised",
 ]

@@ -7,22 +7,20 @@ target's few of the others. What is compared is where a training begins, nothing
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, partial
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from saddlepoint import drawing
 from saddlepoint.data.describing import describe_data
-from saddlepoint.data.source import Split
-from saddlepoint.errors import BadInput
 from saddlepoint.lab import over_time
 from saddlepoint.lab.bench import Bench, Budget, Score, Trained
 from saddlepoint.lab.experiment import IMAGES, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, PerSeed, Row
+from saddlepoint.lab.images.halves import IMAGES_TAKEN, material, opened
 from saddlepoint.lab.row_values import least, most, numbers, shown
 from saddlepoint.recipes import find
 from saddlepoint.recipes.registry import TWO_CORE
@@ -30,16 +28,14 @@ from saddlepoint.run.description import Run
 from saddlepoint.run.init import Init
 
 if TYPE_CHECKING:
-    from saddlepoint.data.dataset import Dataset
     from saddlepoint.data.source import DataSource
     from saddlepoint.evaluation.scorer import Scorer
     from saddlepoint.lab.side_by_side import Cell
 
 DATA, REDUCED = "fashion-mnist", "digits"
-IMAGES_TAKEN = 10_000  # of the data
-FEW, HELD_OUT = 300, 1000  # images of the target: learnt from; for scores, and as many for controls
 RECIPES = ("dcgan", "r3gan")  # the second in the whole form
-WIDTH, BATCH = 24, 32
+WIDTHS = {"dcgan": 24, "r3gan": 32}
+BATCH = 32
 #: What FreezeD keeps of each critic: the layers next to the image, about half of its depth.
 LOWER = {
     "dcgan": ("critic.backbone.0", "critic.backbone.2", "critic.backbone.3"),
@@ -85,9 +81,9 @@ def other_weights(bench: Bench) -> Findings:
     The source learns the images of the first half of the classes, for twice as many steps. The
     target are 300 images of the other classes, which are learnt from nothing, from the source's
     last weights (--init), and from them with the lower half of the critic's layers frozen
-    (--training.freeze; FreezeD: Mo, Cho and Shin 2020). The recipe is dcgan-two-core (--whole: and
-    r3gan-two-core, with a source of its own), 24 channels wide, in batches of 32. Seeds differ in
-    latents and batches, and those from nothing in initial weights, too.
+    (--training.freeze; FreezeD: Mo, Cho and Shin 2020). The recipe is dcgan-two-core, 24 channels
+    wide (--whole: and r3gan-two-core, 32 wide, with a source of its own), in batches of 32. Seeds
+    differ in latents and batches, and those from nothing in initial weights, too.
 
     At each tenth of the steps the averaged generator's kernel distance and coverage are taken on
     1,000 images of the target's classes that no run has seen (half of what is left where there are
@@ -124,75 +120,6 @@ def other_weights(bench: Bench) -> Findings:
 
 def _seed(bench: Bench) -> str:
     return f", seed {bench.seed}"
-
-
-@dataclass(frozen=True)
-class Material:
-    """The images of one data set, for both runs (uint8, (n, height, width, channels)).
-
-    Attributes:
-        source: Images of the first half of the classes.
-        target: Images of the others, as many as are learnt from or held out.
-        held: How many of the target's images each of its tests and validation has.
-    """
-
-    source: NDArray[np.uint8]
-    target: NDArray[np.uint8]
-    held: int
-
-    @property
-    def target_split(self) -> Split:
-        """What leaves all but the held images for training."""
-        share = self.held / len(self.target)
-        return Split(test=share, validation=share)
-
-
-def opened(value: str) -> Dataset:
-    """The data that both runs have their images of.
-
-    Raises:
-        BadInput: They are no images with two classes or more.
-    """
-    source: DataSource = describe_data(value)
-    if "limit" in type(source).model_fields:
-        source = source.replace(limit=IMAGES_TAKEN)
-    dataset = source.open()
-    if not dataset.info.images or len(dataset.info.classes) < 2:
-        raise BadInput(f"--data {value}: the experiment needs images of two classes or more.")
-    return dataset
-
-
-@cache
-def material(value: str) -> Material:
-    """The images of ``value`` shared out to source and target.
-
-    The target's are taken in the order of a fixed seed, so that all of its runs learn from the
-    same ones.
-
-    Raises:
-        BadInput: As of ``opened``; or the target's classes have too few images.
-    """
-    import torch
-
-    from saddlepoint.evaluation.sides import LEAST
-
-    dataset = opened(value)
-    splits = [
-        dataset.take(split, 10**9, torch.device("cpu"))
-        for split, there in dataset.info.counts.items()
-        if there
-    ]
-    x = torch.cat([batch.x.float() for batch in splits])
-    labels = np.concatenate([np.asarray(batch.label) for batch in splits])
-    images = ((x.permute(0, 2, 3, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
-    half = len(dataset.info.classes) // 2
-    first, others = images[(labels >= 0) & (labels < half)], images[labels >= half]
-    few = min(FEW, len(others) // 3)
-    held = min(HELD_OUT, (len(others) - few) // 2)
-    if held < LEAST or len(first) < few:
-        raise BadInput(f"--data {value}: half of the classes have only {len(others)} images.")
-    chosen = np.random.default_rng(0).permutation(len(others))[: few + 2 * held]
-    return Material(np.ascontiguousarray(first), others[chosen], held)
 
 
 def cells_of(bench: Bench, value: str) -> tuple[dict[str, Cell], list[Cell]]:
@@ -238,7 +165,7 @@ def described(value: str, recipe: str, start: str, source: Path | None = None) -
         data = describe_data(images.source)
     else:
         data = describe_data(images.target, split=images.target_split)
-    run = find(recipe + TWO_CORE)(data, width=WIDTH, batch_size=BATCH)
+    run = find(recipe + TWO_CORE)(data, width=WIDTHS[recipe], batch_size=BATCH)
     training = run.training.replace(
         log_every=100,
         samples=16,

@@ -17,6 +17,7 @@ def resume(
     steps: int | None = None,
     reschedule: bool = False,
     data: str | None = None,
+    other_data: bool = False,
     device: str | None = None,
     at_once: int | None = None,
     quiet: bool = False,
@@ -28,6 +29,8 @@ def resume(
         steps: Train to this many steps instead of those asked for before.
         reschedule: Stretch the schedules over the new number of steps.
         data: Where the run's data are now, if they moved; they must be the same.
+        other_data: Go on with the data as they are now, grown or shrunk, of the same shape and
+            classes.
         device: Another device than the run began on.
         at_once: Of seeds that have a run directory each: so many processes, 1 by default.
         quiet: Show no progress.
@@ -35,7 +38,7 @@ def resume(
     from saddlepoint.sweeping import sweep
 
     if sweep.is_sweep(run):
-        if steps is not None or reschedule or data is not None or device is not None:
+        if steps is not None or reschedule or data is not None or other_data or device:
             raise BadInput(
                 f"{run} is a sweep, whose runs end where they were to end: leave all options but "
                 "--at-once and --quiet out."
@@ -49,6 +52,7 @@ def resume(
         steps=steps,
         reschedule=reschedule,
         data=data,
+        other_data=other_data,
         device=device,
         at_once=at_once,
         quiet=quiet,

@@ -15,6 +15,7 @@ from saddlepoint.outputs import write_aside
 
 MANIFEST_NAME = "manifest.json"
 _FORMAT = 1
+OTHER = "--other-data"
 # What a manifest that does not name them was written with.
 _DEFAULTS = {"bits": 16, "label_level": 1, "limit": None}
 
@@ -135,12 +136,18 @@ def check_unchanged(
                 f"the run began with {name} = {before!r} for {tree.root}, not {value!r}: resume "
                 "with the same, or start a new run."
             )
-    advice = "restore it, or start a new run"
+    counts = f"the run has {len(manifest.entries):,} files, and now there are {len(names):,}"
+    advice = (
+        f"restore it, go on with the data as they are by `saddlepoint resume ... {OTHER}`, or "
+        "start a new run"
+    )
     present = set(names)
     for entry in manifest.entries:
         place = tree.place(entry.path)
         if entry.path not in present:
-            raise BadInput(f"{place} is missing, and was there when the run began: {advice}.")
+            raise BadInput(
+                f"{place} is missing, and was there when the run began ({counts}): {advice}."
+            )
         if _changed(entry, tree):
             raise BadInput(f"{place} changed since the run began: {advice}.")
     if settings.get("limit") == len(manifest.entries):
@@ -148,8 +155,9 @@ def check_unchanged(
     added = sorted(present - {entry.path for entry in manifest.entries})
     if added:
         raise BadInput(
-            f"{tree.place(added[0])} was added since the run began ({len(added):,} new file(s)): "
-            "move it away, or start a new run."
+            f"{tree.place(added[0])} was added since the run began ({len(added):,} new "
+            f"file(s): {counts}): move it away, go on with the data as they are by `saddlepoint "
+            f"resume ... {OTHER}`, or start a new run."
         )
 
 
@@ -178,7 +186,7 @@ def check_same_files(root: Path, run: Path) -> None:
         raise BadInput(
             f"{root} does not hold the data of {run}: {tree.place(wrong[0])} {what} "
             f"({len(wrong):,} of {len(entries):,} files differ). Give the folder that the run "
-            "began with, or start a new run."
+            f"has, go on with this one by {OTHER}, or start a new run."
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from saddlepoint.errors import BadInput, SaddlepointError
+from saddlepoint.errors import BadInput, SaddlepointError, command_line
 from saddlepoint.run.description import GROUP, Run
 from saddlepoint.run.init import Init
 from saddlepoint.training import run_directory, starting, tasks, trainer
@@ -78,6 +78,7 @@ def resume(
     steps: int | None = None,
     reschedule: bool = False,
     data: Any = None,
+    other_data: bool = False,
     device: str | None = None,
     at_once: int | None = None,
     quiet: bool = False,
@@ -91,6 +92,9 @@ def resume(
             their end values beyond the first horizon.
         data: Where the run's data are now, if they moved: a path, or the array itself. They must
             be the same examples; the run remembers the new place.
+        other_data: Go on with the data as they are now, of the same shape and classes, from the
+            newest checkpoint on; run.json keeps what the run had before. Of a group with a run
+            directory a seed, it is asked for each seed.
         device: Another device than the run's; then bits are not promised to agree.
         at_once: Of a group with a run directory a seed: so many processes, 1 by default.
         quiet: Show no progress.
@@ -107,7 +111,19 @@ def resume(
         if at_once is not None:
             raise BadInput(f"--at-once is for seeds with a run directory each; {where} is a run.")
         return trainer.resume(
-            where, steps=steps, reschedule=reschedule, data=data, device=device, quiet=quiet
+            where,
+            steps=steps,
+            reschedule=reschedule,
+            data=data,
+            other_data=other_data,
+            device=device,
+            quiet=quiet,
+        )
+    if other_data:
+        first = run_directory.of_seeds(where)[0]
+        raise BadInput(
+            f"{where} holds a run a seed, which go on with other data one by one: "
+            f"`{command_line('resume', first)} --other-data`, and so on."
         )
     run = run_directory.read_group(where)
     if data is not None:

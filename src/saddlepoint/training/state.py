@@ -81,9 +81,14 @@ def restore(job: Stateful, saved: checkpoint.Checkpoint) -> None:
 
     facts = saved.facts
     device = job.policy.device
+    # Of other data (``resume --other-data``), whose facts are not those of the checkpoint.
+    same = facts.get("data") in (None, job.data.info.fingerprint)
+    own = {} if same else facts_of_data(job.learner)
     try:
         job.learner.load_state_dict(part("learner"))
         job.average.load_state_dict(part("average"))
+        for learner in (job.learner, job.average.learner):
+            put_facts_of_data(learner, own)
         for name, optimiser in job.stepper.optimisers.items():
             groups = facts["optimiser_groups"][name]
             restore_optimiser(optimiser, part(f"optimiser/{name}"), groups)
@@ -97,6 +102,22 @@ def restore(job: Stateful, saved: checkpoint.Checkpoint) -> None:
     job.horizon = facts["horizon"]
     job.seconds = facts["seconds"]
     job.scalars = facts["scalars"]
-    if job.validator is not None and facts.get("validation") is not None:
+    if job.validator is not None and facts.get("validation") is not None and same:
         job.validator.restore(facts["validation"])
     job.done = saved.step
+
+
+def facts_of_data(learner: Learner) -> dict[str, Tensor]:
+    """The buffers of players that are facts of the data, such as frequencies of classes."""
+    return {name: _buffer(learner, name).clone() for name in learner.of_data}
+
+
+def put_facts_of_data(learner: Learner, facts: Mapping[str, Tensor]) -> None:
+    """Put what ``facts_of_data`` gave into a learner on any device."""
+    for name, value in facts.items():
+        _buffer(learner, name).copy_(value)
+
+
+def _buffer(learner: Learner, name: str) -> Tensor:
+    player, _, inside = name.partition(".")
+    return learner.players[player].get_buffer(inside)

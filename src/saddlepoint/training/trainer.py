@@ -18,6 +18,7 @@ from saddlepoint.training import checkpoint, run_directory, starting, state
 from saddlepoint.training.device import Policy, choose, processor
 from saddlepoint.training.freed_memory import keeping_freed_memory
 from saddlepoint.training.job import Job
+from saddlepoint.training.other_data import open_other_data
 from saddlepoint.training.own_data import open_own_data
 from saddlepoint.training.printing import html_table, text_table
 from saddlepoint.training.progress import display
@@ -143,6 +144,7 @@ def resume(
     steps: int | None = None,
     reschedule: bool = False,
     data: Any = None,
+    other_data: bool = False,
     device: str | None = None,
     quiet: bool = False,
 ) -> Result:
@@ -155,6 +157,8 @@ def resume(
             their end values beyond the first horizon.
         data: Where the run's data are now, if they moved: a path, or the array itself. They must
             be the same examples; the run remembers the new place.
+        other_data: Go on with the data as they are now, of the same shape and classes, from the
+            newest checkpoint on.
         device: Another device than the run's; then bits are not promised to agree.
         quiet: Show no progress.
 
@@ -168,8 +172,13 @@ def resume(
     resolved = stored.resolved
     policy = choose(device or resolved["device"], resolved["precision"])
     with machine(resolved["threads"], policy), keeping_freed_memory(), run_directory.lock(where):
-        dataset = open_own_data(where, data)
-        run, moved = relocated(stored.run, data, where)
+        other = open_other_data(where, data) if other_data else None
+        run, moved = stored.run, ""
+        if other is None:
+            dataset = open_own_data(where, data)
+            run, moved = relocated(run, data, where)
+        else:
+            dataset, moved = other.dataset, other.sentence
         target = steps if steps is not None else resolved["steps"]
         job = Job(run, where, dataset, policy, resolved["batch_size"], resolved["horizon"])
         notes = _restore(job, where)
@@ -177,6 +186,11 @@ def resume(
             raise BadInput(f"{where} has done {job.done} steps already, more than {steps}.")
         if reschedule:
             job.horizon = target
+        if other is not None:
+            run, resolved = other.adopt(job.done)
+            job.run = run
+        elif other_data:
+            notes.append("the data are those that the run has: --other-data changed nothing.")
         if resolved["versions"] != run_directory.versions():
             notes.append(
                 "library versions differ from those the run began with, so results may differ in "

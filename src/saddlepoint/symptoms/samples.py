@@ -39,10 +39,10 @@ def collapsed_diversity(readings: Readings) -> Iterator[Sign]:
     both = together(readings, DIVERSITY, SPREAD)
     for place, (step, (diversity, spread)) in enumerate(both):
         settled = place >= BACK and spread <= GROWTH * both[place - BACK][1][1]
-        figures = (
-            f"two samples look alike {1 / max(diversity, 1e-6):.3g} times as often as two real "
-            f"examples do, and their mean distance is {spread:.2g} of that of real ones"
-        )
+        figures = f"the mean distance of two samples is {spread:.2g} of that of two real examples"
+        if diversity <= COLLAPSED:
+            often = 1 / max(diversity, 1e-6)
+            figures = f"two samples look alike {often:.3g} times as often as they should, {figures}"
         values = {"diversity": diversity, "spread": spread}
         yield Sign(step, settled and min(diversity, spread) <= COLLAPSED, figures, values)
 

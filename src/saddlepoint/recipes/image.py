@@ -31,7 +31,13 @@ MIRRORED = 0.5
 PICTURES_SECONDS = 30.0
 
 
-@recipe("image", data="images", planned=True)
+@recipe(
+    "image",
+    year=2016,
+    paper="Radford et al., Unsupervised Representation Learning with Deep Convolutional GANs",
+    data="images",
+    planned=True,
+)
 def image(
     data: object = "digits",
     *,

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saddlepoint import recipes
+from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.planning import decisions
 from saddlepoint.planning.decisions import Situation
 
@@ -131,3 +132,26 @@ def test_transparency_of_most_pictures_is_learned(
 ) -> None:
     assert decisions.channels_of(grey, transparent, 100) == channels
     assert decisions.channels_of(grey, 0, 0) is None  # an array has no headers
+
+
+@pytest.mark.parametrize(
+    ("images", "share"),
+    [(30, None), (159, None), (160, 0.26), (304, 0.14), (394, 0.11), (400, None)],
+)
+def test_enough_is_held_out_for_scores_where_that_leaves_most_to_train_on(
+    images: int, share: float | None
+) -> None:
+    assert decisions.held_out_share(images) == share
+    if share is not None:
+        assert round(images * share) >= LEAST_COMPARED
+
+
+@pytest.mark.parametrize(
+    ("held_out", "features", "scored"), [(39, True, False), (40, True, True), (400, False, False)]
+)
+def test_checkpoints_are_scored_where_images_and_features_allow(
+    held_out: int, features: bool, scored: bool
+) -> None:
+    decision = decisions.validation(held_out, features)
+    assert bool(decision.options) == scored
+    assert "--" in decision.instead

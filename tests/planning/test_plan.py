@@ -11,6 +11,7 @@ from PIL import Image
 import saddlepoint as sp
 from saddlepoint.cli import main
 from saddlepoint.data.folder import Folder
+from saddlepoint.data.source import Split
 from saddlepoint.errors import BadInput
 from saddlepoint.learners.adversarial.conditioning import Projection
 from saddlepoint.options import described, start_of
@@ -69,6 +70,17 @@ def test_what_is_given_is_not_chosen(tmp_path: Path) -> None:
     sized = sp.plan(sp.describe_data(photos, size=24))
     assert sized.run.data.size == 24
     assert "as asked" in sized.decisions[0].line
+
+
+def test_of_few_images_enough_are_held_out_for_scores(tmp_path: Path) -> None:
+    chosen = sp.plan(folder(tmp_path / "photos", n=200, size=(12, 12)))
+    counts = chosen.run.data.open().info.counts
+    assert counts == {"train": 116, "validation": 42, "test": 42}
+    assert chosen.glance.training == 116
+    again, _ = described(start_of(str(tmp_path / "photos")), chosen.words, "test")
+    assert again == chosen.run
+    asked = sp.plan(sp.describe_data(tmp_path / "photos", split=Split(test=0.3)))
+    assert asked.run.data.split == Split(test=0.3)
 
 
 def test_sub_folders_are_classes_where_that_is_asked(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from saddlepoint.data.source import Split
 from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.training.progress import duration
 
@@ -29,6 +31,8 @@ FEW, VERY_FEW = 5000, 1000
 TRANSPARENT = 0.5
 #: Samples of a validation: a thousand would take as long as many steps.
 SCORED = 400
+#: Of all images, the most that a held-out split may take for scores to be had.
+MOST_HELD_OUT = 0.25
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,16 @@ def channels_of(grey: bool, transparent: int, surveyed: int) -> int | None:
     if not surveyed or transparent < TRANSPARENT * surveyed:
         return None
     return 2 if grey else 4
+
+
+def held_out_share(images: int) -> float | None:
+    """The share of each held-out split, where a tenth is too few for scores and more is enough.
+
+    None where a tenth will do, or three tenths would not.
+    """
+    if round(images * Split().test) >= LEAST_COMPARED or images * MOST_HELD_OUT < LEAST_COMPARED:
+        return None
+    return math.ceil(100 * (LEAST_COMPARED + 0.5) / images) / 100
 
 
 def network(situation: Situation) -> Decision:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from saddlepoint.data.array import Array
 from saddlepoint.data.describing import describe_data
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.source import DataSource, Split
@@ -117,7 +118,7 @@ def plan(
     settings = {"device": device, "precision": precision, "threads": threads}
     source = describe_data(data)
     tell("looking at the data and measuring the machine ...")
-    looked = _look(source, minutes, settings, given)
+    looked, kept = _with_enough_held_out(source, _look(source, minutes, settings, given))
     images = looked.training
     if images < LEAST_IMAGES:
         raise BadInput(
@@ -135,6 +136,7 @@ def plan(
     )
     chosen = [
         *_of_data(source, looked),
+        *kept,
         decisions.network(situation),
         decisions.augmentation(situation),
         decisions.reconstruction(situation),
@@ -180,10 +182,29 @@ def _look(
     )
 
 
+def _with_enough_held_out(source: DataSource, looked: Glance) -> tuple[Glance, list[Decision]]:
+    """The look at data of which enough are held out for scores, where that was left open."""
+    share = decisions.held_out_share(looked.total)
+    free = isinstance(source, Array | Folder) and source.split == Split()
+    official = looked.training != round(looked.total * (1 - 2 * Split().test))
+    if share is None or not free or (official and looked.folder is None):
+        return looked, []
+    split = Split(validation=share, test=share)
+    each, rest = round(looked.total * share), round(looked.total * (1 - 2 * share))
+    description = looked.description.replace(split=split)
+    decision = Decision(
+        "held out",
+        {f"{DATA}split.validation": share, f"{DATA}split.test": share},
+        f"{each} images for choosing a checkpoint and {each} for scores",
+        f"a tenth of {looked.total:,} is too few",
+        "--data.split.test 0.1 --data.split.validation 0.1",
+    )
+    return replace(looked, description=description, training=rest), [decision]
+
+
 def _held_out(looked: Glance) -> int:
     """Images of the validation split; of a folder from its shares."""
-    split = looked.folder.split if looked.folder else Split()
-    return round(looked.total * split.validation)
+    return round(looked.total * looked.description.split.validation)
 
 
 def _of_data(source: DataSource, looked: Glance) -> list[Decision]:
@@ -225,7 +246,11 @@ def _options(chosen: list[Decision]) -> dict[str, Any]:
 
 def _described(source: DataSource, options: Mapping[str, Any]) -> Run:
     """The run of the recipe; options of the data are among the others."""
-    of_data = {k.removeprefix(DATA): v for k, v in options.items() if k.startswith(DATA)}
+    of_data = {
+        k.removeprefix(DATA): v
+        for k, v in options.items()
+        if k.startswith(DATA) and not k.startswith(f"{DATA}split")  # which the look has already
+    }
     scored = {k.removeprefix(SCORE): v for k, v in options.items() if k.startswith(SCORE)}
     others = {k: v for k, v in options.items() if not k.startswith((DATA, SCORE))}
     run = image(source.replace(**of_data) if of_data else source, **others)

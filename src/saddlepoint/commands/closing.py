@@ -28,7 +28,11 @@ def close(folder: Path, step: int, *, plan: Plan | None = None, quiet: bool = Fa
         plan: What was chosen for it; None after a resume.
         quiet: Show no progress of the evaluation.
     """
+    from saddlepoint.training.sample_pictures import SAMPLES
+
     print(f"{step} steps are done: {folder}")
+    if pictures := sorted((folder / SAMPLES).glob("step-*.png")):
+        print(f"Samples, not picked: {pictures[-1]}")
     for line in verdict_of(folder, plan, quiet).lines:
         if line.startswith("  "):  # a command, which is copied
             print(line)

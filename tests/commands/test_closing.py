@@ -1,0 +1,72 @@
+"""What ``train FOLDER`` says at its end: how good, what next, which commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import saddlepoint as sp
+from kit.pictures import smooth_pictures
+from saddlepoint.cli import main
+from saddlepoint.commands.closing import close
+
+WORDS = ["--width", "4", "--batch-size", "8", "--validate", "none"]
+
+
+def folder(at: Path, n: int) -> Path:
+    at.mkdir()
+    for number, image in enumerate(smooth_pictures(n, side=16)):
+        Image.fromarray(np.moveaxis(image, 0, -1).squeeze()).save(at / f"{number}.png")
+    return at
+
+
+def said_in_order(text: str, *parts: str) -> None:
+    at = [text.index(part) for part in parts]
+    assert at == sorted(at)
+
+
+def test_a_run_too_small_to_be_scored_ends_with_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    main(["train", str(folder(tmp_path / "few", 30)), "--steps", "3", *WORDS, "--out", str(out)])
+    said = capsys.readouterr().out
+    said_in_order(
+        said, "3 steps are done", "step-00000003.png", "Not evaluated", "Next:", "sample ", "go on"
+    )
+    assert "Traceback" not in said
+    assert not list((out / "evaluations").glob("*.json"))
+    main(["resume", str(out), "--steps", "4", "--quiet"])
+    said_in_order(capsys.readouterr().out, "4 steps are done", "Not evaluated", "Next:")
+
+
+@pytest.mark.slow
+def test_a_run_is_scored_and_its_evaluation_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    main(["train", str(folder(tmp_path / "some", 200)), "--steps", "8", *WORDS, "--out", str(out)])
+    said = capsys.readouterr().out
+    said_in_order(said, "Realistic?", "Diverse?", "Copies?", "Next:", "--other-data", "--init")
+    assert max(len(line) for line in said.splitlines() if not line.startswith(" ")) <= 80
+    (kept,) = (out / "evaluations").glob("*.json")
+    assert kept.stat().st_size
+
+
+def test_other_recipes_end_as_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["train", "gan", "--steps", "2", "--batch-size", "8", "--out", str(tmp_path / "run")])
+    assert "Next:" not in capsys.readouterr().out
+
+
+def test_a_plan_names_the_options_that_advice_may_give(tmp_path: Path) -> None:
+    run = sp.recipes.image(folder(tmp_path / "few", 30), width=4, batch_size=8, steps=2)
+    sp.train(run, tmp_path / "run", quiet=True)
+    from saddlepoint.commands.closing import _options
+
+    assert _options(run, None) == {"wider": "--width 8", "augment": "--augment adaptive"}
+    sized = run.replace(data=run.data.replace(size=16))
+    assert _options(sized, None)["larger"] == "--data.size 32"
+    close(tmp_path / "run", 2, quiet=True)

@@ -137,6 +137,15 @@ def test_a_small_run_measures_every_method_on_data_of_ones_own(small: Path) -> N
     assert str(small) not in page
 
 
+def test_one_method_alone_can_be_measured(small: Path) -> None:
+    options = LabOptions(seeds=1, minutes=0.01, at_once=1, data=small / "mine.npz", only=GAME)
+    with quickly():
+        findings = carry_out(EXPERIMENT, small / "out", options)
+    measured = [row for row in findings.rows if row["method"] != CONTROL]
+    assert [(row["data"], row["method"]) for row in measured] == [("mine", GAME)]
+    assert (small / "out" / "samples.png").exists()
+
+
 def test_data_without_labels_are_refused(small: Path) -> None:
     np.save(small / "bare.npy", pictures(60)[0])
     options = LabOptions(seeds=1, minutes=0.01, at_once=1, data=small / "bare.npy")

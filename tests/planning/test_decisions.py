@@ -79,7 +79,7 @@ def test_few_images_are_changed_and_rebuilt_and_many_are_not() -> None:
 
 @pytest.mark.parametrize(
     ("side", "graphics", "width"),
-    [(28, False, 64), (64, False, 64), (128, False, 32), (256, False, 16), (256, True, 32)],
+    [(28, False, 32), (64, False, 32), (128, False, 32), (256, False, 16), (256, True, 32)],
 )
 def test_larger_images_have_narrower_networks(side: int, graphics: bool, width: int) -> None:
     assert decisions.network(situation(side=side, graphics=graphics)).options["width"] == width

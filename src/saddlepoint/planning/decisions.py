@@ -152,7 +152,7 @@ def held_out_share(images: int) -> float | None:
 def network(situation: Situation) -> Decision:
     """Which networks, and how wide: fewer channels for large images, more where they cost less."""
     given = situation.given
-    width = 64 if situation.side <= 64 else 32 if situation.side <= 128 else 16
+    width = 32 if situation.side <= 128 else 16
     width = given.get("width", 2 * width if situation.graphics else width)
     kind = given.get("network", "dcgan")
     asked = {"width", "network"} & given.keys()

@@ -23,6 +23,7 @@ from saddlepoint.run.training import Training
 from saddlepoint.schedules import Cosine
 
 Augmentation = Literal["none", "fixed", "adaptive"]
+RATE = 4e-4  # of DCGAN's players: twice the paper's, for narrower networks
 STEP = 0.1  # of R3's differences, as in ``r3gan``
 GAMMA = 0.3  # of R3's penalties at the start, as in ``r3gan-two-core``
 ADAPTS_IN = 100_000  # images in which the probability of changes may rise from 0 to 1
@@ -42,7 +43,7 @@ def image(
     data: object = "digits",
     *,
     network: Literal["dcgan", "r3"] = "dcgan",
-    width: int = 64,
+    width: int = 32,
     augment: Augmentation = "none",
     mirror: bool = False,
     reconstruct: bool = False,
@@ -113,7 +114,7 @@ def _penalties() -> tuple[Regulariser, ...]:
 
 def _rate(residual: bool) -> Adam:
     if not residual:
-        return Adam(learning_rate=2e-4, beta1=0.5)
+        return Adam(learning_rate=RATE, beta1=0.5)
     rate = 1.5e-3
     return Adam(
         learning_rate=Cosine(start=rate, end=rate / 4),

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
 from saddlepoint.data.array import Array
 from saddlepoint.data.describing import describe_data
 from saddlepoint.data.folder import Folder
@@ -23,7 +21,7 @@ from saddlepoint.planning.speed import check_minutes, on_noise, seconds_a_step
 from saddlepoint.recipes.image import image
 from saddlepoint.run.description import Run
 from saddlepoint.run.training import Training, Validation
-from saddlepoint.training.device import choose
+from saddlepoint.training.device import choose, in_words
 
 FIRST_SHAPE = (3, decisions.SIDE, decisions.SIDE)
 LEAST_IMAGES = 10
@@ -156,14 +154,6 @@ def plan(
         glance=looked,
         seconds=seconds * run.training.steps,
     )
-
-
-def in_words(device: torch.device) -> str:
-    """A device and how much of it is used."""
-    if device.type != "cpu":
-        return str(device)
-    threads = torch.get_num_threads()
-    return f"cpu, {threads} thread{'s' * (threads > 1)}"
 
 
 def _look(

@@ -110,6 +110,14 @@ def processor(device: torch.device) -> str:
     return _processor_line("model name") or platform.processor() or platform.machine()
 
 
+def in_words(device: torch.device) -> str:
+    """A device, and of the processor how many threads compute."""
+    if device.type != "cpu":
+        return str(device)
+    threads = torch.get_num_threads()
+    return f"cpu, {threads} thread{'s' * (threads > 1)}"
+
+
 def _device(name: str) -> torch.device:
     if name == "auto":
         if torch.cuda.is_available():

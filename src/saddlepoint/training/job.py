@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from saddlepoint.data.bounds import check_memory
 from saddlepoint.data.dataset import Dataset, Loader
 from saddlepoint.data.member_batches import MemberLoader
@@ -20,7 +18,7 @@ from saddlepoint.run.description import Run, seeds_of
 from saddlepoint.run.training import Best
 from saddlepoint.training import checkpoint, notices, state
 from saddlepoint.training.averaging import Average, decay_of
-from saddlepoint.training.device import Policy
+from saddlepoint.training.device import Policy, in_words
 from saddlepoint.training.pace import Laps, Pace, PictureTimes
 from saddlepoint.training.progress import Display, Forecast
 from saddlepoint.training.record import Record
@@ -246,7 +244,7 @@ class Job:
                 target=target,
                 left=left,
                 seconds_a_step=each,
-                where=_in_words(self.policy.device),
+                where=in_words(self.policy.device),
                 resumed=self.pace.first_step > 0,
             )
             record.event(self.done, "estimate", sentence)
@@ -411,10 +409,3 @@ class Job:
 def _of_intervals(scalars: dict[str, float]) -> dict[str, float]:
     """Without what was measured at single steps."""
     return {n: v for n, v in scalars.items() if not n.startswith(("validation/", "watch/"))}
-
-
-def _in_words(device: torch.device) -> str:
-    if device.type != "cpu":
-        return str(device)
-    threads = torch.get_num_threads()
-    return f"cpu, {threads} thread{'s' * (threads > 1)}"

@@ -12,6 +12,7 @@ from saddlepoint.lab import EXPERIMENTS, Interval, side_by_side
 from saddlepoint.lab.bench import Trained
 from saddlepoint.lab.findings import Row
 from saddlepoint.lab.images import pyramid_vs_single
+from saddlepoint.lab.images.cell_titles import file_name, parts, title
 from saddlepoint.lab.images.pyramid_vs_single import (
     PLAYERS,
     PYRAMIDS,
@@ -20,13 +21,10 @@ from saddlepoint.lab.images.pyramid_vs_single import (
     claims,
     controls,
     described,
-    file_name,
     nearest,
     parameters,
-    parts,
     reading,
     row,
-    title,
 )
 from saddlepoint.lab.lab_options import LabOptions
 from saddlepoint.lab.running import carry_out

@@ -12,6 +12,7 @@ from saddlepoint import recipes
 from saddlepoint.lab import Interval
 from saddlepoint.lab.bench import Trained
 from saddlepoint.lab.findings import Row
+from saddlepoint.lab.images.cell_titles import parts, title
 from saddlepoint.lab.images.small_data import (
     FEW,
     HELD_OUT,
@@ -24,10 +25,8 @@ from saddlepoint.lab.images.small_data import (
     claims,
     controls,
     described,
-    parts,
     row,
     taken_away,
-    title,
 )
 from saddlepoint.learners.adversarial.description import Adversarial
 

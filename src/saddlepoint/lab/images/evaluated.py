@@ -8,9 +8,38 @@ from saddlepoint.lab.findings import Interval
 
 if TYPE_CHECKING:
     from saddlepoint.evaluation.rows import Row as Evaluated
+    from saddlepoint.lab.side_by_side import Cell
     from saddlepoint.training.trained import Trained as Model
 
 Figures = dict[str, float | None]
+
+
+def scored(
+    cell: Cell, scores: tuple[str, ...], samples: int, features: str
+) -> tuple[Model, Figures]:
+    """A trained cell's model and its figures on the test split, the control the validation split.
+
+    Args:
+        cell: The cell.
+        scores: Names of scores.
+        samples: Samples and real examples, at most as many as either split holds.
+        features: The feature space.
+    """
+    from saddlepoint.evaluation.evaluate import of_model
+    from saddlepoint.evaluation.progress import telling
+    from saddlepoint.evaluation.scorer import Settings
+    from saddlepoint.evaluation.sides import of_run
+    from saddlepoint.training.trained import load
+
+    model = load(cell.where)
+    size = min(samples, model.data.counts["test"], model.data.counts["validation"])
+    settings = Settings.of(size, features, scores, 0, "cpu")
+    with telling(quiet=True) as tell:
+        evaluation = of_model(model, cell.where, of_run(cell.where, size), settings, tell)
+    figures: Figures = {}
+    for name in scores:
+        figures |= figures_of(name, evaluation.row(name))
+    return model, figures
 
 
 def figures_of(name: str, evaluated: Evaluated) -> Figures:

@@ -8,14 +8,14 @@ and optimisers are those of the recipes, so the table compares recipes, not pyra
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saddlepoint import drawing
 from saddlepoint.lab.bench import Bench, Budget, Score, Trained
 from saddlepoint.lab.experiment import IMAGES, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, Interval, Row
-from saddlepoint.lab.images.evaluated import batch_of, figures_of, interval
+from saddlepoint.lab.images.cell_titles import file_name, parts, title
+from saddlepoint.lab.images.evaluated import batch_of, interval, scored
 from saddlepoint.lab.row_values import least, most
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.dcgan import Dcgan
@@ -92,23 +92,6 @@ def pyramid_vs_single(bench: Bench) -> Findings:
     )
 
 
-def title(data: str, model: str, seed: int) -> str:
-    """Of a cell: its data by their name alone, its model and its seed."""
-    return f"{Path(data).stem}: {model}, seed {seed}"
-
-
-def parts(title: str) -> tuple[str, str, int]:
-    """What a title is made of."""
-    before, seed = title.rsplit(", seed ", 1)
-    data, model = before.rsplit(": ", 1)
-    return data, model, int(seed)
-
-
-def file_name(data: str, model: str, seed: int) -> str:
-    """Of a cell's folder."""
-    return f"{Path(data).stem}-{model}-{seed}".replace(" ", "-")
-
-
 def described(data: str, *, whole: bool = False) -> dict[str, Run]:
     """The runs of one kind of data, by model; all pyramids in the whole form, else the first."""
     pyramids = {name: find(name)(data) for name in (PYRAMIDS if whole else PYRAMIDS[:1])}
@@ -169,20 +152,7 @@ def count(players: Mapping[str, nn.Module]) -> dict[str, int]:
 
 def score(cell: Cell) -> Score:
     """The figures of a trained cell, and sixteen samples."""
-    from saddlepoint.evaluation.evaluate import of_model
-    from saddlepoint.evaluation.progress import telling
-    from saddlepoint.evaluation.scorer import Settings
-    from saddlepoint.evaluation.sides import of_run
-    from saddlepoint.training.trained import load
-
-    model = load(cell.where)
-    size = min(SAMPLES, model.data.counts["test"], model.data.counts["validation"])
-    settings = Settings.of(size, FEATURES, tuple(SCORES), 0, "cpu")
-    with telling(quiet=True) as tell:
-        found = of_model(model, cell.where, of_run(cell.where, size), settings, tell)
-    figures: dict[str, float | None] = {}
-    for name in SCORES:
-        figures |= figures_of(name, found.row(name))
+    model, figures = scored(cell, tuple(SCORES), SAMPLES, FEATURES)
     figures |= {key: float(value) for key, value in count(model.learner.players).items()}
     figures["images"] = float(model.step * batch_of(model))
     images = model.sample(16, seed=7).numpy()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saddlepoint import drawing
@@ -12,7 +11,8 @@ from saddlepoint.data.source import Split
 from saddlepoint.lab.bench import Bench, Budget, Score, Trained
 from saddlepoint.lab.experiment import IMAGES, experiment
 from saddlepoint.lab.findings import Claim, Column, Findings, Interval, Row
-from saddlepoint.lab.images.evaluated import batch_of, figures_of, interval
+from saddlepoint.lab.images.cell_titles import file_name, parts, title
+from saddlepoint.lab.images.evaluated import batch_of, interval, scored
 from saddlepoint.planning import decisions
 from saddlepoint.planning.decisions import Situation
 from saddlepoint.recipes import find
@@ -90,23 +90,6 @@ def small_data(bench: Bench) -> Findings:
     )
 
 
-def title(data: str, model: str, seed: int) -> str:
-    """Of a cell: its data by their name alone, its model and its seed."""
-    return f"{Path(data).stem}: {model}, seed {seed}"
-
-
-def parts(title: str) -> tuple[str, str, int]:
-    """What a title is made of."""
-    before, seed = title.rsplit(", seed ", 1)
-    data, model = before.rsplit(": ", 1)
-    return data, model, int(seed)
-
-
-def file_name(data: str, model: str, seed: int) -> str:
-    """Of a cell's folder."""
-    return f"{Path(data).stem}-{model}-{seed}".replace(" ", "-")
-
-
 def source_of(data: str) -> DataSource:
     """The data; of those that were handed over 200 to train on."""
     source = describe_data(data)
@@ -156,20 +139,7 @@ def taken_away(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def score(cell: Cell) -> Score:
     """The figures of a trained cell, and samples."""
-    from saddlepoint.evaluation.evaluate import of_model
-    from saddlepoint.evaluation.progress import telling
-    from saddlepoint.evaluation.scorer import Settings
-    from saddlepoint.evaluation.sides import of_run
-    from saddlepoint.training.trained import load
-
-    model = load(cell.where)
-    size = min(SAMPLES, model.data.counts["test"], model.data.counts["validation"])
-    settings = Settings.of(size, FEATURES, tuple(SCORES), 0, "cpu")
-    with telling(quiet=True) as tell:
-        evaluation = of_model(model, cell.where, of_run(cell.where, size), settings, tell)
-    figures: dict[str, float | None] = {}
-    for name in SCORES:
-        figures |= figures_of(name, evaluation.row(name))
+    model, figures = scored(cell, tuple(SCORES), SAMPLES, FEATURES)
     figures["images"] = float(model.step * batch_of(model))
     images = model.sample(SHOWN, seed=7).numpy()
     return Score([figures], drawing.captioned(drawing.grid(images, 8), cell.title))

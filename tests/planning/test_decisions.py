@@ -92,6 +92,12 @@ def test_minutes_become_steps_by_the_measured_speed() -> None:
         assert ("though usable samples" in decision.reason) == (steps < 5000)
 
 
+def test_pictures_come_every_half_minute_and_a_hundred_times_in_a_long_training() -> None:
+    for minutes, seconds in ((1.0, 30.0), (50.0, 30.0), (600.0, 360.0)):
+        options = decisions.length(situation(minutes=minutes)).options
+        assert options["training.sample_seconds"] == seconds
+
+
 def test_without_minutes_samples_are_to_be_usable() -> None:
     assert decisions.length(situation()).options["steps"] == decisions.usable_steps(32) == 5000
     assert decisions.length(situation(side=64)).options["steps"] == 10_000
@@ -103,7 +109,7 @@ def test_without_minutes_samples_are_to_be_usable() -> None:
 def test_what_was_asked_stays_and_is_said(decide: object) -> None:
     own = decide(situation()).options  # type: ignore[operator]
     other = {"network": "r3", "width": 24, "augment": "fixed", "reconstruct": False}
-    other |= {"steps": 77, "batch_size": 10, "half_life": 5.0}
+    other |= {"steps": 77, "batch_size": 10, "half_life": 5.0, "training.sample_seconds": 30.0}
     asked = {name: other[name] for name in own}
     decision = decide(situation(given=asked))  # type: ignore[operator]
     assert decision.options == asked
@@ -117,9 +123,12 @@ def test_every_decision_is_an_option_of_the_recipe_and_names_one_that_changes_it
     for images in (50, 100_000):
         for decide in MADE:
             decision = decide(situation(images))
-            assert decision.options.keys() <= options.keys() | common
+            by_place = {name for name in decision.options if "." in name}
+            assert decision.options.keys() - by_place <= options.keys() | common
+            assert by_place <= {"training.sample_seconds"}
             assert "--" in decision.instead
-            run = recipes.image("digits", **decision.options)
+            chosen = {n: value for n, value in decision.options.items() if n not in by_place}
+            run = recipes.image("digits", **chosen)
             assert run.recipe == "image"
 
 

@@ -33,6 +33,8 @@ TRANSPARENT = 0.5
 SCORED = 400
 #: Of all images, the most that a held-out split may take for scores to be had.
 MOST_HELD_OUT = 0.25
+#: Pictures of samples come so many seconds apart, or so often in a long training.
+PICTURE_SECONDS, PICTURES = 30.0, 100
 
 
 @dataclass(frozen=True)
@@ -244,9 +246,15 @@ def length(situation: Situation) -> Decision:
     each = situation.seconds
     pace = f"{each:.2g} s" if each >= 1 else f"{1000 * each:.0f} ms"
     average = float(max(batch, min(10_000, steps * batch // 50)))
+    pictures = float(max(PICTURE_SECONDS, round(steps * each / PICTURES)))
     return Decision(
         "length",
-        {"steps": steps, "batch_size": batch, "half_life": given.get("half_life", average)},
+        {
+            "steps": steps,
+            "batch_size": batch,
+            "half_life": given.get("half_life", average),
+            "training.sample_seconds": pictures,
+        },
         f"{steps:,} steps of {batch} images, about {duration(steps * each)}",
         f"{reason}; {pace} a step, {situation.machine}",
         instead,

@@ -25,7 +25,7 @@ from saddlepoint.training.device import choose, in_words
 
 FIRST_SHAPE = (3, decisions.SIDE, decisions.SIDE)
 LEAST_IMAGES = 10
-DATA, SCORE = "data.", "training.validation."
+DATA, TRAINING, SCORE = "data.", "training.", "training.validation."
 
 
 @dataclass(frozen=True)
@@ -242,11 +242,16 @@ def _described(source: DataSource, options: Mapping[str, Any]) -> Run:
         if k.startswith(DATA) and not k.startswith(f"{DATA}split")  # which the look has already
     }
     scored = {k.removeprefix(SCORE): v for k, v in options.items() if k.startswith(SCORE)}
-    others = {k: v for k, v in options.items() if not k.startswith((DATA, SCORE))}
+    training = {
+        k.removeprefix(TRAINING): v
+        for k, v in options.items()
+        if k.startswith(TRAINING) and not k.startswith(SCORE)
+    }
+    others = {k: v for k, v in options.items() if not k.startswith((DATA, TRAINING))}
     run = image(source.replace(**of_data) if of_data else source, **others)
     if scored:
-        run = run.replace(training=run.training.replace(validation=Validation(**scored)))
-    return run
+        training["validation"] = Validation(**scored)
+    return run.replace(training=run.training.replace(**training)) if training else run
 
 
 def _decoding(looked: Glance, batch: int) -> float:

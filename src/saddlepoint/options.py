@@ -21,7 +21,7 @@ from saddlepoint import flags, kind_words
 from saddlepoint.data.describing import describe_data
 from saddlepoint.data.folder import Folder
 from saddlepoint.description import Description, explain
-from saddlepoint.errors import PROG, BadInput, did_you_mean_place
+from saddlepoint.errors import PROG, BadInput, did_you_mean, did_you_mean_place
 from saddlepoint.recipes import RECIPES, find
 from saddlepoint.recipes.registry import Recipe
 from saddlepoint.run.description import GROUP, NAME, Run, read_run
@@ -35,6 +35,7 @@ from saddlepoint.short_options import (
 )
 
 IMAGE = "image"  # the recipe of images alone
+STARTS = "a folder or .zip of images, an .npz or .npy file, a recipe or a run.json"
 MOST_NAMED = 3  # recipes that are listed as having an option
 Described = TypeVar("Described", bound=Description)
 
@@ -127,10 +128,16 @@ def start_of(target: str) -> Start:
     if target.startswith("-"):
         raise BadInput(f"name a recipe or a run.json before the options, and not '{target}'.")
     path = Path(target)
-    if target not in RECIPES and len(path.parts) > 1 and not path.exists():
-        raise BadInput(f"{path} does not exist: name a folder of images, a recipe or a run.json.")
-    if target in RECIPES or not (target.endswith(".json") or path.exists()):
+    if target.replace("_", "-") in RECIPES:
         return Start(find(target), path)
+    if not path.exists():
+        if "/" in target or target.endswith(".json"):
+            raise BadInput(f"{path} does not exist: name {STARTS}.")
+        folders = [each.name for each in Path().iterdir() if each.is_dir()]
+        raise BadInput(
+            f"'{target}' is not a recipe (`{PROG} recipes` lists them), and nothing here is called "
+            f"so.{did_you_mean(target, [*RECIPES, *folders])} Name {STARTS}."
+        )
     if path.is_dir():
         for name in (GROUP, NAME):
             if (path / name).is_file():
@@ -138,6 +145,8 @@ def start_of(target: str) -> Start:
         return Start(find(IMAGE), path, images=True)
     if path.suffix.lower() in (".zip", ".npz", ".npy"):
         return Start(find(IMAGE), path, images=True)
+    if path.suffix.lower() != ".json":
+        raise BadInput(f"{path} is neither images nor a description: name {STARTS}.")
     return Start(None, path)
 
 

@@ -44,6 +44,8 @@ def test_every_experiment_of_the_house_answers_a_topic() -> None:
         "image-gans",
         "other-weights",
         "pyramid-vs-single",
+        "small-data",
+        "time-to-quality",
     )  # recipes beside each other, for the gallery
     topics = {name: one.lectures for name, one in HOUSE.items() if name not in tables}
     assert all(topics.values()), topics

@@ -50,7 +50,7 @@ def test_dcgan_fits_every_image_size_exactly(height, width, channels, norm):
     assert images.shape == (2, *shape)
     assert images.dtype == torch.float32
     critic = build_critic(description, shape)
-    score, features, _ = critic(images)
+    score, features, *_ = critic(images)
     assert score.shape == (2,)
     assert features.shape == (2, critic.head.in_features)
 
@@ -81,7 +81,7 @@ def test_mlp_shapes(shape, hidden):
     made = build_generator(description, 4, shape, "linear")(torch.randn(3, 4))
     assert made.shape == (3, *shape)
     critic = build_critic(description, shape)
-    score, features, _ = critic(made)
+    score, features, *_ = critic(made)
     assert score.shape == (3,)
     assert features.shape == (3, hidden[-1] if hidden else made[0].numel())
 
@@ -404,7 +404,7 @@ def test_minibatch_discrimination_stands_between_the_last_features_and_the_score
     critic.offer(x.new_zeros(8, *shape) + x[:1])  # copies: they would count as close
     with torch.no_grad():
         layer.weight.mul_(0.5)
-        score, features, _ = critic(x)
+        score, features, *_ = critic(x)
         near = closeness(features, layer.weight, 50, 5)
         assert near.max() > 0.01, "there would be nothing to see"
         assert critic.head.in_features == features.shape[1] + 50

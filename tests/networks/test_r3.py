@@ -160,7 +160,7 @@ def test_every_size_of_images_fits(height: int, width: int, channels: int) -> No
     description = R3(widths=(2,), group_width=2, blocks=1)
     images = build_generator(description, 3, shape)(torch.randn(2, 3))
     assert images.shape == (2, *shape)
-    score, features, _ = build_critic(description, shape)(images)
+    score, features, *_ = build_critic(description, shape)(images)
     assert score.shape == (2,)
     assert features.shape == (2, 2)
     path = sizes(height, width)
@@ -253,7 +253,7 @@ def test_the_lowest_resolution_computes_in_float32_under_autocast() -> None:
                 module.register_forward_hook(look)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         images = generator(torch.randn(2, 3))
-        score, features, _ = critic(images)
+        score, features, *_ = critic(images)
     assert kinds == {(4, 4): {torch.float32}, **{(s, s): {torch.bfloat16} for s in (8, 16)}}
     assert images.dtype == score.dtype == features.dtype == torch.float32
 

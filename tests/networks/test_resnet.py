@@ -247,7 +247,7 @@ def test_any_size_with_any_choice(height, width, pool, first, norm, name) -> Non
     ):
         images = build_generator(generator, 3, shape, "tanh")(torch.randn(2, 3))
         assert images.shape == (2, *shape)
-        score, features, _ = build_critic(critic, shape)(images)
+        score, features, *_ = build_critic(critic, shape)(images)
         assert score.isfinite().all()
         assert features.shape[1] > 0
 

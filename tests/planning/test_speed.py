@@ -11,6 +11,7 @@ from kit.tiny import tiny
 from saddlepoint.data.array import Array
 from saddlepoint.errors import BadInput
 from saddlepoint.planning import speed
+from saddlepoint.run.training import Validation
 
 
 def test_a_step_takes_what_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,6 +48,14 @@ def test_noise_has_the_shape_and_classes_enough(shape: tuple[int, int, int]) -> 
     assert info.shape == shape
     assert len(info.classes) == 2
     assert info.counts["train"] >= 100
+
+
+def test_noise_is_not_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "PATIENCE_SECONDS", 0.0)
+    run = tiny("dcgan")
+    scored = Validation(score="kernel", samples=40)
+    run = run.replace(training=run.training.replace(validation=scored))
+    assert speed.seconds_a_step(speed.on_noise(run, (1, 8, 8))) > 0
 
 
 def test_times_that_make_no_sense_are_refused() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from saddlepoint.data.describing import describe_data
 from saddlepoint.errors import BadInput
 from saddlepoint.run.description import Run
+from saddlepoint.run.training import Best, Validation
 from saddlepoint.training.progress import duration
 from saddlepoint.training.stepwise import steps
 
@@ -46,7 +47,8 @@ def on_noise(run: Run, shape: tuple[int, int, int]) -> Run:
     n = max(LEAST_EXAMPLES, 2 * (run.training.batch_size or LEAST_EXAMPLES))
     pixels = np.random.default_rng(0).integers(0, 256, (n, height, width, channels), np.uint8)
     labels = np.arange(n) % CLASSES
-    return run.replace(data=describe_data((pixels, labels), layout="NHWC"))
+    bare = run.training.replace(validation=Validation(), best=Best())  # which need held-out images
+    return run.replace(data=describe_data((pixels, labels), layout="NHWC"), training=bare)
 
 
 def within(run: Run, minutes: float) -> tuple[Run, str]:

@@ -35,12 +35,12 @@ def test_a_run_too_small_to_be_scored_ends_with_the_reason(
     main(["train", str(folder(tmp_path / "few", 30)), "--steps", "3", *WORDS, "--out", str(out)])
     said = capsys.readouterr().out
     said_in_order(
-        said, "3 steps are done", "step-00000003.png", "Not evaluated", "Next:", "sample ", "go on"
+        said, "3 steps are done", "step-00000003.png", "No scores", "Next:", "sample ", "go on"
     )
     assert "Traceback" not in said
     assert not list((out / "evaluations").glob("*.json"))
     main(["resume", str(out), "--steps", "4", "--quiet"])
-    said_in_order(capsys.readouterr().out, "4 steps are done", "Not evaluated", "Next:")
+    said_in_order(capsys.readouterr().out, "4 steps are done", "No scores", "Next:")
 
 
 @pytest.mark.slow

@@ -42,13 +42,17 @@ def close(folder: Path, step: int, *, plan: Plan | None = None, quiet: bool = Fa
 
 def verdict_of(folder: Path, plan: Plan | None, quiet: bool) -> Verdict:
     """The verdict on a run; where it cannot be evaluated, the reason in the place of scores."""
+    from saddlepoint.data.splitting import LEAST_COMPARED
     from saddlepoint.evaluation import files
     from saddlepoint.evaluation.evaluate import evaluate
     from saddlepoint.planning.advice import facts_of, verdict
     from saddlepoint.training.run_directory import read
 
-    run = read(folder).run
+    stored = read(folder)
+    run = stored.run
     facts = facts_of(folder, None if plan is None else plan.glance, **_options(run, plan))
+    if sum(stored.data.counts.values()) < LEAST_COMPARED:
+        return verdict(None, facts)
     if not quiet:
         print("evaluating ...", file=sys.stderr)
     try:

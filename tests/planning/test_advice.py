@@ -176,3 +176,21 @@ def test_facts_are_read_from_the_run(tmp_path: Path) -> None:
 def test_the_own_size_is_that_of_most_files() -> None:
     found = glance_at(smooth_pictures(2), sizes=Counter({(100, 300): 5, (500, 400): 2}))
     assert own_size(found) == 100
+
+
+@pytest.mark.parametrize(
+    ("augment", "mirror", "augmented", "mirrored"),
+    [
+        ("none", False, False, False),
+        ("none", True, False, True),
+        ("adaptive", False, True, False),
+        ("fixed", True, True, True),
+    ],
+)
+def test_what_a_run_changes_is_read_off_its_lenses(
+    tmp_path: Path, augment: str, mirror: bool, augmented: bool, mirrored: bool
+) -> None:
+    options = {"augment": augment, "mirror": mirror, "width": 2, "batch_size": 8, "steps": 1}
+    sp.train(sp.recipes.image("digits", **options), tmp_path / "run", quiet=True)
+    facts = facts_of(tmp_path / "run")
+    assert (facts.augmented, facts.mirrored) == (augmented, mirrored)

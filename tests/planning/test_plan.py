@@ -150,6 +150,23 @@ def test_options_by_their_place_count_before_and_after_the_look(tmp_path: Path) 
     assert (run.data.size, run.training.steps, run.learner.latent) == (16, 9, 12)
 
 
+def test_a_validation_that_was_chosen_otherwise_is_not_announced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from saddlepoint.commands.planned import planned
+
+    monkeypatch.setattr(planning, "weights_file", lambda: Path("weights"))
+    photos = folder(tmp_path / "photos", n=200)
+    run, _, _ = planned(start_of(str(photos)), ["--validate", "none"], "test")
+    assert run.training.validation.score == "none"
+    assert "validation: " not in capsys.readouterr().err
+    run, _, _ = planned(start_of(str(photos)), ["--validate", "frechet"], "test")
+    assert run.training.validation.score == "frechet"
+    run, _, _ = planned(start_of(str(photos)), [], "test")
+    assert run.training.validation.features == "efficientnet-lite0"
+    assert "validation: kernel distance" in capsys.readouterr().err
+
+
 def test_names_of_recipes_come_before_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

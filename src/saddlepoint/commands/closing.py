@@ -70,15 +70,13 @@ def _options(run: Run, plan: Plan | None) -> dict[str, str]:
     from saddlepoint.learners.adversarial.description import Adversarial
     from saddlepoint.networks.dcgan import Dcgan
 
-    options: dict[str, str] = {}
+    options = {"augment": "--augment adaptive"}  # said where nothing is changed yet
     learner = run.learner
     assert isinstance(learner, Adversarial), "image is one game"
     if isinstance(learner.generator, Dcgan):
         options["wider"] = f"--width {2 * learner.generator.width}"
     if isinstance(run.data, Folder) and isinstance(run.data.size, int):
         options["larger"] = f"--data.size {2 * run.data.size}"
-    if not learner.lenses:
-        options["augment"] = "--augment adaptive"
     if plan is not None and plan.may_mirror:
         options["mirror"] = "--mirror"
     return options

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from saddlepoint.options import Start, described
-from saddlepoint.planning.plan import SCORE, Plan, plan
+from saddlepoint.planning.plan import Plan, plan
 from saddlepoint.run.description import Run
 from saddlepoint.short_options import recipe_options
 
@@ -24,32 +24,20 @@ def planned(start: Start, words: Sequence[str], prog: str) -> tuple[Run, argpars
     """
     base, common = described(start, words, prog)
     training = base.training
+    own = training.validation.score != "none" or common.validate or common.stop_when
     chosen = plan(
         base.data,
         minutes=common.minutes,
         device=training.device,
         precision=training.precision,
         threads=training.threads,
+        validate=not own,
         say=None if common.quiet else _say,
         **_given(start, base, common),
     )
     if not common.quiet:
         tell(chosen)
-    own = base.training.validation.score != "none" or common.validate or common.stop_when
-    words = [*(_without_scores(chosen.words) if own else chosen.words), *words]
-    return *described(start, words, prog), chosen
-
-
-def _without_scores(words: Sequence[str]) -> list[str]:
-    """The words of a plan but for those of its validation."""
-    left, kept = list(words), []
-    while left:
-        word = left.pop(0)
-        if word.startswith(f"--{SCORE}"):
-            left.pop(0)
-        else:
-            kept.append(word)
-    return kept
+    return *described(start, [*chosen.words, *words], prog), chosen
 
 
 def _given(start: Start, base: Run, common: argparse.Namespace) -> dict[str, Any]:

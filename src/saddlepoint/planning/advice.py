@@ -18,9 +18,13 @@ from scipy import stats
 from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.errors import command_line
 from saddlepoint.evaluation.result import Evaluation
+from saddlepoint.learners.adversarial.augmentation import AdaptiveAugment, Augment, DiffAugment
+from saddlepoint.learners.adversarial.description import Adversarial
+from saddlepoint.planning.decisions import FEW, median_side
 from saddlepoint.planning.glance import Glance
+from saddlepoint.run.description import Run
 
-_FEW = 5_000  # images: with fewer, critics remember (Karras et al. 2020, ADA, from about there)
+MIRROR = "mirror"  # the transform
 _POINTS = 6  # validations in the last third, below which no trend is spoken of
 _FALL = 0.02  # of the score: less is not worth as long a training again
 _FINER = 1.5  # times the trained size that pictures must have for a larger one to show more
@@ -152,7 +156,7 @@ def facts_of(folder: Path, glanced: Glance | None = None, **options: str) -> Fac
     stored, history = read(folder), read_record(folder)
     score = f"validation/{stored.run.training.validation.score}"
     validation = zip(history.steps, history.scalars.get(score, []), strict=False)
-    lenses = getattr(stored.run.learner, "lenses", ())
+    changes = _changes(stored.run)
     counts = stored.data.counts
     return Facts(
         run=folder,
@@ -162,18 +166,27 @@ def facts_of(folder: Path, glanced: Glance | None = None, **options: str) -> Fac
         size=min(stored.data.shape[1:]),
         own_size=None if glanced is None else own_size(glanced),
         validation=tuple((step, value) for step, value in validation if value is not None),
-        augmented=any("augment" in lens.kind for lens in lenses),
-        mirrored=bool(getattr(stored.run.data, "flip", False)),
+        augmented=bool(changes - {MIRROR}),
+        mirrored=MIRROR in changes,
         **options,
     )
 
 
+def _changes(run: Run) -> set[str]:
+    """In which ways what the critic sees is changed."""
+    lenses = run.learner.lenses if isinstance(run.learner, Adversarial) else ()
+    changes: set[str] = set()
+    for lens in lenses:
+        if isinstance(lens, Augment | AdaptiveAugment):
+            changes |= set(lens.transforms)
+        elif isinstance(lens, DiffAugment):
+            changes |= set(lens.policy)
+    return changes
+
+
 def own_size(glanced: Glance) -> int | None:
-    """The shorter side of most files: their median; None of data that have one size."""
-    if glanced.sizes is None:
-        return None
-    sides = np.repeat([min(size) for size in glanced.sizes], list(glanced.sizes.values()))
-    return int(np.median(sides))
+    """The median of the files' shorter sides; None of data that have one size."""
+    return None if glanced.sizes is None else median_side(glanced.sizes)
 
 
 def trend(validation: Sequence[tuple[int, float]]) -> str:
@@ -250,7 +263,7 @@ def overfitting(case: _Case) -> str:
 
 def few_images(case: _Case) -> str:
     """Below some thousands of images augmentation helps most, and more images still more."""
-    if case.copied or not case.bad or case.facts.images >= _FEW or case.trend == "rising":
+    if case.copied or not case.bad or case.facts.images >= FEW or case.trend == "rising":
         return ""
     return f"{_more_of(case.facts)}: {case.facts.images:,} images are few for a GAN."
 

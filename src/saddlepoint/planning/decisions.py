@@ -25,7 +25,8 @@ SIDE = 32
 #: What one waits for without --minutes, where the machine allows.
 PATIENCE_MINUTES = 20.0
 BATCH, LEAST_BATCH = 64, 8
-#: Training images below which the critic learns them by heart.
+#: Training images below which the critic learns them by heart (Karras et al. 2020, from about
+#: there).
 FEW, VERY_FEW = 5000, 1000
 #: Of all pictures: from this share on transparency is learned, too.
 TRANSPARENT = 0.5

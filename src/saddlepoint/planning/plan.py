@@ -37,14 +37,12 @@ class Plan:
         decisions: What was chosen, each with its reason and the option that changes it.
         observations: What is remarkable about the data.
         glance: The data as they were looked at.
-        seconds: How long the training should take.
     """
 
     run: Run
     decisions: tuple[Decision, ...]
     observations: tuple[Observation, ...]
     glance: Glance
-    seconds: float
 
     @property
     def may_mirror(self) -> bool:
@@ -81,6 +79,7 @@ def plan(
     device: str = "auto",
     precision: str = "auto",
     threads: int | None = None,
+    validate: bool = True,
     say: Callable[[str], None] | None = None,
     **given: Any,
 ) -> Plan:
@@ -95,6 +94,7 @@ def plan(
         device: auto, cpu, cuda, ...
         precision: As of ``Training``.
         threads: As of ``Training``.
+        validate: Whether a validation is to be chosen; else there is none.
         say: Told what is being done.
         **given: Options of ``recipes.image`` that are not to be chosen.
 
@@ -138,8 +138,9 @@ def plan(
         decisions.network(situation),
         decisions.augmentation(situation),
         decisions.reconstruction(situation),
-        decisions.validation(_held_out(looked), weights_file() is not None),
     ]
+    if validate:
+        chosen.append(decisions.validation(_held_out(looked), weights_file() is not None))
     batch = given.get("batch_size") or decisions.batch_of(images)
     draft = _described(looked.description, {**_options(chosen), **given, "batch_size": batch})
     draft = draft.replace(training=draft.training.replace(**settings))
@@ -152,7 +153,6 @@ def plan(
         decisions=tuple(chosen),
         observations=observe(looked),
         glance=looked,
-        seconds=seconds * run.training.steps,
     )
 
 

@@ -59,8 +59,8 @@ def improved_gan_ssl(
             generator's twice as many.
         noise: Deviation of the noise behind the critic's layers.
         learning_rate: Of both players.
-        decay: Let the rate fall to 0 along half a cosine. Of a few thousand images the critic else
-            tells all from fakes after some 4,500 steps, and the game is over.
+        decay: Let the rate fall to 0 along half a cosine. Of a few thousand images the critic
+            else comes to tell all from fakes, and the game is over (docs/semi-supervised.md).
         **common: seed, steps, batch_size, device, precision.
 
     Example:

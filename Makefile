@@ -3,6 +3,8 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
 DEMO = runs/demo
+# Tests run in as many processes as there are cores, each on one thread; WORKERS= runs them in one.
+WORKERS = -n logical --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := demo
 .PHONY: demo test test-fast test-slow lint bench docs clean
@@ -26,7 +28,7 @@ demo: $(VENV)/.installed
 	@echo "Open $(CURDIR)/$(DEMO)/report.html in a browser."
 
 test: $(VENV)/.developer
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
 
 # Every part once, every field and every pair of parts, and the rooms whose tests are quick.
 FAST = tests/contracts tests/data tests/networks tests/games tests/learners \
@@ -34,10 +36,10 @@ FAST = tests/contracts tests/data tests/networks tests/games tests/learners \
   tests/test_optimisers.py tests/test_randomness.py tests/test_schedules.py
 
 test-fast: $(VENV)/.developer
-	$(BIN)/python -m pytest $(FAST)
+	$(BIN)/python -m pytest $(FAST) $(WORKERS)
 
 test-slow: $(VENV)/.developer
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow $(WORKERS)
 
 lint: $(VENV)/.developer
 	$(BIN)/ruff check .
@@ -46,26 +48,7 @@ lint: $(VENV)/.developer
 
 # Writes the tables of README.md and of the pages in docs/ from the registries.
 docs: $(VENV)/.installed
-	$(BIN)/python -c "import pathlib; from saddlepoint.recipes.table import filled; \
-	  page = pathlib.Path('README.md'); page.write_text(filled(page.read_text()))"
-	$(BIN)/python -c "import pathlib; from saddlepoint.learners.adversarial.tables import filled; \
-	  page = pathlib.Path('docs/games.md'); page.write_text(filled(page.read_text()))"
-	$(BIN)/python -c "import pathlib; from saddlepoint.learners.adversarial.tables import OF_CLASSES, filled; \
-	  page = pathlib.Path('docs/classes.md'); page.write_text(filled(page.read_text(), OF_CLASSES))"
-	$(BIN)/python -c "import pathlib; from saddlepoint.learners.variational.tables import filled; \
-	  page = pathlib.Path('docs/vae.md'); page.write_text(filled(page.read_text()))"
-	$(BIN)/python -c "import pathlib; from saddlepoint.evaluation.tables import filled; \
-	  page = pathlib.Path('docs/evaluation.md'); page.write_text(filled(page.read_text()))"
-	$(BIN)/python -c "import pathlib; from saddlepoint.two_sample.tables import filled; \
-	  page = pathlib.Path('docs/two-sample.md'); page.write_text(filled(page.read_text()))"
-	$(BIN)/python -c "import pathlib; from saddlepoint.divergences.tables import filled; \
-	  page = pathlib.Path('docs/distances.md'); page.write_text(filled(page.read_text()))"
-	$(BIN)/python -c "import pathlib; from saddlepoint.symptoms.tables import filled; \
-	  page = pathlib.Path('docs/symptoms.md'); page.write_text(filled(page.read_text()))"
-	$(BIN)/python -c "import pathlib; from saddlepoint.lab.gallery import filled, rewritten; \
-	  results = pathlib.Path('docs/results'); \
-	  [(each / 'page.md').write_text(rewritten(each)) for each in results.iterdir()]; \
-	  page = pathlib.Path('docs/lab.md'); page.write_text(filled(page.read_text(), results))"
+	$(BIN)/python docs/tables.py
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/step.py --json benchmarks/results/step.json

@@ -19,6 +19,7 @@ SOURCE = ROOT / "src" / "saddlepoint"
 ORDER = [
     "version",
     "errors",
+    "markdown",
     "description",
     "ledger",
     "outputs",

@@ -35,7 +35,7 @@ def test_every_committed_result_has_the_claims_that_its_rows_bear_out(folder: Pa
 
 def test_the_gallery_is_that_of_the_committed_results() -> None:
     page = (RESULTS.parent / "lab.md").read_text(encoding="utf-8")
-    assert gallery.filled(page, RESULTS) == page, "make docs"
+    assert f"\n{gallery.entries(RESULTS)}\n" in page, "make docs"
     for experiment in EXPERIMENTS.values():
         if experiment.function.__module__.startswith("saddlepoint."):
             there = (RESULTS / experiment.name / "result.json").is_file()

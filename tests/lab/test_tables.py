@@ -37,7 +37,7 @@ def test_the_result_is_read_back() -> None:
 def test_the_table_shows_means_and_spreads() -> None:
     text = tables.table(FINDINGS)
     assert text.startswith("| name, of it | number_n | share, % | σ̂ |\n|---|")
-    assert '| a "b", ∣ & c | 50,000 | 33.3 | 0.65 ± 0.49 (1 of 3 none) |' in text
+    assert '| a "b", \\| & c | 50,000 | 33.3 | 0.65 ± 0.49 (1 of 3 none) |' in text
     assert "| 12 | -3 | 0.0 | none |" in text
     assert "| perfect | 0 | 100.0 | 2.00 ± 0.00 |" in text
     lines = tables.aligned(FINDINGS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,18 +9,14 @@ from pathlib import Path
 from saddlepoint.lab import tables, write_up
 from saddlepoint.lab.experiment import EXPERIMENTS, Experiment, by_chapter
 
-_BETWEEN = re.compile(r"(<!-- gallery -->\n).*?(<!-- /gallery -->)", re.DOTALL)
 
-
-def filled(text: str, results: Path) -> str:
-    """A page of the docs with the gallery between its two marks.
+def entries(results: Path) -> str:
+    """The gallery in Markdown.
 
     Args:
-        text: The page, with ``<!-- gallery -->`` and ``<!-- /gallery -->``.
         results: The folder of committed results, beside the page.
     """
-    gallery = "\n".join(_lines(results))
-    return _BETWEEN.sub(lambda marks: f"{marks[1]}{gallery}\n{marks[2]}", text)
+    return "\n".join(_lines(results))
 
 
 def _lines(results: Path) -> Iterator[str]:

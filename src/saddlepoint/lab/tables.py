@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from saddlepoint import markdown
 from saddlepoint.lab.findings import Claim, Column, Findings, Interval, PerSeed, Row, Value
 
 RESULT = "result.json"
@@ -29,10 +30,11 @@ _LATEX = {
 def table(findings: Findings) -> str:
     """The table as Markdown, its controls last."""
     columns = findings.columns
-    lines = [_line([column.heading for column in columns]), "|---" * len(columns) + "|"]
-    for row in (*findings.rows, *findings.controls):
-        lines.append(_line([column.shown(row[column.key]) for column in columns]))
-    return "\n".join(lines) + "\n"
+    rows = (
+        [column.shown(row[column.key]) for column in columns]
+        for row in (*findings.rows, *findings.controls)
+    )
+    return markdown.table([column.heading for column in columns], rows) + "\n"
 
 
 def aligned(findings: Findings) -> list[str]:
@@ -50,10 +52,6 @@ def aligned(findings: Findings) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '∣') for cell in cells)} |"
 
 
 def latex(findings: Findings) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import textwrap
 
+from saddlepoint.markdown import table
 from saddlepoint.recipes.registry import RECIPES, TWO_CORE, Recipe
 
 HEAD = ("recipe", "year", "data", "for a", "what it is", "paper")
 LAST = 9999  # of what was published nowhere
-START, END = "<!-- recipes -->", "<!-- end -->"
 
 
 def rows() -> list[tuple[str, str, str, str, str, str]]:
@@ -37,10 +37,8 @@ def _year_first(entry: tuple[str, Recipe]) -> tuple[int, str]:
 
 def markdown() -> str:
     """One row a recipe, its name as code."""
-    lines = [HEAD, tuple("---" for _ in HEAD)]
-    lines += [(f"`{name}`", *(word.replace("``", "`") for word in rest)) for name, *rest in rows()]
-    cells = [[cell.replace("|", "\\|") for cell in line] for line in lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+    named = ((f"`{name}`", *rest) for name, *rest in rows())
+    return table(HEAD, ([cell.replace("``", "`") for cell in row] for row in named))
 
 
 def plain(width: int = 80, papers: bool = True) -> str:
@@ -65,10 +63,3 @@ def plain(width: int = 80, papers: bool = True) -> str:
             text, max(width, 60), initial_indent=start, subsequent_indent=" " * len(start)
         )
     return "\n".join(said)
-
-
-def filled(text: str) -> str:
-    """``text`` with what stands between the table's marks written anew."""
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n{markdown()}\n{END}{after}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
 
+from saddlepoint import markdown
 from saddlepoint.description import Part
 from saddlepoint.games.constraints import CONSTRAINTS
 from saddlepoint.games.dynamics import DYNAMICS
@@ -14,15 +14,6 @@ from saddlepoint.learners.adversarial.auxiliaries import AUXILIARIES
 from saddlepoint.learners.adversarial.conditioning import CONDITIONINGS
 from saddlepoint.learners.adversarial.costs import COSTS
 from saddlepoint.learners.adversarial.lenses import LENSES
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(_cell(c) for c in line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _code(name: str) -> str:
@@ -42,7 +33,7 @@ def _first(thing: object) -> str:
 def objectives() -> str:
     """One row per objective."""
     head = ("`--learner.objective`", "costs", "the generator's gradient descends", "use", "paper")
-    return _table(
+    return markdown.table(
         head,
         ((_code(o.name), o.equation, o.descends, o.use_when, o.paper) for o in OBJECTIVES.values()),
     )
@@ -51,7 +42,7 @@ def objectives() -> str:
 def regularisers() -> str:
     """One row per penalty."""
     rows = ((_words(r), r.equation, r.cures, _first(r), r.paper) for r in REGULARISERS)
-    return _table(
+    return markdown.table(
         ("`--learner.critic-regularisers`", "penalty", "cures", "what it is", "paper"), rows
     )
 
@@ -59,58 +50,37 @@ def regularisers() -> str:
 def constraints() -> str:
     """One row per constraint."""
     rows = ((_words(c), c.equation, c.cures, c.paper) for c in CONSTRAINTS)
-    return _table(("`--learner.constraints`", "constraint", "cures", "paper"), rows)
+    return markdown.table(("`--learner.constraints`", "constraint", "cures", "paper"), rows)
 
 
 def costs() -> str:
     """One row per cost of the generator."""
     rows = ((_words(c), c.equation, c.cures, c.paper) for c in COSTS)
-    return _table(("`--learner.cost`", "cost", "cures", "paper"), rows)
+    return markdown.table(("`--learner.cost`", "cost", "cures", "paper"), rows)
 
 
 def lenses() -> str:
     """One row per lens."""
     rows = ((_words(e), e.equation, _first(e), e.cures, e.paper) for e in LENSES)
-    return _table(("`--learner.lenses`", "what is seen", "what it is", "cures", "paper"), rows)
+    return markdown.table(
+        ("`--learner.lenses`", "what is seen", "what it is", "cures", "paper"), rows
+    )
 
 
 def auxiliaries() -> str:
     """One row per auxiliary term."""
     rows = ((_words(a), a.equation, _first(a), a.cures, a.paper) for a in AUXILIARIES)
-    return _table(("`--learner.auxiliaries`", "term", "what it is", "cures", "paper"), rows)
+    return markdown.table(("`--learner.auxiliaries`", "term", "what it is", "cures", "paper"), rows)
 
 
 def conditionings() -> str:
     """One row per way in which players learn of classes."""
     rows = ((_words(c), c.equation, _first(c), c.cures, c.paper) for c in CONDITIONINGS)
-    return _table(("`--learner.classes`", "game", "what it is", "cures", "paper"), rows)
+    return markdown.table(("`--learner.classes`", "game", "what it is", "cures", "paper"), rows)
 
 
 def dynamics() -> str:
     """One row per dynamics."""
     rows = ((_words(d), d.equation, d.cures, d.on_xy, d.paper) for d in DYNAMICS)
     head = ("`--dynamics`", "step", "cures", "modulus of a step on min max xy", "paper")
-    return _table(head, rows)
-
-
-TABLES = {
-    "objectives": objectives,
-    "regularisers": regularisers,
-    "constraints": constraints,
-    "costs": costs,
-    "lenses": lenses,
-    "auxiliaries": auxiliaries,
-    "dynamics": dynamics,
-}
-#: Of docs/classes.md.
-OF_CLASSES = {"conditionings": conditionings}
-
-
-def filled(text: str, tables: Mapping[str, Callable[[], str]] = TABLES) -> str:
-    """``text`` with the part between ``<!-- NAME -->`` and ``<!-- end -->`` written anew."""
-    for name, table in tables.items():
-        start, end = f"<!-- {name} -->", "<!-- end -->"
-        before, _, rest = text.partition(start)
-        _, _, after = rest.partition(end)
-        text = f"{before}{start}\n{table()}\n{end}{after}"
-    return text
+    return markdown.table(head, rows)

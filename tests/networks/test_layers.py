@@ -244,6 +244,18 @@ def test_minibatch_std_of_members_and_of_batches_that_do_not_divide() -> None:
         MinibatchStd(4)(torch.randn(6, 2))
 
 
+@pytest.mark.parametrize("members", [None, 3])
+def test_minibatch_std_completes_a_batch_that_is_only_read_by_its_first_examples(members) -> None:
+    x = torch.randn(*([] if members is None else [members]), 11, 2, 4, 4)
+    axis = x.dim() - 4
+    layer = MinibatchStd(4, members).eval()
+    whole = torch.cat([x, x.narrow(axis, 0, 1)], axis)
+    assert torch.equal(layer(x), layer(whole).narrow(axis, 0, 11))
+    one = layer(x.narrow(axis, 0, 1))
+    assert one.shape[axis] == 1
+    assert one.isfinite().all()
+
+
 def test_minibatch_std_of_equal_examples_has_a_finite_gradient() -> None:
     x = torch.ones(4, 3, requires_grad=True)
     out = MinibatchStd(4)(x)

@@ -185,6 +185,22 @@ def test_a_folder_and_data_are_too_much(tmp_path: Path, capsys: pytest.CaptureFi
     assert "both name data" in capsys.readouterr().err
 
 
+def test_a_place_that_is_taken_is_refused_before_the_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measured(_: object) -> float:
+        raise AssertionError("measured before the place was looked at")
+
+    monkeypatch.setattr(planning, "seconds_a_step", measured)
+    monkeypatch.setattr(speed, "seconds_a_step", measured)
+    photos = folder(tmp_path / "photos")
+    for words in (["train", str(photos)], ["train", "gan", "--minutes", "1"]):
+        with pytest.raises(SystemExit) as stop:
+            main([*words, "--out", str(photos)])
+        assert stop.value.code == 2
+        assert "is not an empty folder: choose another --out" in capsys.readouterr().err
+
+
 def test_minutes_are_for_every_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "run")
     main(["train", "gan", "--minutes", "0.01", "--batch-size", "32", "--out", out])

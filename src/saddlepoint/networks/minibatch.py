@@ -63,7 +63,10 @@ class MinibatchStd(nn.Module):
             uses 4).
         members: Number of members, if there is a leading member axis.
 
-    Raises (on use):
+    In evaluation mode a batch that cannot be divided into such groups is completed by its first
+    examples.
+
+    Raises (on use in training mode):
         BadInput: The batch cannot be divided into such groups.
 
     Paper: Karras et al., Progressive Growing of GANs, 2018, section 3.
@@ -97,8 +100,12 @@ class MinibatchStd(nn.Module):
     def _deviation(self, x: Tensor) -> Tensor:
         """The group's number for each example: (batch,), behind a member axis if there is one."""
         axis, batch = self.axis, x.shape[self.axis]
-        self.check(batch)
         group = self.group or batch
+        if self.training:
+            self.check(batch)
+        elif batch % group:
+            whole = torch.arange(-(-batch // group) * group, device=x.device) % batch
+            return self._deviation(x.index_select(axis, whole)).narrow(axis, 0, batch)
         grouped = x.unflatten(axis, (-1, group))
         deviation = (grouped.var(axis + 1, correction=0) + 1e-8).sqrt()
         return deviation.flatten(axis + 1).mean(-1).repeat_interleave(group, axis)

@@ -176,12 +176,11 @@ def versions() -> dict[str, str]:
     }
 
 
-def prepare(folder: Path, parts: Sequence[str] = PARTS) -> None:
-    """Make the directory of a new run, with its folders.
+def check_free(folder: Path) -> None:
+    """Refuse a directory in which no new run can be.
 
     Raises:
         BadInput: It holds another run, or other things.
-        RunStopped: It cannot be made.
     """
     if is_run(folder):
         raise BadInput(
@@ -190,6 +189,16 @@ def prepare(folder: Path, parts: Sequence[str] = PARTS) -> None:
         )
     if folder.exists() and (not folder.is_dir() or not is_empty(folder)):
         raise BadInput(f"{folder} exists and is not an empty folder: choose another --out.")
+
+
+def prepare(folder: Path, parts: Sequence[str] = PARTS) -> None:
+    """Make the directory of a new run, with its folders.
+
+    Raises:
+        BadInput: It holds another run, or other things.
+        RunStopped: It cannot be made.
+    """
+    check_free(folder)
     try:
         for place in (folder, *(folder / part for part in parts)):
             place.mkdir(parents=True, exist_ok=True)

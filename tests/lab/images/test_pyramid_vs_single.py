@@ -12,19 +12,17 @@ from saddlepoint.lab import EXPERIMENTS, Interval, side_by_side
 from saddlepoint.lab.bench import Trained
 from saddlepoint.lab.findings import Row
 from saddlepoint.lab.images import pyramid_vs_single
-from saddlepoint.lab.images.cell_titles import file_name, parts, title
+from saddlepoint.lab.images.models_on_data import row, title
 from saddlepoint.lab.images.pyramid_vs_single import (
     PLAYERS,
     PYRAMIDS,
     SCORES,
     SINGLE,
     claims,
-    controls,
     described,
     nearest,
     parameters,
     reading,
-    row,
 )
 from saddlepoint.lab.lab_options import LabOptions
 from saddlepoint.lab.running import carry_out
@@ -44,7 +42,7 @@ def table(**values: tuple[float | None, ...]) -> list[Row]:
     """Rows by the letter of a model: p the pyramid, r that with R3GAN's game, s the single GAN."""
     names = dict(zip("prs", (*PYRAMIDS, SINGLE), strict=True))
     return [
-        row(trained(names[letter], seed, value))
+        row(trained(names[letter], seed, value), SCORES, PLAYERS)
         for letter, those in values.items()
         for seed, value in enumerate(those)
     ]
@@ -85,27 +83,6 @@ def test_the_nearest_width_is_found_by_halving() -> None:
         every = range(1, pyramid_vs_single.WIDEST + 1)
         best = min(every, key=lambda width: abs(width**2 - wanted))
         assert nearest(lambda width: width**2, wanted) == best
-
-
-def test_titles_and_files_name_data_model_and_seed() -> None:
-    made = title("folder/my pictures.npz", SINGLE, 3)
-    assert parts(made) == ("my pictures", SINGLE, 3)
-    assert file_name(*parts(made)) == file_name("folder/my pictures.npz", SINGLE, 3)
-    assert " " not in file_name(*parts(made))
-
-
-def test_rows_have_intervals_and_each_data_its_control() -> None:
-    cells = [trained(SINGLE, 1, 3.0), trained(SINGLE, 0, 2.0, "letters")]
-    made = row(cells[0])
-    assert (made["data"], made["model"], made["seed"]) == ("faces", SINGLE, 1)
-    assert (made["generator"], made["critic"], made["images"]) == (300, 100, 640)
-    assert made["sliced"] == Interval(3.0, 2.9, 3.1)
-    assert row(trained(SINGLE, value=None))["kernel"] is None
-    below = list(controls(cells))
-    assert [each["data"] for each in below] == ["faces", "letters"]
-    assert all(each["model"] == "validation images" for each in below)
-    assert below[0]["kernel"] == Interval(0.2, 0.1, pytest.approx(0.3))
-    assert all(each.keys() == made.keys() for each in below)
 
 
 def test_a_pyramid_is_better_only_where_no_intervals_meet() -> None:

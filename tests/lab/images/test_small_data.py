@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from saddlepoint import recipes
-from saddlepoint.lab import Interval
 from saddlepoint.lab.bench import Trained
 from saddlepoint.lab.findings import Row
-from saddlepoint.lab.images.cell_titles import parts, title
+from saddlepoint.lab.images.models_on_data import row, title
 from saddlepoint.lab.images.small_data import (
     FEW,
     HELD_OUT,
@@ -20,12 +19,9 @@ from saddlepoint.lab.images.small_data import (
     LARGE,
     OTHERS,
     SCORES,
-    better,
     chosen,
     claims,
-    controls,
     described,
-    row,
     taken_away,
 )
 from saddlepoint.learners.adversarial.description import Adversarial
@@ -43,8 +39,8 @@ def trained(model: str, value: float | None, copies: float = 0.0, data: str = "f
 
 
 def table(own: tuple[float, ...], other: tuple[float, ...], copies: float = 0.0) -> list[Row]:
-    rows = [row(trained(IMAGE, value, copies)) for value in own]
-    return rows + [row(trained("dcgan", value)) for value in other]
+    rows = [row(trained(IMAGE, value, copies), SCORES) for value in own]
+    return rows + [row(trained("dcgan", value), SCORES) for value in other]
 
 
 @pytest.fixture
@@ -87,14 +83,6 @@ def test_of_many_images_nothing_is_taken_away() -> None:
     assert set(described(LARGE)) == {IMAGE, *OTHERS}
 
 
-def test_titles_are_read_back() -> None:
-    assert parts(title("/a/b: c/faces.npz", "image without averaging", 3)) == (
-        "faces",
-        "image without averaging",
-        3,
-    )
-
-
 @pytest.mark.parametrize(
     ("own", "other", "holds"),
     [
@@ -109,7 +97,6 @@ def test_image_loses_where_all_of_anothers_intervals_lie_below_all_of_its_own(
 ) -> None:
     rows = table(own, other)
     assert claims(rows)[0].holds == holds
-    assert better(rows[2:], rows[:2]) != holds
 
 
 @pytest.mark.parametrize(("copies", "holds"), [(0.0, True), (0.1, True), (0.3, False)])
@@ -119,15 +106,9 @@ def test_copies_are_no_success(copies: float, holds: bool) -> None:
     assert claim.holds == holds
 
 
-def test_a_score_without_a_number_decides_nothing() -> None:
-    rows = [row(trained(IMAGE, 1.0)), row(trained("dcgan", None))]
-    assert not better(rows[1:], rows[:1])
-    assert rows[1]["kernel"] is None
-    assert not claims([row(trained("dcgan", 1.0))])  # nothing to say without image
-
-
-def test_the_control_of_each_data_stands_once() -> None:
-    cells = [trained(IMAGE, 1.0), trained("dcgan", 1.0), trained(IMAGE, 1.0, data="more")]
-    made = controls(cells)
-    assert [each["data"] for each in made] == ["faces", "more"]
-    assert made[0]["kernel"] == Interval(0.2, pytest.approx(0.1), pytest.approx(0.3))  # type: ignore[arg-type]
+def test_what_has_no_number_is_not_nearer_and_image_needs_one() -> None:
+    rows = [row(trained(IMAGE, 1.0), SCORES), row(trained("dcgan", None), SCORES)]
+    assert claims(rows)[0].holds
+    rows = [row(trained(IMAGE, None), SCORES), row(trained("dcgan", 1.0), SCORES)]
+    assert not claims(rows)[0].holds
+    assert not claims([row(trained("dcgan", 1.0), SCORES)])  # nothing to say without image

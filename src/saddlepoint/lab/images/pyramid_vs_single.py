@@ -8,15 +8,24 @@ and optimisers are those of the recipes, so the table compares recipes, not pyra
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from saddlepoint import drawing
-from saddlepoint.lab.bench import Bench, Budget, Score, Trained
+from saddlepoint.lab.bench import Bench, Budget, Score
 from saddlepoint.lab.experiment import IMAGES, experiment
-from saddlepoint.lab.findings import Claim, Column, Findings, Interval, Row
-from saddlepoint.lab.images.cell_titles import file_name, parts, title
-from saddlepoint.lab.images.evaluated import batch_of, interval, scored
-from saddlepoint.lab.row_values import least, most
+from saddlepoint.lab.findings import Claim, Column, Findings, Row
+from saddlepoint.lab.images.evaluated import batch_of, scored
+from saddlepoint.lab.images.models_on_data import (
+    columns,
+    controls,
+    highest,
+    lowest,
+    parts,
+    row,
+    samples,
+    train,
+)
 from saddlepoint.learners.adversarial.description import Adversarial
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.recipes import find
@@ -36,16 +45,12 @@ SAMPLES, FEATURES = 5000, "auto"
 SCORES = {"kernel": "kernel distance", "sliced": "sliced Wasserstein distance"}
 WIDEST = 1024  # channels next to the image that a single GAN may have
 
-COLUMNS = (
-    Column("data", "data"),
-    Column("model", "model"),
-    Column("seed", "seed", "count"),
-    Column("generator", "generator's parameters", "count", ","),
-    Column("critic", "critic's parameters", "count", ","),
-    Column("steps", "steps", "count", ","),
-    Column("images", "images seen", "count", ","),
-    *(Column(key, heading, "interval", ".3f") for key, heading in SCORES.items()),
-    Column("core_seconds", "core seconds", "number", ".0f"),
+COLUMNS = columns(
+    (
+        Column("generator", "generator's parameters", "count", ","),
+        Column("critic", "critic's parameters", "count", ","),
+    ),
+    SCORES,
 )
 
 
@@ -72,22 +77,14 @@ def pyramid_vs_single(bench: Bench) -> Findings:
     most 5,000; the control is as many validation images. An interval is of one training.
     """
     names = [DATA, *([] if bench.data is None else [str(bench.data)])]
-    cells = [
-        bench.cell(file_name(data, model, seed), title(data, model, seed), run, seed)
-        for data in names
-        for model, run in described(data, whole=bench.whole).items()
-        for seed in range(bench.budget.seeds)
-    ]
-    trained = bench.train(cells, score)
-    rows = [row(each) for each in trained]
-    drawn = [bench.picture(file_name(*parts(each.title))) for each in trained]
-    wide = max(picture.width for picture in drawn), max(picture.height for picture in drawn)
+    trained = train(bench, names, partial(described, whole=bench.whole), score)
+    rows = [row(each, SCORES, PLAYERS) for each in trained]
     return Findings(
         columns=COLUMNS,
         rows=rows,
-        controls=list(controls(trained)),
+        controls=controls(trained, COLUMNS, SCORES),
         claims=claims(rows),
-        pictures={"samples": drawing.mosaic([p.resize(wide) for p in drawn], bench.budget.seeds)},
+        pictures={"samples": samples(bench, trained)},
         reading=reading(rows, bench.data is not None),
     )
 
@@ -160,47 +157,18 @@ def score(cell: Cell) -> Score:
     return Score([figures], drawing.captioned(drawing.grid(images), f"{name}, seed {seed}"))
 
 
-def row(cell: Trained) -> Row:
-    """The row of a trained cell."""
-    data, model, seed = parts(cell.title)
-    (figures,) = cell.seeds
-    counts = {key: figures[key] for key in (*PLAYERS, "images")}
-    return {
-        "data": data,
-        "model": model,
-        "seed": seed,
-        **{key: None if value is None else int(value) for key, value in counts.items()},
-        "steps": cell.steps,
-        **{name: interval(figures, name) for name in SCORES},
-        "core_seconds": cell.core_seconds,
-    }
-
-
-def controls(cells: Sequence[Trained]) -> Iterator[Row]:
-    """Real images in the place of samples, of each data."""
-    firsts = {parts(cell.title)[0]: cell for cell in reversed(cells)}
-    for data in dict.fromkeys(parts(cell.title)[0] for cell in cells):
-        (figures,) = firsts[data].seeds
-        yield {
-            **dict.fromkeys(column.key for column in COLUMNS),
-            "data": data,
-            "model": "validation images",
-            **{name: interval(figures, f"{name} control") for name in SCORES},
-        }
-
-
 def claims(rows: Sequence[Row]) -> list[Claim]:
     """One for each data, pyramid and score: that the pyramid is better, beyond the intervals."""
     made = []
     for data, pyramid, single in _pairs(rows):
         for key, heading in SCORES.items():
-            highest, lowest = _highest(_ends(pyramid, key)), _lowest(_ends(single, key))
+            top, bottom = highest(pyramid, key), lowest(single, key)
             statement = (
                 f"{data}: {pyramid[0]['model']} is better than the {SINGLE} in the {heading}: the "
                 "upper end of its interval is in every seed below the lower end of every other's."
             )
-            evidence = f"highest upper end {highest:.3f}, the other's lowest {lowest:.3f}."
-            made.append(Claim(statement, highest < lowest, evidence))
+            evidence = f"highest upper end {top:.3f}, the other's lowest {bottom:.3f}."
+            made.append(Claim(statement, top < bottom, evidence))
     return made
 
 
@@ -210,11 +178,9 @@ def reading(rows: Sequence[Row], all_data: bool) -> str:
     for data, pyramid, single in _pairs(rows):
         found = []
         for key, heading in SCORES.items():
-            highest, lowest = (pick(_ends(pyramid, key)) for pick in (_highest, _lowest))
-            other_highest, other_lowest = (pick(_ends(single, key)) for pick in (_highest, _lowest))
-            if highest < other_lowest:
+            if highest(pyramid, key) < lowest(single, key):
                 word = "better"
-            elif other_highest < lowest:
+            elif highest(single, key) < lowest(pyramid, key):
                 word = "worse"
             else:
                 word = "not told apart"
@@ -227,25 +193,10 @@ def reading(rows: Sequence[Row], all_data: bool) -> str:
 
 def _pairs(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row], list[Row]]]:
     """For each data and pyramid its rows and those of the single GAN, where both were measured."""
-    for data in dict.fromkeys(str(row["data"]) for row in rows):
-        of_data = [row for row in rows if row["data"] == data]
-        single = [row for row in of_data if row["model"] == SINGLE]
+    for data in dict.fromkeys(str(each["data"]) for each in rows):
+        of_data = [each for each in rows if each["data"] == data]
+        single = [each for each in of_data if each["model"] == SINGLE]
         for name in PYRAMIDS:
-            pyramid = [row for row in of_data if row["model"] == name]
+            pyramid = [each for each in of_data if each["model"] == name]
             if pyramid and single:
                 yield data, pyramid, single
-
-
-def _ends(rows: Sequence[Row], key: str) -> list[tuple[float, float, float]]:
-    """Value, lower and upper end in each row; NaN where there is none."""
-    found = [row[key] for row in rows]
-    nothing = (float("nan"),) * 3
-    return [each.ends if isinstance(each, Interval) else nothing for each in found]
-
-
-def _highest(ends: Sequence[tuple[float, float, float]]) -> float:
-    return most(high for _, _, high in ends)
-
-
-def _lowest(ends: Sequence[tuple[float, float, float]]) -> float:
-    return least(low for _, low, _ in ends)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from saddlepoint import drawing
 from saddlepoint.data.describing import describe_data
 from saddlepoint.data.source import Split
-from saddlepoint.lab.bench import Bench, Budget, Score, Trained
+from saddlepoint.lab.bench import Bench, Budget, Score
 from saddlepoint.lab.experiment import IMAGES, experiment
-from saddlepoint.lab.findings import Claim, Column, Findings, Interval, Row
-from saddlepoint.lab.images.cell_titles import file_name, parts, title
-from saddlepoint.lab.images.evaluated import batch_of, interval, scored
+from saddlepoint.lab.findings import Claim, Findings, Interval, Row
+from saddlepoint.lab.images.evaluated import batch_of, scored
+from saddlepoint.lab.images.models_on_data import (
+    columns,
+    controls,
+    highest,
+    lowest,
+    row,
+    samples,
+    train,
+)
 from saddlepoint.planning import decisions
 from saddlepoint.planning.decisions import Situation
 from saddlepoint.recipes import find
@@ -36,14 +45,8 @@ SCORES = {
 }
 SHOWN = 32
 
-COLUMNS = (
-    Column("data", "data"),
-    Column("model", "model"),
-    Column("seed", "seed", "count"),
-    Column("images", "images seen", "count", ","),
-    *(Column(name, heading, "interval", ".3f") for name, heading in SCORES.items()),
-    Column("core_seconds", "core seconds", "number", ".0f"),
-)
+COLUMNS = columns((), SCORES)
+_KERNEL = next(column for column in COLUMNS if column.key == "kernel")
 
 
 @experiment(
@@ -68,22 +71,14 @@ def small_data(bench: Bench) -> Findings:
     images. The control is the validation split. An interval is of one training.
     """
     names = [*([] if bench.data is None else [str(bench.data)]), LARGE]
-    cells = [
-        bench.cell(file_name(data, model, seed), title(data, model, seed), run, seed)
-        for data in names
-        for model, run in described(data).items()
-        for seed in bench.seeds
-    ]
-    trained = bench.train(cells, score)
-    rows = [row(each) for each in trained]
-    drawn = [bench.picture(file_name(*parts(each.title))) for each in trained]
-    wide = max(picture.width for picture in drawn), max(picture.height for picture in drawn)
+    trained = train(bench, names, described, score)
+    rows = [row(each, SCORES) for each in trained]
     return Findings(
         columns=COLUMNS,
         rows=rows,
-        controls=controls(trained),
+        controls=controls(trained, COLUMNS, SCORES),
         claims=claims(rows),
-        pictures={"samples": drawing.mosaic([p.resize(wide) for p in drawn], bench.budget.seeds)},
+        pictures={"samples": samples(bench, trained)},
         reading=""
         if bench.data is not None
         else f"No further images were given (--data): {LARGE} alone was measured.",
@@ -145,42 +140,6 @@ def score(cell: Cell) -> Score:
     return Score([figures], drawing.captioned(drawing.grid(images, 8), cell.title))
 
 
-def row(cell: Trained) -> Row:
-    """The row of a trained cell."""
-    data, model, seed = parts(cell.title)
-    (figures,) = cell.seeds
-    images = figures["images"]
-    return {
-        "data": data,
-        "model": model,
-        "seed": seed,
-        "images": None if images is None else int(images),
-        **{name: interval(figures, name) for name in SCORES},
-        "core_seconds": cell.core_seconds,
-    }
-
-
-def controls(cells: Sequence[Trained]) -> list[Row]:
-    """Real images in the place of samples, of each data."""
-    made: list[Row] = []
-    seen: set[str] = set()
-    for cell in cells:
-        data = parts(cell.title)[0]
-        if data in seen:
-            continue
-        seen.add(data)
-        (figures,) = cell.seeds
-        made.append(
-            {
-                **dict.fromkeys(column.key for column in COLUMNS),
-                "data": data,
-                "model": "validation images",
-                **{name: interval(figures, f"{name} control") for name in SCORES},
-            }
-        )
-    return made
-
-
 def claims(rows: Sequence[Row]) -> list[Claim]:
     """For each data: that no other model is nearer beyond the noise, and that none of it copies."""
     made = []
@@ -195,8 +154,9 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
         }
         if not own:
             continue
+        beats = lowest(own, "kernel")
         for model, rivals in others.items():
-            apart = better(rivals, own)
+            apart = math.isnan(beats) or highest(rivals, "kernel") < beats
             statement = (
                 f"{data}: {model} is not nearer to the real images than image, beyond the noise: "
                 "of their kernel distances, the intervals of some seeds overlap or image's lie "
@@ -205,24 +165,17 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
             evidence = f"{IMAGE} {_values(own)}; {model} {_values(rivals)}."
             made.append(Claim(statement, not apart, evidence))
         copies = [each["memorisation"] for each in own]
-        highest = [each.ends[1] if isinstance(each, Interval) else 1.0 for each in copies]
+        lows = [each.ends[1] if isinstance(each, Interval) else 1.0 for each in copies]
         made.append(
             Claim(
                 f"{data}: image copies no more than real images do: the lower end of its "
                 "memorisation is at most 5 % in every seed.",
-                max(highest) <= 0.05,
-                f"lower ends {', '.join(f'{each:.3f}' for each in highest)}.",
+                max(lows) <= 0.05,
+                f"lower ends {', '.join(f'{each:.3f}' for each in lows)}.",
             )
         )
     return made
 
 
-def better(first: Sequence[Row], second: Sequence[Row]) -> bool:
-    """Whether the kernel distances of the first lie wholly below all of the second."""
-    highs = [each["kernel"].ends[2] for each in first if isinstance(each["kernel"], Interval)]
-    lows = [each["kernel"].ends[1] for each in second if isinstance(each["kernel"], Interval)]
-    return bool(highs and lows) and max(highs) < min(lows)
-
-
 def _values(rows: Sequence[Row]) -> str:
-    return ", ".join(COLUMNS[4].shown(each["kernel"]) for each in rows)
+    return ", ".join(_KERNEL.shown(each["kernel"]) for each in rows)

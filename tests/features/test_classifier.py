@@ -373,7 +373,7 @@ def test_why_auto_takes_none() -> None:
             "shape": (1, 8, 8),
             "form": "images",
             "classes": ("a", "b"),
-            "class_counts": (30, 10),
+            "class_counts": (20, 20),
             "counts": {"train": 40, "validation": 0, "test": 1},
             "fingerprint": "",
         }
@@ -384,6 +384,8 @@ def test_why_auto_takes_none() -> None:
     few = {"train": 39, "validation": 1, "test": 1}
     few_known = info(counts=few, class_counts=(30, 9))
     assert why_unsuitable(few_known).startswith("39 training examples of 2 classes")
+    rare = info(class_counts=(21, 19))
+    assert why_unsuitable(rare) == "19 training examples of class b are too few for a classifier"
     hidden = info(class_counts=(5, 5))
     assert why_unsuitable(hidden).startswith("10 labelled training examples of 2 classes")
     none = {"train": 40, "validation": 0, "test": 0}

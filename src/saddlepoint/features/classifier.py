@@ -21,7 +21,7 @@ from saddlepoint.features.classifier_network import FEATURES, VERSION, Classifie
 from saddlepoint.features.classifier_training import Measured, features_of, measure, train
 from saddlepoint.features.interface import FeatureSpace, Progress
 
-# Fewer labelled examples a class teach a classifier little; ``auto`` then looks elsewhere.
+# Fewer labelled examples of a class teach a classifier little; ``auto`` then looks elsewhere.
 _ENOUGH_A_CLASS = 20
 
 
@@ -82,12 +82,15 @@ def why_unsuitable(info: DataInfo) -> str | None:
         return "the data have no labels"
     if info.counts["test"] + info.counts["validation"] == 0:
         return "no examples are kept to measure a classifier's accuracy"
+    which = "training" if info.labelled == info.counts["train"] else "labelled training"
     if info.labelled < _ENOUGH_A_CLASS * len(info.classes):
-        which = "training" if info.labelled == info.counts["train"] else "labelled training"
         return (
             f"{info.labelled:,} {which} examples of {len(info.classes):,} classes are too "
             "few for a classifier"
         )
+    fewest, rarest = min(zip(info.class_counts, info.classes, strict=True))
+    if fewest < _ENOUGH_A_CLASS:
+        return f"{fewest} {which} examples of class {rarest} are too few for a classifier"
     return None
 
 

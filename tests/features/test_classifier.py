@@ -373,7 +373,7 @@ def test_why_auto_takes_none() -> None:
             "shape": (1, 8, 8),
             "form": "images",
             "classes": ("a", "b"),
-            "class_counts": (20, 20),
+            "class_counts": (30, 10),
             "counts": {"train": 40, "validation": 0, "test": 1},
             "fingerprint": "",
         }
@@ -384,8 +384,12 @@ def test_why_auto_takes_none() -> None:
     few = {"train": 39, "validation": 1, "test": 1}
     few_known = info(counts=few, class_counts=(30, 9))
     assert why_unsuitable(few_known).startswith("39 training examples of 2 classes")
-    rare = info(class_counts=(21, 19))
-    assert why_unsuitable(rare) == "19 training examples of class b are too few for a classifier"
+    three, plenty = ("a", "b", "c"), {"train": 90, "validation": 1, "test": 1}
+    assert why_unsuitable(info(classes=three, class_counts=(60, 20, 10), counts=plenty)) is None
+    skewed = info(classes=three, class_counts=(60, 19, 11), counts=plenty)
+    assert why_unsuitable(skewed) == (
+        "2 of the 3 classes have fewer than 20 training examples, too few for a classifier"
+    )
     hidden = info(class_counts=(5, 5))
     assert why_unsuitable(hidden).startswith("10 labelled training examples of 2 classes")
     none = {"train": 40, "validation": 0, "test": 0}

@@ -88,9 +88,12 @@ def why_unsuitable(info: DataInfo) -> str | None:
             f"{info.labelled:,} {which} examples of {len(info.classes):,} classes are too "
             "few for a classifier"
         )
-    fewest, rarest = min(zip(info.class_counts, info.classes, strict=True))
-    if fewest < _ENOUGH_A_CLASS:
-        return f"{fewest} {which} examples of class {rarest} are too few for a classifier"
+    rare = sum(count < _ENOUGH_A_CLASS for count in info.class_counts)
+    if 2 * rare > len(info.classes):  # a few rare classes among many leave it of use
+        return (
+            f"{rare} of the {len(info.classes):,} classes have fewer than {_ENOUGH_A_CLASS} "
+            f"{which} examples, too few for a classifier"
+        )
     return None
 
 

@@ -64,9 +64,10 @@ def test_a_plan_is_a_run_that_its_own_words_repeat(tmp_path: Path) -> None:
 
 def test_what_is_given_is_not_chosen(tmp_path: Path) -> None:
     photos = folder(tmp_path / "photos")
-    run = sp.plan(photos, steps=7, width=8, augment="none", reconstruct=False).run
+    run = sp.plan(photos, steps=7, width=8, augment="none", reconstruct=True).run
     assert (run.training.steps, run.learner.generator.width) == (7, 8)
-    assert run.learner.lenses == run.learner.auxiliaries == ()
+    assert run.learner.lenses == ()
+    assert [each.word() for each in run.learner.auxiliaries] == ["self_reconstruction"]
     sized = sp.plan(sp.describe_data(photos, size=24))
     assert sized.run.data.size == 24
     assert "as asked" in sized.decisions[0].line

@@ -22,7 +22,7 @@ from saddlepoint.lab.images.small_data import (
     chosen,
     claims,
     described,
-    taken_away,
+    one_changed,
 )
 from saddlepoint.learners.adversarial.description import Adversarial
 
@@ -58,7 +58,7 @@ def test_two_hundred_images_are_learned_and_the_others_held_out(colour: str) -> 
     assert all(run.data == runs[IMAGE].data for run in runs.values())
 
 
-def test_each_part_of_image_is_taken_away_by_itself(colour: str) -> None:
+def test_each_part_of_image_is_changed_by_itself(colour: str) -> None:
     """What ``train FOLDER`` chooses now, whatever it is."""
     runs = described(colour)
     options = chosen(FEW, (3, 8, 8))
@@ -66,20 +66,27 @@ def test_each_part_of_image_is_taken_away_by_itself(colour: str) -> None:
     assert isinstance(whole, Adversarial)
     assert bool(whole.lenses) == (options["augment"] != "none")
     assert bool(whole.auxiliaries) == options["reconstruct"]
-    away = taken_away(options)
-    assert {f"image without {name}" for name in away} == set(runs) - {IMAGE, *OTHERS}
+    changed = one_changed(options)
+    assert changed.keys() == runs.keys() - {IMAGE, *OTHERS}
     known = inspect.signature(recipes.image, eval_str=True).parameters
-    for name, without in away.items():
-        (option,) = without
+    for model, others in changed.items():
+        assert runs[model] != runs[IMAGE]
+        (option,) = [name for name in others if others[name] != options.get(name)]
         assert option in known
-        assert runs[f"image without {name}"] != runs[IMAGE]
-        assert recipes.image("digits", **{**options, **without}) != recipes.image(
-            "digits", **options
-        )
     assert runs["image without averaging"].training.averaging_half_life == 0
 
 
-def test_of_many_images_nothing_is_taken_away() -> None:
+@pytest.mark.parametrize("part", ["augmentation", "reconstruction"])
+def test_a_part_that_was_chosen_is_taken_away_and_one_that_was_not_added(part: str) -> None:
+    options = {"network": "r3", "augment": "none", "reconstruct": False}
+    assert f"image with {part}" in one_changed(options)
+    options |= {"augment": "fixed", "reconstruct": True}
+    changed = one_changed(options)
+    assert f"image without {part}" in changed
+    assert changed["image with dcgan"]["network"] == "dcgan"
+
+
+def test_of_many_images_nothing_is_changed() -> None:
     assert set(described(LARGE)) == {IMAGE, *OTHERS}
 
 

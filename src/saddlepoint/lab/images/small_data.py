@@ -1,4 +1,4 @@
-"""Which recipe a folder of images deserves: ``image`` beside two others, and without its parts."""
+"""Which recipe a folder of images deserves: ``image``, beside others and with a part changed."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 LARGE = "fashion-mnist"
 FEW, HELD_OUT = 200, 900  # training images, and those of each held-out split
 IMAGE, OTHERS = "image", ("dcgan", "r3gan")
+NETWORKS = ("dcgan", "r3")  # of ``image``
 SAMPLES, FEATURES = 2000, "auto"
 SCORES = {
     "kernel": "kernel distance",
@@ -62,9 +63,10 @@ def small_data(bench: Bench) -> Findings:
     """Which recipe is best for 200 colour images and for Fashion-MNIST, in the same minutes.
 
     dcgan and r3gan are the two-core variants, image is what ``saddlepoint train FOLDER`` chooses
-    for so many images on two cores; "image without" takes one of its parts away. All have the same
-    time of one core. Of the images handed over 2,000 are taken: 200 to train on, 900 to compare
-    with, and 900 for the control.
+    for so many images on two cores; of 200, "image without" takes one of its parts away, and
+    "image with" adds one or takes the other network. All have the same time of one core. Of the
+    images handed over 2,000 are taken: 200 to train on, 900 to compare with, and 900 for the
+    control.
 
     Scores are taken in the features of a classifier of the labels where labels are enough for one,
     else of EfficientNet-Lite0, else of pixels; on 2,000 samples, or as many as there are real
@@ -103,8 +105,9 @@ def described(data: str) -> dict[str, Run]:
     options = chosen(FEW if few else 50_000, source.natural_shape())
     runs[IMAGE] = find(IMAGE)(source, **options)
     if few:
-        for name, without in taken_away(options).items():
-            runs[f"image without {name}"] = find(IMAGE)(source, **{**options, **without})
+        runs |= {
+            model: find(IMAGE)(source, **changed) for model, changed in one_changed(options).items()
+        }
     return {
         model: run.replace(training=run.training.replace(log_every=100))
         for model, run in runs.items()
@@ -121,15 +124,21 @@ def chosen(images: int, shape: tuple[int, ...]) -> dict[str, Any]:
     return options
 
 
-def taken_away(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Each part that was chosen, and the options that take it away."""
-    away: dict[str, dict[str, Any]] = {}
-    if options["augment"] != "none":
-        away["augmentation"] = {"augment": "none"}
-    if options["reconstruct"]:
-        away["reconstruction"] = {"reconstruct": False}
-    away["averaging"] = {"half_life": 0.0}
-    return away
+def one_changed(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The options with one part taken away that was chosen, or one added that was not, by model."""
+    other = next(each for each in NETWORKS if each != options["network"])
+    augments, reconstructs = options["augment"] != "none", options["reconstruct"]
+    changes = {
+        f"{_word(augments)} augmentation": {"augment": "none" if augments else "adaptive"},
+        f"{_word(reconstructs)} reconstruction": {"reconstruct": not reconstructs},
+        "without averaging": {"half_life": 0.0},
+        f"with {other}": {"network": other},
+    }
+    return {f"{IMAGE} {name}": {**options, **change} for name, change in changes.items()}
+
+
+def _word(chosen: bool) -> str:
+    return "without" if chosen else "with"
 
 
 def score(cell: Cell) -> Score:

@@ -128,7 +128,7 @@ def one_changed(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The options with one part taken away that was chosen, or one added that was not, by model."""
     other = next(each for each in NETWORKS if each != options["network"])
     augments, reconstructs = options["augment"] != "none", options["reconstruct"]
-    changes = {
+    changes: dict[str, dict[str, Any]] = {
         f"{_word(augments)} augmentation": {"augment": "none" if augments else "adaptive"},
         f"{_word(reconstructs)} reconstruction": {"reconstruct": not reconstructs},
         "without averaging": {"half_life": 0.0},

@@ -163,6 +163,10 @@ class Refusal:
     words: str
     values: Mapping[str, frozenset[str]]
 
+    def __str__(self) -> str:
+        values = (f"{name} {'|'.join(sorted(those))}" for name, those in self.values.items())
+        return f"{self.family}: {self.words}: {', '.join(values)}"
+
     def fits(self, row: Row) -> bool:
         """Whether a row, perhaps unfinished, has them all."""
         return all(row.get(factor) in values for factor, values in self.values.items())

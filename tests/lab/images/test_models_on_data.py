@@ -6,8 +6,10 @@ import math
 
 import pytest
 
+from saddlepoint.data.describing import describe_data
 from saddlepoint.lab import Interval
 from saddlepoint.lab.bench import Trained
+from saddlepoint.lab.images.evaluated import spaces
 from saddlepoint.lab.images.models_on_data import (
     columns,
     controls,
@@ -64,6 +66,11 @@ def test_rows_have_intervals_and_each_data_its_control() -> None:
     assert all(each["model"] == "validation images" for each in below)
     assert below[0]["kernel"] == Interval(0.2, 0.1, pytest.approx(0.3))  # type: ignore[arg-type]
     assert all(each.keys() == {column.key for column in plain} for each in below)
+
+
+def test_a_table_says_in_which_space_its_scores_are_taken() -> None:
+    sources = {"digits": describe_data("digits"), "points": describe_data("ring")}
+    assert spaces(sources, "pixels") == "Feature spaces: digits: pixels; points: vectors."
 
 
 def test_ends_of_intervals_are_those_of_the_outermost_rows() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from saddlepoint.lab.findings import Interval
 
 if TYPE_CHECKING:
+    from saddlepoint.data.source import DataSource
     from saddlepoint.evaluation.rows import Row as Evaluated
     from saddlepoint.lab.side_by_side import Cell
     from saddlepoint.training.trained import Trained as Model
@@ -40,6 +42,14 @@ def scored(
     for name in scores:
         figures |= figures_of(name, evaluation.row(name))
     return model, figures
+
+
+def spaces(sources: Mapping[str, DataSource], features: str) -> str:
+    """Which feature space the scores of each kind of data are taken in, by their names."""
+    from saddlepoint.features.opening import open_features
+
+    said = [f"{name}: {open_features(features, of.open()).name}" for name, of in sources.items()]
+    return f"Feature spaces: {'; '.join(said)}."
 
 
 def figures_of(name: str, evaluated: Evaluated) -> Figures:

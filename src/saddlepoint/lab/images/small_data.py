@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saddlepoint import drawing
@@ -12,7 +13,7 @@ from saddlepoint.data.source import Split
 from saddlepoint.lab.bench import Bench, Budget, Score
 from saddlepoint.lab.experiment import IMAGES, experiment
 from saddlepoint.lab.findings import Claim, Findings, Interval, Row
-from saddlepoint.lab.images.evaluated import batch_of, scored
+from saddlepoint.lab.images.evaluated import batch_of, scored, spaces
 from saddlepoint.lab.images.models_on_data import (
     columns,
     controls,
@@ -81,9 +82,8 @@ def small_data(bench: Bench) -> Findings:
         controls=controls(trained, COLUMNS, SCORES),
         claims=claims(rows),
         pictures={"samples": samples(bench, trained)},
-        reading=""
-        if bench.data is not None
-        else f"No further images were given (--data): {LARGE} alone was measured.",
+        reading=spaces({Path(each).stem: source_of(each) for each in names}, FEATURES)
+        + ("" if bench.data is not None else f" No images were given (--data): {LARGE} alone."),
     )
 
 

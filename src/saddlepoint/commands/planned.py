@@ -6,14 +6,13 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from saddlepoint.commands.program import refuse_taken
 from saddlepoint.options import Start, described
 from saddlepoint.planning.plan import Plan, plan
 from saddlepoint.run.description import Run
 from saddlepoint.short_options import recipe_options
-from saddlepoint.training import run_directory
 
 WIDTH = 78
 
@@ -25,8 +24,7 @@ def planned(start: Start, words: Sequence[str], prog: str) -> tuple[Run, argpars
         BadInput: The images or an option cannot be used.
     """
     base, common = described(start, words, prog)
-    if common.out is not None:  # before the look, which takes seconds
-        run_directory.check_free(Path(common.out).expanduser())
+    refuse_taken(common.out)  # before the look, which takes seconds
     training = base.training
     own = training.validation.score != "none" or common.validate or common.stop_when
     chosen = plan(

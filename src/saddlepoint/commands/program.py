@@ -11,7 +11,7 @@ from saddlepoint.errors import PROG, command_line
 if TYPE_CHECKING:
     from saddlepoint.planning.plan import Plan
 
-__all__ = ["PROG", "after_training", "taken"]
+__all__ = ["PROG", "after_training", "refuse_taken", "taken"]
 
 
 def taken(
@@ -46,6 +46,18 @@ def taken(
             values.append(left.pop(0))
         occurrences.append((name, values))
     return occurrences, others
+
+
+def refuse_taken(out: str | Path | None) -> None:
+    """Refuse a place for a new run that is in use, before the work.
+
+    Raises:
+        BadInput: It holds a run, or other things.
+    """
+    from saddlepoint.training.run_directory import check_free
+
+    if out is not None:
+        check_free(Path(out).expanduser())
 
 
 def after_training(

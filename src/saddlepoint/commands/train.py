@@ -7,10 +7,9 @@ import shlex
 import shutil
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saddlepoint.commands.program import PROG, after_training
+from saddlepoint.commands.program import PROG, after_training, refuse_taken
 from saddlepoint.errors import BadInput
 
 if TYPE_CHECKING:
@@ -24,10 +23,8 @@ def in_time(run: Run, minutes: float, common: argparse.Namespace) -> Run:
         BadInput: Steps were given, too, the time makes no sense, or ``--out`` is in use.
     """
     from saddlepoint.planning.speed import within
-    from saddlepoint.training import run_directory
 
-    if common.out is not None:  # before the measurement, which takes seconds
-        run_directory.check_free(Path(common.out).expanduser())
+    refuse_taken(common.out)  # before the measurement, which takes seconds
     if common.steps is not None:
         raise BadInput("--minutes and --steps both say how long: give one of them.")
     run, sentence = within(run, minutes)

@@ -73,6 +73,12 @@ def test_what_is_given_is_not_chosen(tmp_path: Path) -> None:
     assert "as asked" in sized.decisions[0].line
 
 
+def test_reasons_name_the_threads_that_were_asked_for(tmp_path: Path) -> None:
+    chosen = sp.plan(folder(tmp_path / "photos"), threads=3, device="cpu")
+    network = next(each for each in chosen.decisions if each.subject == "network")
+    assert "cpu, 3 threads" in network.line
+
+
 def test_of_few_images_enough_are_held_out_for_scores(tmp_path: Path) -> None:
     chosen = sp.plan(folder(tmp_path / "photos", n=200, size=(12, 12)))
     counts = chosen.run.data.open().info.counts

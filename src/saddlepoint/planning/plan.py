@@ -127,7 +127,7 @@ def plan(
     situation = Situation(
         images=images,
         shape=looked.shape,
-        machine=in_words(policy.device),
+        machine=in_words(policy.device, threads),
         graphics=policy.device.type != "cpu",
         minutes=minutes,
         given=given,

@@ -110,11 +110,11 @@ def processor(device: torch.device) -> str:
     return _processor_line("model name") or platform.processor() or platform.machine()
 
 
-def in_words(device: torch.device) -> str:
-    """A device, and of the processor how many threads compute."""
+def in_words(device: torch.device, threads: int | None = None) -> str:
+    """A device, and of the processor how many threads compute; None: those of now."""
     if device.type != "cpu":
         return str(device)
-    threads = torch.get_num_threads()
+    threads = threads or torch.get_num_threads()
     return f"cpu, {threads} thread{'s' * (threads > 1)}"
 
 

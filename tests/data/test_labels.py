@@ -96,8 +96,8 @@ def test_deeper_levels_leave_shallow_images_without_a_label(tmp_path):
 def test_sub_folders_are_mentioned_where_labels_are_not_taken(tmp_path):
     root = fill(tmp_path / "a", "cat", "dog")
     assert opened(root).info.notes[1:] == (
-        "Images lie in 2 sub-folders (cat and dog): --data.labels (labels=True in Python) takes "
-        "them as classes.",
+        "Without labels: the names of the 2 sub-folders (cat and dog) would be taken by "
+        "--data.labels (labels=True in Python).",
     )
     assert len(opened(fill(tmp_path / "b", "cat")).info.notes) == 1
     assert len(opened(fill(tmp_path / "c", "")).info.notes) == 1

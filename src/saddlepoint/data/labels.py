@@ -58,8 +58,8 @@ def folders_without_labels(paths: Sequence[str]) -> tuple[str, ...]:
     if len(names) < 2:
         return ()
     return (
-        f"Images lie in {len(names):,} sub-folders ({_listed(names)}): --data.labels (labels=True "
-        "in Python) takes them as classes.",
+        f"Without labels: the names of the {len(names):,} sub-folders ({_listed(names)}) would be "
+        "taken by --data.labels (labels=True in Python).",
     )
 
 

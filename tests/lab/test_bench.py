@@ -176,7 +176,7 @@ def test_what_remains_is_estimated(tmp_path: Path, trio: str) -> None:
     cells[0].where.mkdir()
     (cells[0].where / side_by_side.SPENT).write_text('{"core_seconds": 480}')
     assert "about 12 min 00 s on 2 free cores" in bench.estimate(cells)
-    assert "about 10 min 00 s on 1 free core;" in bench.estimate(cells[1:2])
+    assert "about 10 min 00 s on 1 free core, after" in bench.estimate(cells[1:2])
 
 
 def test_a_kept_result_is_computed_once_and_never_edited(tmp_path: Path, exact: str) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,18 +25,43 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(side_by_side, "affordable", lambda described, minutes: 12)
 
 
+class Clock:
+    """Probes on a clock of our own: a step takes ``each``, a start 3 s, the first one 9 s more."""
+
+    def __init__(self, each: float, hiccups: Sequence[float] = ()) -> None:
+        self.each, self.starts, self.probes = each, [12.0, *hiccups], []
+
+    def __call__(self, run: object, steps: int) -> float:
+        self.probes.append(steps)
+        start = self.starts.pop(0) if self.starts else 3.0
+        return start + self.each * steps
+
+
 def test_the_budget_buys_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps cost 20 ms on a clock of our own, a start 3 s and the first one 9 s more."""
-    starts = iter([12.0, 3.0, 3.0])
-    monkeypatch.setattr(side_by_side, "_probe", lambda run, steps: next(starts) + 0.02 * steps)
     described = METHODS["gan"].describe("ring")
-    assert side_by_side.affordable(described, 2.0) == 6000
-    starts = iter([12.0, 3.0, 3.0])
-    assert side_by_side.affordable(described, 0.001) == 100, "never fewer than a hundred"
-    starts = iter([0.0, 100.0, 3.0])  # a hiccup in the short probe: the long one alone counts
-    long = 4 * side_by_side.PROBE_STEPS
-    expected = 100 * round(120 / ((3.0 + 0.02 * long) / long) / 100)
-    assert side_by_side.affordable(described, 2.0) == expected
+
+    def bought(minutes: float, clock: Clock) -> int:
+        monkeypatch.setattr(side_by_side, "_probe", clock)
+        return side_by_side.affordable(described, minutes)
+
+    assert bought(2.0, Clock(0.02)) == 6000
+    assert bought(0.001, Clock(0.02)) == 100, "never fewer than a hundred"
+    assert bought(40.0, Clock(5.5)) == 440
+    short, long = 40, 160
+    hiccup = Clock(0.02, [3.0, 3.0, 100.0])  # in the short probe: the long one alone counts
+    assert bought(10.0, hiccup) == 100 * round(600 / ((3.0 + 0.02 * long) / long) / 100)
+    assert hiccup.probes[-2:] == [short, long]
+
+
+@pytest.mark.parametrize("each", [0.001, 0.1, 1.0, 6.0])
+def test_measuring_takes_a_small_part_of_the_time(
+    monkeypatch: pytest.MonkeyPatch, each: float
+) -> None:
+    clock = Clock(each)
+    monkeypatch.setattr(side_by_side, "_probe", clock)
+    side_by_side.affordable(METHODS["gan"].describe("ring"), 40.0)
+    assert each * sum(clock.probes) <= 0.1 * 60 * 40
+    assert each >= 1 or clock.probes[-1] == 4 * side_by_side.PROBE_STEPS
 
 
 def test_a_probe_takes_time_and_leaves_nothing(tmp_path: Path) -> None:

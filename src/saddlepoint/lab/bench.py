@@ -236,8 +236,8 @@ class Bench:
         cores = f"{len(busy)} free core{'s' if len(busy) > 1 else ''}"
         return (
             f"{self.experiment}: {len(cells)} training(s) of {self._minutes(cells)} minutes of "
-            f"one core each, so about {duration(math.ceil(max(busy)))} on {cores}; interrupted, "
-            "the same command goes on."
+            f"one core each, so about {duration(math.ceil(max(busy)))} on {cores}, after "
+            "a measurement of their steps; interrupted, the same command goes on."
         )
 
     def _minutes(self, cells: Sequence[Cell]) -> str:

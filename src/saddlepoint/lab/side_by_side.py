@@ -25,7 +25,8 @@ from saddlepoint.training import trainer
 from saddlepoint.training.checkpoint import replace_text
 from saddlepoint.training.record import read_record
 
-PROBE_STEPS = 40
+PROBE_STEPS, FIRST_STEPS = 40, 4  # of a short probe; the long one has four times as many
+PROBE_SHARE = 0.05  # of the time bought, that two probes may take
 LEAST_STEPS = 100
 PICTURES = 5  # of its samples that a cell draws at most: a picture takes as long as many steps
 SPENT = "core-seconds.json"
@@ -170,11 +171,25 @@ def _steps(described: Run, minutes: float | None, most: int | None) -> int:
 
 
 def affordable(described: Run, minutes: float) -> int:
-    """Steps that fit into so many minutes of one core, by the time of some steps."""
-    _probe(described, PROBE_STEPS // 4)  # what is loaded and set up once counts for nobody
-    few, many = _probe(described, PROBE_STEPS), _probe(described, 4 * PROBE_STEPS)
-    each = (many - few) / (3 * PROBE_STEPS) if many > few else many / (4 * PROBE_STEPS)
-    return max(LEAST_STEPS, 100 * round(minutes * 60 / each / 100))
+    """Steps that fit into so many minutes of one core, by the time of some steps.
+
+    Slow steps are told by few of them, so that measuring does not take half as long as training.
+    """
+    seconds = 60 * minutes
+    _probe(described, FIRST_STEPS)  # what is loaded and set up once counts for nobody
+    each = _seconds_a_step(described, FIRST_STEPS)
+    several = min(PROBE_STEPS, int(PROBE_SHARE * seconds / (5 * each)))
+    if several > FIRST_STEPS:
+        each = _seconds_a_step(described, several)
+    steps = seconds / each
+    whole = 10 if steps < 1000 else 100
+    return max(LEAST_STEPS, whole * round(steps / whole))
+
+
+def _seconds_a_step(described: Run, short: int) -> float:
+    """By the difference of two probes, which their starts do not count in."""
+    few, many = _probe(described, short), _probe(described, 4 * short)
+    return (many - few) / (3 * short) if many > few else many / (4 * short)
 
 
 def _probe(described: Run, steps: int) -> float:

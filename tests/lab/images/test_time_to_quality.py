@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from saddlepoint.lab.images.time_to_quality import (
     claims,
     curve,
     described,
+    figure,
     rows_of,
     time_to,
 )
@@ -76,6 +78,15 @@ def test_a_distance_that_is_never_reached_refutes() -> None:
 
 def test_image_alone_claims_nothing() -> None:
     assert claims(rows_of([cell(IMAGE, (3, 2), 14)])) == []
+
+
+def test_seeds_with_other_numbers_of_checkpoints_are_drawn_and_shown(tmp_path: Path) -> None:
+    """Each measures its own speed, so that their steps differ."""
+    trained = [cell(PLAIN, (3, 2), 40), cell(IMAGE, (3, 2, 1), 14), cell(IMAGE, (3, 2), 13, seed=1)]
+    path = tmp_path / "distance.png"
+    figure(trained).save(path)
+    assert path.stat().st_size > 0
+    assert rows_of(trained)[1]["steps"] == PerSeed.of([100, 100])
 
 
 def test_both_see_the_same_data_and_keep_their_checkpoints() -> None:

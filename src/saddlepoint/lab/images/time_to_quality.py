@@ -31,7 +31,7 @@ DISTANCE = "kernel"
 
 COLUMNS = (
     Column("recipe", "recipe"),
-    Column("steps", "steps", "count", ","),
+    Column("steps", "steps", "seeds", ",.0f"),
     Column("core_minutes", "core minutes", "seeds", ".1f"),
     Column("distance", "kernel distance at the end", "seeds", ".3f"),
     Column("reached", "core minutes to the plain recipe's", "seeds", ".1f"),
@@ -140,7 +140,7 @@ def rows_of(trained: Sequence[Trained]) -> list[Row]:
         rows.append(
             {
                 "recipe": recipe,
-                "steps": cells[0].steps,
+                "steps": PerSeed.of(each.steps for each in cells),
                 "core_minutes": PerSeed.of(minutes),
                 "distance": PerSeed.of(float(curve(each)[1][-1]) for each in cells),
                 "reached": PerSeed.of(reached),
@@ -180,13 +180,11 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
 
 
 def figure(trained: Sequence[Trained]) -> drawing.Drawing:
-    """The distance against time."""
+    """The distance against time, a curve a training: each has checkpoints of its own."""
     series = {}
-    for recipe in (PLAIN, IMAGE):
-        cells = [each for each in trained if each.title.startswith(f"{recipe},")]
-        if cells:
-            times = np.mean([curve(each)[0] for each in cells], axis=0)
-            series[recipe] = (times, np.stack([curve(each)[1] for each in cells], axis=1))
+    for each in trained:
+        minutes, values = curve(each)
+        series[each.title] = (minutes, values[:, None])
     panel = courses(
         series,
         title="Fashion-MNIST",

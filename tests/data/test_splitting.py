@@ -12,7 +12,7 @@ from saddlepoint.data.member_batches import MemberLoader
 from saddlepoint.data.order import Order
 from saddlepoint.data.published import Digits
 from saddlepoint.data.source import Split
-from saddlepoint.data.splitting import divide
+from saddlepoint.data.splitting import counts, divide
 from saddlepoint.errors import BadInput
 
 CPU = torch.device("cpu")
@@ -33,6 +33,7 @@ def test_split_is_disjoint_complete_and_stable(n, validation, test, seed):
     assert abs(len(first["test"]) - test * n) <= 0.5
     assert abs(len(first["validation"]) - validation * n) <= 0.5
     assert len(first["train"]) >= 2
+    assert counts(n, split) == {name: len(part) for name, part in first.items()}
 
 
 @given(train=st.integers(3, 200), test=st.integers(1, 50), share=st.floats(0, 0.3))

@@ -124,7 +124,11 @@ def test_without_scores_it_says_why() -> None:
         "No scores: 28 images were held out, and comparing samples with them takes 40: look at the "
         "samples yourself.",
     )
-    assert said.next[0].startswith("more images: with 400 the usual tenth")
+    assert said.next[0] == (
+        "more images: with 400 the usual tenth is enough for a test, and 250 are few to learn from."
+    )
+    small = verdict(None, replace(FACTS, images=3000, held_out=30))
+    assert small.next[0] == "a larger test for scores: train anew with --data.split.test 0.1."
     other = verdict(None, FACTS, why_not="The test was left out, as asked.")
     assert other.sentences == ("The test was left out, as asked.",)
     assert other.next == ("scores: `saddlepoint evaluate runs/mine`.",)

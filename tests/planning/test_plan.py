@@ -79,11 +79,14 @@ def test_reasons_name_the_threads_that_were_asked_for(tmp_path: Path) -> None:
     assert "cpu, 3 threads" in network.line
 
 
-def test_of_few_images_enough_are_held_out_for_scores(tmp_path: Path) -> None:
-    chosen = sp.plan(folder(tmp_path / "photos", n=200, size=(12, 12)))
+@pytest.mark.parametrize(("n", "training"), [(200, 116), (303, 219)])
+def test_of_few_images_enough_are_held_out_for_scores(
+    tmp_path: Path, n: int, training: int
+) -> None:
+    chosen = sp.plan(folder(tmp_path / "photos", n=n, size=(12, 12)))
     counts = chosen.run.data.open().info.counts
-    assert counts == {"train": 116, "validation": 42, "test": 42}
-    assert chosen.glance.training == 116
+    assert counts == {"train": training, "validation": 42, "test": 42}
+    assert chosen.glance.training == training
     again, _ = described(start_of(str(tmp_path / "photos")), chosen.words, "test")
     assert again == chosen.run
     asked = sp.plan(sp.describe_data(tmp_path / "photos", split=Split(test=0.3)))

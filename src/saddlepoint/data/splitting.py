@@ -15,12 +15,22 @@ LEAST_COMPARED = 40
 Members = dict[str, NDArray[np.int64]]
 
 
+def counts(n: int, split: Split) -> dict[str, int]:
+    """How many of ``n`` examples without an official test set belong to each split.
+
+    A share is rounded to the nearest whole number; training has the rest, below 0 where the
+    shares are too large.
+    """
+    tests, validations = (int(share * n + 0.5) for share in (split.test, split.validation))
+    return {"train": n - tests - validations, "validation": validations, "test": tests}
+
+
 def divide(n: int, split: Split, official_test: int = 0, name: str = "the data") -> Members:
     """Assign ``n`` examples to the three splits.
 
     Args:
         n: All examples, those of an official test set included.
-        split: Shares and seed; a share is rounded to the nearest whole number of examples.
+        split: Shares, rounded as ``counts`` says, and seed.
         official_test: Examples at the end that form an official test set; validation is taken
             from the rest.
         name: What the examples are called in a message.
@@ -40,8 +50,8 @@ def divide(n: int, split: Split, official_test: int = 0, name: str = "the data")
         )
     free = n - official_test
     order = numpy_generator(split.seed, "split").permutation(free).astype(np.int64)
-    tests = 0 if official_test else int(split.test * free + 0.5)
-    validations = int(split.validation * free + 0.5)
+    sizes = counts(free, split)
+    tests, validations = 0 if official_test else sizes["test"], sizes["validation"]
     trains = free - tests - validations
     if trains < 2:
         raise BadInput(

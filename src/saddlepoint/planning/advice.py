@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from saddlepoint.data.source import Split
 from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.errors import command_line
 from saddlepoint.evaluation.result import Evaluation
@@ -229,10 +230,12 @@ def no_test(case: _Case) -> str:
     facts = case.facts
     if case.realistic or facts.held_out >= LEAST_COMPARED:
         return ""
-    total = facts.images + facts.held_out
+    usual, enough = Split().test, math.ceil(LEAST_COMPARED / Split().test)
+    if facts.images >= enough:
+        return f"a larger test for scores: train anew with --data.split.test {usual:g}."
     return (
-        f"more images: with {math.ceil(LEAST_COMPARED / 0.1):,} the usual tenth is enough for a "
-        f"test, and {total:,} are few to learn from."
+        f"more images: with {enough:,} the usual tenth is enough for a test, and "
+        f"{facts.images:,} are few to learn from."
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from saddlepoint.data.source import Split
-from saddlepoint.data.splitting import LEAST_COMPARED
+from saddlepoint.data.splitting import LEAST_COMPARED, counts
 from saddlepoint.training.progress import duration
 
 Size = int | tuple[int, int]
@@ -147,7 +147,7 @@ def held_out_share(images: int) -> float | None:
 
     None where a tenth will do, or three tenths would not.
     """
-    if round(images * Split().test) >= LEAST_COMPARED or images * MOST_HELD_OUT < LEAST_COMPARED:
+    if counts(images, Split())["test"] >= LEAST_COMPARED or images * MOST_HELD_OUT < LEAST_COMPARED:
         return None
     return math.ceil(100 * (LEAST_COMPARED + 0.5) / images) / 100
 

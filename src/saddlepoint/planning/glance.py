@@ -25,6 +25,7 @@ from saddlepoint.data.folder_notes import notes_on
 from saddlepoint.data.limiting import chosen
 from saddlepoint.data.listing import Listing, list_images
 from saddlepoint.data.source import DataSource
+from saddlepoint.data.splitting import counts
 from saddlepoint.data.survey import (
     choose_rendering,
     look_at,
@@ -223,11 +224,10 @@ def _of_folder(folder: Folder, size: Size | Callable[[Sizes], Size] | None, bega
     if folder.labels:
         found = [_at_level(name, folder.label_level) for name in decoded.names]
         labels = np.array([-1 if each is None else number[each] for each in found], np.int64)
-    held_out = folder.split.validation + folder.split.test
     return Glance(
         description=folder,
         total=len(good),
-        training=round(len(good) * (1 - held_out)),
+        training=counts(len(good), folder.split)["train"],
         images=decoded.images,
         names=tuple(decoded.names),
         labels=labels,

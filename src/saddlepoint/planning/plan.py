@@ -10,6 +10,7 @@ from saddlepoint.data.array import Array
 from saddlepoint.data.describing import describe_data
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.source import DataSource, Split
+from saddlepoint.data.splitting import counts
 from saddlepoint.errors import BadInput
 from saddlepoint.features.efficientnet import weights_file
 from saddlepoint.planning import decisions
@@ -176,25 +177,25 @@ def _with_enough_held_out(source: DataSource, looked: Glance) -> tuple[Glance, l
     """The look at data of which enough are held out for scores, where that was left open."""
     share = decisions.held_out_share(looked.total)
     free = isinstance(source, Array | Folder) and source.split == Split()
-    official = looked.training != round(looked.total * (1 - 2 * Split().test))
+    official = looked.training != counts(looked.total, Split())["train"]
     if share is None or not free or (official and looked.folder is None):
         return looked, []
     split = Split(validation=share, test=share)
-    each, rest = round(looked.total * share), round(looked.total * (1 - 2 * share))
+    sizes = counts(looked.total, split)
     description = looked.description.replace(split=split)
     decision = Decision(
         "held out",
         {f"{DATA}split.validation": share, f"{DATA}split.test": share},
-        f"{each} images for choosing a checkpoint and {each} for scores",
+        f"{sizes['validation']} images for choosing a checkpoint and {sizes['test']} for scores",
         f"a tenth of {looked.total:,} is too few",
         "--data.split.test 0.1 --data.split.validation 0.1",
     )
-    return replace(looked, description=description, training=rest), [decision]
+    return replace(looked, description=description, training=sizes["train"]), [decision]
 
 
 def _held_out(looked: Glance) -> int:
-    """Images of the validation split; of a folder from its shares."""
-    return round(looked.total * looked.description.split.validation)
+    """Images of the validation split, from its share."""
+    return counts(looked.total, looked.description.split)["validation"]
 
 
 def _of_data(source: DataSource, looked: Glance) -> list[Decision]:

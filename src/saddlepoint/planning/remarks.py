@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from saddlepoint.data.splitting import LEAST_COMPARED
+from saddlepoint.data.splitting import LEAST_COMPARED, counts
 from saddlepoint.planning.class_sizes import sub_folders, unequal_classes
 from saddlepoint.planning.framing import cropping, enlarged_before, upscaled
 from saddlepoint.planning.glance import Glance
@@ -20,8 +20,7 @@ def few_images(glance: Glance) -> Observation | None:
     """Too few images for samples to be compared with held-out ones."""
     if getattr(glance.description, "official_test", False):
         return None
-    share = glance.description.split.test
-    held_out = int(share * glance.total + 0.5)
+    held_out = counts(glance.total, glance.description.split)["test"]
     if held_out >= LEAST_COMPARED:
         return None
     needed = LEAST_COMPARED / glance.total

@@ -230,9 +230,12 @@ def no_test(case: _Case) -> str:
     facts = case.facts
     if case.realistic or facts.held_out >= LEAST_COMPARED:
         return ""
-    usual, enough = Split().test, math.ceil(LEAST_COMPARED / Split().test)
+    enough = math.ceil(LEAST_COMPARED / Split().test)
     if facts.images >= enough:
-        return f"a larger test for scores: train anew with --data.split.test {usual:g}."
+        return (
+            f"a test of at least {LEAST_COMPARED} images, for scores: a larger share "
+            "(--data.split.test), or a larger test set where the data come with one."
+        )
     return (
         f"more images: with {enough:,} the usual tenth is enough for a test, and "
         f"{facts.images:,} are few to learn from."

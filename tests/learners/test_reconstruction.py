@@ -157,4 +157,5 @@ def test_members_are_the_runs_alone() -> None:
         alone = described.learner(IMAGES, batch_size=BATCH, seed=seed).double()
         single = alone(alone.phases[0], Batch(x), Streams(seed, "t")).terms[NAME].values
         values = stacked.terms[NAME].values[member]
-        torch.testing.assert_close(values, single, rtol=0, atol=1e-12)
+        # the augmentation's angles are float32, whose sine depends on the vector's length
+        torch.testing.assert_close(values, single, rtol=1e-6, atol=0)

@@ -12,7 +12,7 @@ from torch.nn.functional import conv2d, conv_transpose2d
 from saddlepoint.networks import strided
 from saddlepoint.networks.dcgan import Dcgan
 from saddlepoint.networks.network import Site
-from saddlepoint.networks.strided import StridedConv2d, StridedConvTranspose2d
+from saddlepoint.networks.strided import StridedConv2d, StridedConvTranspose2d, StridedPointwise
 
 #: Side of the kernel, padding, height and width of the larger map.
 SHAPES = [(4, 1, 8, 6), (3, 1, 7, 5), (5, 2, 8, 6), (5, 2, 7, 8)]
@@ -128,3 +128,28 @@ def test_a_dcgan_uses_them_where_it_is_deep(kernel, monkeypatch):
         backbone(images)
     assert images.shape == (4, 3, 32, 32)
     assert calls == [True, False, False, False, False, True]
+
+
+@pytest.mark.parametrize(("h", "w"), [(16, 16), (13, 20)])
+def test_a_pointwise_one_is_the_strided_convolution_with_all_its_derivatives(h, w):
+    layer = StridedPointwise(6, 12, 1, 2).double()
+    usual = nn.Conv2d(6, 12, 1, 2).double()
+    usual.load_state_dict(layer.state_dict())
+    x = random(2, 6, h, w)
+
+    def derivatives(of: nn.Conv2d) -> list[Tensor]:
+        out = of(x)
+        first = torch.autograd.grad(out.square().sum(), (x, of.weight, of.bias), create_graph=True)
+        return [out, *first, *torch.autograd.grad(first[0].square().sum(), (x, of.weight))]
+
+    for ours, theirs in zip(derivatives(layer), derivatives(usual), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_a_pointwise_one_survives_channels_last_maps():
+    """PyTorch's own ends the process here, on a processor without AVX-512."""
+    layer = StridedPointwise(6, 12, 1, 2).to(memory_format=torch.channels_last)
+    for _ in range(300):
+        maps = torch.randn(8, 6, 16, 16).to(memory_format=torch.channels_last).requires_grad_()
+        layer(maps).square().sum().backward()
+    assert layer.weight.grad.isfinite().all()

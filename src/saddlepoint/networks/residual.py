@@ -14,6 +14,7 @@ from saddlepoint.networks.activations import activation, features_per_unit
 from saddlepoint.networks.fields import MapActivation, MapNorm
 from saddlepoint.networks.initialisation import glorot, he
 from saddlepoint.networks.norms import map_norm
+from saddlepoint.networks.strided import StridedPointwise
 
 Size = tuple[int, int]
 BRANCH = 0.3  # weight of a bottleneck block's branch
@@ -205,7 +206,8 @@ def convolution(
     arriving: int, leaving: int, kernel: int, stride: int = 1, bias: bool = True
 ) -> nn.Conv2d:
     """A convolution that keeps the size (or halves it), with ``glorot`` weights."""
-    layer = nn.Conv2d(arriving, leaving, kernel, stride, kernel // 2, bias=bias)
+    kind = StridedPointwise if kernel == 1 and stride > 1 else nn.Conv2d
+    layer = kind(arriving, leaving, kernel, stride, kernel // 2, bias=bias)
     glorot(layer)
     return layer
 

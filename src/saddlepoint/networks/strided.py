@@ -1,4 +1,4 @@
-"""Convolutions with a stride of 2 that are matrix products where these are faster.
+"""Convolutions with a stride: matrix products where these are faster, plain ones where safer.
 
 On processors that compute in bfloat16 the weight gradient of a deep layer of small maps takes
 several times as long as the same product of matrices (`benchmarks/step_parts.py`). There the
@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv_transpose2d, pad
+from torch.nn.functional import conv2d, conv_transpose2d, pad
 from typing_extensions import override
 
 STRIDE = 2
@@ -48,6 +48,21 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
                 input.bfloat16(), self.weight.bfloat16(), self.padding[0], (more[0], more[1])
             )
         return out
+
+
+class StridedPointwise(nn.Conv2d):
+    """``nn.Conv2d`` with a kernel of 1 and a stride: the plain one of every so many places.
+
+    The strided one's weight gradient writes past its memory on processors without AVX-512 where
+    maps are channels-last (oneDNN's ``jit_1x1:avx2``, torch 2.13), and ends the process.
+    """
+
+    @override
+    def forward(self, input: Tensor) -> Tensor:
+        """The smaller maps."""
+        down, right = self.stride
+        rows = input.permute(0, 2, 3, 1)[:, ::down, ::right]  # a channels-last gradient as well
+        return conv2d(rows.permute(0, 3, 1, 2), self.weight, self.bias)
 
 
 def _pays(module: nn.Conv2d | nn.ConvTranspose2d, maps: Tensor, side: int) -> bool:

@@ -58,6 +58,7 @@ ORDER = [
     "commands",
     "completion",
     "cli",
+    "__main__",
 ]
 
 

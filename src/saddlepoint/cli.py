@@ -136,7 +136,3 @@ def main(words: Sequence[str] | None = None) -> None:
         said = one_line(f"{place}{error.strerror or error}")
         print(f"saddlepoint: a file could not be used ({said}).", file=sys.stderr)
         raise SystemExit(BadInput.exit_code) from None
-
-
-if __name__ == "__main__":
-    main()

@@ -89,7 +89,7 @@ def same_bits(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bo
 def command(*words: str, **settings: Any) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, as a user would."""
     return subprocess.run(
-        [sys.executable, "-m", "saddlepoint.cli", *words],
+        [sys.executable, "-m", "saddlepoint", *words],
         capture_output=True,
         text=True,
         timeout=120,

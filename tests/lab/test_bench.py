@@ -404,7 +404,7 @@ def test_an_experiment_of_ones_own_is_done(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE)
     words = ["lab", "mine", "--import", "mine", "--out", "out", "--seeds", "3"]
     done = subprocess.run(
-        [sys.executable, "-m", "saddlepoint.cli", *words],
+        [sys.executable, "-m", "saddlepoint", *words],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -253,7 +253,7 @@ def test_bar_and_ctrl_c_on_a_real_terminal(tmp_path: Path) -> None:
     if child == 0:
         environment = os.environ | {"TERM": "xterm", "OMP_NUM_THREADS": "1"}
         environment.pop("COLUMNS", None)
-        os.execve(sys.executable, [sys.executable, "-m", "saddlepoint.cli", *words], environment)
+        os.execve(sys.executable, [sys.executable, "-m", "saddlepoint", *words], environment)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     seen, end, asked = "", time.monotonic() + 60, False
     while time.monotonic() < end:

@@ -158,7 +158,7 @@ WORDS = ["--width", "4", "--batch-size", "16", "--device", "cpu", "--training.th
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path, number: int) -> None:
     """Whether by a signal that is passed on or because the parent is gone, all is saved."""
     where = tmp_path / "group"
-    command = [sys.executable, "-m", "saddlepoint.cli", "train", "dcgan", *WORDS, "--seeds", "2"]
+    command = [sys.executable, "-m", "saddlepoint", "train", "dcgan", *WORDS, "--seeds", "2"]
     command += ["--steps", "100000", "--at-once", "2", "--training.log-every", "1"]
     process = subprocess.Popen(
         [*command, "--out", str(where)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

@@ -70,7 +70,7 @@ def test_a_real_kill_costs_nothing(tmp_path: Path) -> None:
     run, _ = described(start_of("dcgan"), options, "test")
     sp.train(run, tmp_path / "whole", quiet=True)
     process = subprocess.Popen(
-        [sys.executable, "-m", "saddlepoint.cli", "train", "dcgan", *options, "--out", broken],
+        [sys.executable, "-m", "saddlepoint", "train", "dcgan", *options, "--out", broken],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -96,7 +96,7 @@ def test_signals_save_and_say_how_to_go_on(tmp_path: Path) -> None:
     words = ["train", "gan", "--data", "ring", "--steps", "1000000", "--out"]
     processes = {
         number: subprocess.Popen(
-            [sys.executable, "-m", "saddlepoint.cli", *words, str(tmp_path / number.name)],
+            [sys.executable, "-m", "saddlepoint", *words, str(tmp_path / number.name)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

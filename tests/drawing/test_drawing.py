@@ -57,6 +57,28 @@ def test_grid_places_every_pixel_exactly(channels, mode, height, width):
     assert (pixels == expected).all()
 
 
+@pytest.mark.parametrize("width", [60, 234, 400])
+def test_a_caption_is_never_cut(width):
+    """It has as many lines as it needs: no ink at the sides, and none is lost."""
+    picture = Image.new("RGB", (width, 50), "white")
+    text = "dcgan-two-core from other weights, lower layers frozen, seed 0"
+    whole = drawing.captioned(picture, text)
+    sides = np.asarray(whole.convert("L"))[:, [0, -1]]
+    assert (sides == 255).all()
+    alone = drawing.captioned(Image.new("RGB", (1000, 50), "white"), text)
+    assert alone.height < whole.height or width == 400
+    dark = [(255 - np.asarray(each.convert("L"), dtype=float)).sum() for each in (whole, alone)]
+    assert dark[0] == pytest.approx(dark[1], rel=0.05)
+    assert drawing.captioned(picture, "").height == drawing.captioned(picture, "one").height
+
+
+def test_a_mosaic_has_room_for_the_largest_picture():
+    pictures = [Image.new("RGB", size, "red") for size in ((4, 3), (5, 6), (1, 1))]
+    red = np.asarray(drawing.mosaic(pictures, 2))[..., 1] == 0
+    assert red.shape == (12, 10)
+    assert red.sum() == 4 * 3 + 5 * 6 + 1
+
+
 def test_grid_shows_a_checkerboard_behind_transparent_pixels():
     clear, half = [200, 10, 30, 0], [200, 10, 30, 128]
     picture = drawing.grid(constant([clear, half], 16, 16), 2, padding=0, scale=1)

@@ -14,13 +14,15 @@ GAP = 208  # grey between the images of a grid
 CHECKS = (255, 228)  # the two greys behind transparent pixels
 _CHECK = 8  # pixels a side
 _SMALL, _WIDE = 48, 1600  # an image is enlarged to the first, a grid stays within the second
-CAPTION = 24  # pixels of the strip below a frame
+CAPTION = 24  # pixels of a line of text below a frame
+NARROWEST = 120  # pixels of a sheet with text
 
 
 def mosaic(pictures: Sequence[Image.Image], columns: int | None = None) -> Image.Image:
-    """Put pictures of one size side by side, in rows of about ``√n``."""
+    """Put pictures side by side, in rows of about ``√n``; each has the room of the largest."""
     columns = columns or math.ceil(math.sqrt(len(pictures)))
-    width, height = pictures[0].size
+    width = max(picture.width for picture in pictures)
+    height = max(picture.height for picture in pictures)
     rows = math.ceil(len(pictures) / columns)
     whole = Image.new("RGB", (columns * width, rows * height), "white")
     for index, picture in enumerate(pictures):
@@ -30,8 +32,15 @@ def mosaic(pictures: Sequence[Image.Image], columns: int | None = None) -> Image
 
 
 def captioned(picture: Image.Image, caption: str) -> Image.Image:
-    """The picture with a line of text below."""
-    return framed(picture, 1, picture.size, caption)
+    """The picture with text below, in as many lines as its width needs."""
+    width, lines = max(picture.width, NARROWEST), [""]
+    for word in caption.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and _font().getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return framed(picture, 1, picture.size, "\n".join(lines))
 
 
 def levels(images: Sequence[np.ndarray], columns: int | None = None) -> Image.Image:
@@ -145,23 +154,28 @@ def _over_checks(pixels: np.ndarray) -> np.ndarray:
 def framed(
     picture: Image.Image, factor: float, size: tuple[int, int], caption: str | None
 ) -> Image.Image:
-    """A picture made smaller by ``factor``, in the middle of a sheet, with a line of text below.
+    """A picture made smaller by ``factor``, in the middle of a sheet, with text below.
 
     Args:
         picture: What is framed.
         factor: At most 1.
-        size: Of the sheet without the line.
-        caption: The line; None: no strip for one.
+        size: Of the sheet without the text.
+        caption: The text, of one or more lines; None: no strip for it.
     """
     if factor != 1:
         smaller = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
         picture = picture.resize(smaller, Image.Resampling.LANCZOS)
-    strip = 0 if caption is None else CAPTION
-    width = size[0] if caption is None else max(size[0], 120)
+    strip = 0 if caption is None else CAPTION * (1 + caption.count("\n"))
+    width = size[0] if caption is None else max(size[0], NARROWEST)
     sheet = Image.new("RGB", (width, size[1] + strip), "white")
     sheet.paste(picture, ((width - picture.width) // 2, (size[1] - picture.height) // 2))
     if caption is not None:
         draw = ImageDraw.Draw(sheet)
-        font = ImageFont.load_default(size=15)
-        draw.text((width / 2, size[1] + strip / 2), caption, "black", font, anchor="mm")
+        for number, line in enumerate(caption.split("\n")):
+            middle = width / 2, size[1] + (number + 0.5) * CAPTION
+            draw.text(middle, line, "black", _font(), anchor="mm")
     return sheet
+
+
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size=15)

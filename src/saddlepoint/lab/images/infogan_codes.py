@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from saddlepoint import drawing
 from saddlepoint.lab.bench import Bench, Budget, Score, Trained
 from saddlepoint.lab.experiment import IMAGES, experiment
@@ -74,12 +72,11 @@ def infogan_codes(bench: Bench) -> Findings:
     titles = {each.title for each in trained}
     first = [c for c in cells if c.title.endswith(f" {bench.seed}") and c.title in titles]
     drawn = [bench.picture(cell.where.name) for cell in first]
-    wide, high = (max(picture.size[axis] for picture in drawn) for axis in (0, 1))
     return Findings(
         columns=COLUMNS,
         rows=rows,
         claims=claims(rows),
-        pictures={"codes": drawing.mosaic([padded(each, wide, high) for each in drawn], 2)},
+        pictures={"codes": drawing.mosaic(drawn, 2)},
         reading=reading(rows),
     )
 
@@ -126,13 +123,6 @@ def score(cell: Cell) -> Score:
         if name in ("code-class", "code-number-1")
     ]
     return Score([figures], drawing.mosaic(pictures, 1))
-
-
-def padded(picture: Image.Image, wide: int, high: int) -> Image.Image:
-    """A picture in the upper left corner of a larger white one."""
-    whole = Image.new("RGB", (wide, high), "white")
-    whole.paste(picture)
-    return whole
 
 
 def rows_of(trained: Sequence[Trained]) -> list[Row]:

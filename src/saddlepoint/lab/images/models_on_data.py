@@ -106,10 +106,9 @@ def controls(
 
 
 def samples(bench: Bench, cells: Sequence[Trained]) -> Image.Image:
-    """The pictures of all cells, a column a seed, at one size."""
+    """The pictures of all cells, a column a seed."""
     drawn = [bench.picture(file_name(*parts(each.title))) for each in cells]
-    wide = max(picture.width for picture in drawn), max(picture.height for picture in drawn)
-    return drawing.mosaic([picture.resize(wide) for picture in drawn], bench.budget.seeds)
+    return drawing.mosaic(drawn, bench.budget.seeds)
 
 
 def highest(rows: Iterable[Row], key: str) -> float:

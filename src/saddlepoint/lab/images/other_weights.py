@@ -235,7 +235,7 @@ def _scored(scorer: Scorer, cell: Cell) -> Score:
     (made,) = over_time.figures({n: (steps, np.array(v)[:, None]) for n, v in values.items()})
     picture = drawing.grid(model.sample(16, seed=7).numpy())
     title = cell.title.rpartition(", seed")[0]
-    return Score([figures | made], drawing.captioned(picture, title.replace(", lower layers", ",")))
+    return Score([figures | made], drawing.captioned(picture, title))
 
 
 def rows_of(trained: Sequence[Trained]) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import saddlepoint as sp
 from kit.pictures import smooth_pictures
 from saddlepoint.cli import main
 from saddlepoint.commands.closing import close
+from saddlepoint.run.description import NAME, read_run
+from saddlepoint.training.record import read_record
 
 WORDS = ["--width", "4", "--batch-size", "8", "--validate", "none"]
 
@@ -55,6 +58,37 @@ def test_a_run_is_scored_and_its_evaluation_kept(
     assert max(map(len, wrapped)) <= 80
     (kept,) = (out / "evaluations").glob("*.json")
     assert kept.stat().st_size
+
+
+@pytest.mark.parametrize(
+    "words", [["--network", "r3", "--width", "16"], ["--conditional", "--width", "6"]]
+)
+def test_the_commands_for_more_images_train_the_networks_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """A larger folder: resumed by further steps, and anew with all weights that were learnt."""
+    few, more = tmp_path / "few", tmp_path / "more"
+    for place, n in ((few, 30), (more, 36)):
+        place.mkdir()
+        for kind in ("a", "b"):
+            folder(place / kind, n // 2)
+    out = tmp_path / "run"
+    given = [*words, "--batch-size", "8", "--data.size", "16"]
+    main(["train", str(few), "--steps", "2", *given, "--out", str(out), "--quiet"])
+    commands = [line for line in capsys.readouterr().out.splitlines() if "LARGER" in line]
+    resumed, anew = (
+        shlex.split(line.partition("saddlepoint ")[2].replace("LARGER", str(more)))
+        for line in commands
+    )
+    main([*resumed, "--quiet"])
+    assert "4 steps are done" in capsys.readouterr().out
+    main([*anew, "--steps", "1", "--batch-size", "8", "--out", str(tmp_path / "anew"), "--quiet"])
+    first, second = (read_run(each / NAME) for each in (out, tmp_path / "anew"))
+    assert second.learner.generator == first.learner.generator
+    assert second.learner.classes == first.learner.classes
+    (begun,) = [each for each in read_record(tmp_path / "anew").events if each["event"] == "start"]
+    assert "started from" in begun["detail"]
+    assert "not taken" not in begun["detail"]
 
 
 def test_other_recipes_end_as_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

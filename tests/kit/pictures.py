@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saddlepoint.data.array import Array
+from saddlepoint.data.splitting import counts
 from saddlepoint.planning.glance import Glance
 
 Pixels = NDArray[np.uint8]
@@ -33,11 +34,12 @@ def smooth_pictures(n: int, side: int = 32, channels: int = 3, seed: int = 0) ->
 
 def glance_at(images: Pixels, **known: Any) -> Glance:
     """A glance that found these images and whatever else is told."""
+    description = known.get("description", Array())
     return Glance(
         **{
-            "description": Array(),
+            "description": description,
             "total": len(images),
-            "training": len(images),
+            "counts": counts(known.get("total", len(images)), description.split),
             "images": images,
             **known,
         }  # type: ignore[arg-type]

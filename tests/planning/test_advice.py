@@ -118,14 +118,15 @@ def test_a_weak_space_is_made_better_first() -> None:
 
 
 def test_without_scores_it_says_why() -> None:
-    few = replace(FACTS, images=250, held_out=28)
+    few = replace(FACTS, images=123, held_out=28)
     said = verdict(None, few)
     assert said.sentences == (
         "No scores: 28 images were held out, and comparing samples with them takes 40: look at the "
         "samples yourself.",
     )
     assert said.next[0] == (
-        "more images: with 400 the usual tenth is enough for a test, and 250 are few to learn from."
+        "more images: from 160 on enough of them are held out for scores, and 123 are few to learn "
+        "from."
     )
     small = verdict(None, replace(FACTS, images=3000, held_out=30))
     assert small.next[0].startswith("a test of at least 40 images, for scores: a larger share")
@@ -151,11 +152,26 @@ def test_the_commands_are_those_of_the_run() -> None:
     commands = dict(verdict(None, replace(FACTS, run=Path("my run"))).commands)
     assert commands["sample"] == "saddlepoint sample 'my run' --n 64 --out grid.png"
     assert commands["go on"] == "saddlepoint resume 'my run' --steps 2000"
-    assert commands["with more images"] == "saddlepoint resume 'my run' --data LARGER --other-data"
+    larger = "saddlepoint resume 'my run' --data LARGER --other-data --steps 2000"
+    assert commands["with more images"] == larger
     assert commands["anew with more"] == "saddlepoint train LARGER --init 'my run'"
+    wide = verdict(None, replace(FACTS, anew=("--width", "64")))
+    assert dict(wide.commands)["anew with more"].endswith("--init runs/mine --width 64")
     lines = verdict(None, FACTS).lines
     assert lines[1].startswith("Next: ")
     assert lines[2].startswith("  sample:")
+
+
+def test_it_says_what_was_compared_with_what() -> None:
+    judged = replace(evaluation(*good()), notes=("The reference holds training examples.",))
+    said = verdict(judged, FACTS)
+    assert said.compared == (
+        "Compared: it (100) against data (100); control of 100. where.",
+        "The reference holds training examples.",
+    )
+    at = [said.lines.index(each) for each in (*said.sentences, *said.compared)]
+    assert at == list(range(len(at)))
+    assert verdict(None, FACTS).compared == ()
 
 
 def test_facts_are_read_from_the_run(tmp_path: Path) -> None:

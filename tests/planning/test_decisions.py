@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from saddlepoint import recipes
 from saddlepoint.data.splitting import LEAST_COMPARED
+from saddlepoint.errors import BadInput
 from saddlepoint.planning import decisions
 from saddlepoint.planning.decisions import Situation
 
@@ -31,13 +33,39 @@ def situation(images: int = 1000, side: int = 32, **more: object) -> Situation:
         ({(64, 64): 10}, SLOW, 240, 64),  # and less than 240
         ({(400, 300): 5, (30, 30): 4}, FAST, None, 256),
         ({(400, 300): 4, (70, 90): 5}, FAST, None, 64),  # 128 would enlarge more than half
-        ({(20, 20): 5, (25, 25): 5}, FAST, None, 32),  # the smallest that there is
+        ({(20, 20): 5, (25, 25): 5}, FAST, None, 16),  # 32 would enlarge all
+        ({(12, 12): 5, (14, 14): 5}, FAST, None, 16),  # the smallest that there is
+        ({(400, 300): 5, (40, 40): 4}, 100.0, 1, 32),  # above which the time decides
     ],
 )
 def test_the_side_is_the_longest_that_enlarges_few_and_is_usable_in_time(
     sizes: dict[tuple[int, int], int], seconds: float, minutes: float | None, expected: object
 ) -> None:
     assert decisions.side(Counter(sizes), seconds, minutes) == expected
+
+
+@pytest.mark.parametrize(
+    ("sizes", "chosen", "reason", "instead"),
+    [
+        ({(200, 200): 5, (50, 50): 1}, 32, "samples of 64×64 would take some 2 h 13 min", "64"),
+        ({(90, 70): 5, (80, 100): 4}, 64, "70 pixels a side or less, and 128×128 would", "128"),
+        ({(20, 20): 5, (25, 25): 5}, 16, "20 pixels a side or less, and 32×32 would", "32"),
+        (
+            {(12, 12): 5, (14, 14): 5},
+            16,
+            "the smallest there is; half of the pictures have 12",
+            "8",
+        ),
+        ({(900, 900): 5, (800, 800): 5}, 256, "the largest there is", "512"),
+    ],
+)
+def test_the_reason_for_a_size_is_what_kept_it_from_being_larger(
+    sizes: dict[tuple[int, int], int], chosen: int, reason: str, instead: str
+) -> None:
+    said, option = decisions.side_reason(Counter(sizes), chosen, SLOW)
+    assert reason in said
+    assert option.endswith(f"--data.size {instead}")
+    assert option.startswith("--minutes") == ("would take" in said)
 
 
 @given(st.dictionaries(st.tuples(*[st.integers(8, 400)] * 2), st.integers(1, 50), min_size=1))
@@ -80,11 +108,77 @@ def test_larger_images_have_narrower_networks(side: int, graphics: bool, width: 
     assert decisions.network(situation(side=side, graphics=graphics)).options["width"] == width
 
 
+@pytest.mark.parametrize("side", [8, 16, 28, 32, 48, 64, 128, 256])
+def test_r3_is_wide_enough_for_its_groups_at_every_size(side: int) -> None:
+    """And half as wide is not."""
+    from saddlepoint.networks.network import Site
+
+    def built(width: int) -> None:
+        network = recipes.image("digits", network="r3", width=width).learner.generator
+        network.generator(Site(shape=(3, side, side), inputs=64, place="learner.generator"))
+
+    width = decisions.network(situation(side=side, given={"network": "r3"})).options["width"]
+    built(width)
+    if side > 8:
+        with pytest.raises(BadInput, match="groups of 16"):
+            built(width // 2)
+
+
 def test_minutes_become_steps_by_the_measured_speed() -> None:
     for minutes, steps in ((1.0, 600), (30.0, 18_000), (1e-4, 1)):
         decision = decisions.length(situation(minutes=minutes))
         assert decision.options["steps"] == steps
         assert ("though usable samples" in decision.reason) == (steps < 5000)
+
+
+@given(
+    minutes=st.floats(0.1, 3000),
+    validating=st.floats(0.01, 100),
+    seconds=st.floats(0.001, 10),
+)
+@settings(max_examples=200, deadline=None)
+def test_validations_are_in_the_minutes_and_take_a_fifth_at_most(
+    minutes: float, validating: float, seconds: float
+) -> None:
+    made = Situation(1000, (3, 32, 32), seconds=seconds, validating=validating, minutes=minutes)
+    options = decisions.length(made).options
+    steps, every = options["steps"], options["training.checkpoint_every"]
+    times = -(-steps // every)
+    whole = steps * seconds + times * validating
+    assert times == 1 or times * validating <= 0.2 * 60 * minutes
+    if steps > 1:
+        assert whole <= 60 * minutes + seconds
+        # nothing is left over but what whole steps make of it
+        assert whole >= 60 * minutes - seconds - validating * steps / every
+    if steps > 1000 and validating < 1:
+        assert every * seconds <= decisions.VALIDATING_SECONDS + seconds
+        assert times >= 20 or times * validating > 0.1 * 60 * minutes
+
+
+def test_steps_between_validations_that_were_asked_for_stay() -> None:
+    made = situation(minutes=10.0, validating=5.0, checkpoint_every=100)
+    decision = decisions.length(made)
+    assert "training.checkpoint_every" not in decision.options
+    assert decision.options["steps"] == 4000  # of .1 s, and .05 s for the validations
+    assert "40 validation(s)" in decision.line
+    assert (
+        "5 s for each of 12 validation"
+        in decisions.length(
+            replace(made, minutes=None, checkpoint_every=None, validating=5.0, seconds=0.05)
+        ).line
+    )
+
+
+def test_the_pace_of_several_seeds_is_said_to_be_theirs() -> None:
+    assert "100 ms a step of 3 seeds" in decisions.length(situation(seeds=3)).line
+    assert "seeds" not in decisions.length(situation()).line
+
+
+def test_an_option_that_was_given_is_not_proposed() -> None:
+    line = decisions.network(situation(given={"network": "r3"})).line
+    assert line.endswith("r3, 32 channels: as asked (--width 64)")
+    line = decisions.network(situation(given={"width": 24})).line
+    assert line.endswith("dcgan, 24 channels: as asked (--network r3)")
 
 
 def test_pictures_come_every_half_minute_and_a_hundred_times_in_a_long_training() -> None:

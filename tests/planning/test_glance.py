@@ -32,6 +32,7 @@ def folder(tmp_path: Path) -> Path:
         side = (20, 30) if number < 40 else (16, 16)
         values = np.full((*side, 4 if number < 5 else 3), 4 * number, np.uint8)
         values[..., 3:] = 255
+        values[3:5, 3:5, 3:] = 255 - (number < 3)  # of five with alpha three are transparent
         Image.fromarray(values).save(place / f"{number:02}.png")
     Image.fromarray(np.full((16, 16, 3), 240, np.uint8)).save(root / "loose.png")
     (root / "broken.png").write_bytes(b"no picture")
@@ -50,7 +51,7 @@ def test_what_a_folder_holds_is_counted(folder: Path) -> None:
     assert (found.total, found.surveyed, found.unreadable) == (61, 62, 1)
     assert found.shape == (3, 16, 16)
     assert found.sizes == Counter({(20, 30): 40, (16, 16): 21})
-    assert found.transparent == 5
+    assert found.transparent == 3
     assert found.classes == {"even": 30, "odd": 30}
     assert (found.loose, found.deeper, found.labels) == (1, {}, None)
     assert not found.grey

@@ -19,12 +19,13 @@ from saddlepoint.planning import plan as planning
 from saddlepoint.planning import speed
 from saddlepoint.run.description import NAME, read_run
 
-A_STEP = 0.05  # seconds
+A_STEP, A_VALIDATION = 0.05, 0.0  # seconds
 
 
 @pytest.fixture(autouse=True)
 def _a_known_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "seconds_a_step", lambda _: A_STEP)
+    monkeypatch.setattr(planning, "seconds_a_validation", lambda *_: A_VALIDATION)
     monkeypatch.setattr(speed, "seconds_a_step", lambda _: A_STEP)
 
 
@@ -86,7 +87,7 @@ def test_of_few_images_enough_are_held_out_for_scores(
     chosen = sp.plan(folder(tmp_path / "photos", n=n, size=(12, 12)))
     counts = chosen.run.data.open().info.counts
     assert counts == {"train": training, "validation": 42, "test": 42}
-    assert chosen.glance.training == training
+    assert chosen.glance.counts == counts
     again, _ = described(start_of(str(tmp_path / "photos")), chosen.words, "test")
     assert again == chosen.run
     asked = sp.plan(sp.describe_data(tmp_path / "photos", split=Split(test=0.3)))
@@ -103,8 +104,59 @@ def test_transparency_of_most_pictures_becomes_a_channel(tmp_path: Path) -> None
     chosen = sp.plan(folder(tmp_path / "photos", mode="RGBA"))
     assert chosen.run.data.channels == 4
     assert "--data.channels 3" in str(chosen)
+    assert chosen.glance.shape[0] == 4
+    assert "put behind them" not in str(chosen)
     opaque = sp.plan(sp.describe_data(tmp_path / "photos", channels=3))
     assert opaque.run.data.channels == 3
+
+
+def test_alpha_that_hides_nothing_is_no_transparency(tmp_path: Path) -> None:
+    for number in range(40):
+        image = Image.new("RGBA", (20, 16), (number, 0, 0, 255))
+        image.putpixel((3, 3), (9, 200, number, 255))
+        image.save(tmp_path / f"{number}.png")
+    chosen = sp.plan(tmp_path)
+    assert chosen.run.data.channels == "auto"
+    assert "transparent" not in str(chosen)
+    assert not any("transparency" in note for note in chosen.run.data.open().info.notes)
+
+
+def test_a_test_set_of_the_data_is_counted_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "weights_file", lambda: Path("weights"))
+    pixels = np.random.default_rng(0).integers(0, 256, (500, 8, 8), np.uint8)
+    for train, counts in ((300, (258, 42, 200)), (100, (90, 10, 200))):
+        file = tmp_path / f"{train}.npz"
+        np.savez(file, x_train=pixels[:train], x_test=pixels[300:])
+        chosen = sp.plan(file)
+        there = chosen.run.data.open().info.counts
+        assert tuple(there[split] for split in ("train", "validation", "test")) == counts
+        assert chosen.glance.counts == there
+        assert (chosen.run.training.validation.score == "kernel") == (counts[1] >= 40)
+        assert "--data.split.test" not in str(chosen)
+        assert "held out for the test" not in str(chosen)
+        again, _ = described(start_of(str(file)), chosen.words, "test")
+        assert again == chosen.run
+
+
+def test_classes_are_refused_where_some_images_have_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(_: object) -> float:
+        raise AssertionError("measured before it was refused")
+
+    photos = folder(tmp_path / "photos", n=120)
+    even = sp.plan(photos, conditional=True)
+    assert "--conditional learns" not in str(even)
+    Image.new("RGB", (20, 16)).save(photos / "loose.png")
+    assert "once every image lies in one" in str(sp.plan(photos))
+    monkeypatch.setattr(planning, "seconds_a_step", measured)
+    with pytest.raises(BadInput, match=r"1 of 121 .* lie in no sub-folder"):
+        sp.plan(sp.describe_data(photos, size=16), conditional=True)
+    pixels = np.zeros((50, 8, 8), np.uint8)
+    with pytest.raises(BadInput, match="has none for some or all: add labels"):
+        sp.plan(pixels, conditional=True)
 
 
 def test_arrays_and_built_in_names_have_a_size(tmp_path: Path) -> None:
@@ -158,6 +210,52 @@ def test_options_by_their_place_count_before_and_after_the_look(tmp_path: Path) 
     words = ["--data.size", "16", "--training.steps", "9", "--learner.latent", "12", "--quiet"]
     run, _, _ = planned(start_of(str(photos)), words, "test")
     assert (run.data.size, run.training.steps, run.learner.latent) == (16, 9, 12)
+
+
+def test_what_is_measured_and_said_is_what_will_be_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from saddlepoint.commands.planned import planned
+
+    measured: list[sp.Run] = []
+
+    def seconds(run: sp.Run) -> float:
+        measured.append(run)
+        return A_STEP
+
+    monkeypatch.setattr(planning, "seconds_a_step", seconds)
+    start = start_of(str(folder(tmp_path / "photos")))
+    by_place = ["--learner.critic-steps", "5", "--learner.generator.width", "128"]
+    words = ["--minutes", "1", *by_place, "--learner.lenses", "pack", "--seeds", "3"]
+    run, _, chosen = planned(start, words, "test")
+    for each in (measured[-1], run):
+        assert (each.learner.critic_steps, each.learner.generator.width) == (5, 128)
+        assert [lens.word() for lens in each.learner.lenses] == ["pack"]
+        assert each.seeds == 3
+    assert measured[-1].learner == run.learner
+    assert measured[-1].training.batch_size == run.training.batch_size
+    said = " ".join(capsys.readouterr().err.split())
+    assert "network: generator dcgan of 128 channels: as asked" in said
+    assert "augmentation: lenses pack: as asked" in said
+    assert "50 ms a step of 3 seeds" in said
+    assert chosen.run == run
+    with pytest.raises(BadInput, match="both say how long"):
+        planned(start, ["--minutes", "1", "--training.steps", "5000"], "test")
+
+
+def test_validations_are_counted_in_the_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "weights_file", lambda: Path("weights"))
+    monkeypatch.setattr(planning, "seconds_a_validation", lambda *_: 2.0)
+    photos = folder(tmp_path / "photos", n=200)
+    training = sp.plan(photos, minutes=10).run.training
+    assert (training.steps, training.checkpoint_every) == (11_000, 440)  # and 25 times 2 s
+    from saddlepoint.commands.planned import planned
+
+    words = ["--minutes", "10", "--training.checkpoint-every", "100", "--quiet"]
+    training = planned(start_of(str(photos)), words, "test")[0].training
+    assert (training.steps, training.checkpoint_every) == (round(600 / 0.07), 100)
 
 
 def test_a_validation_that_was_chosen_otherwise_is_not_announced(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,9 @@ def test_small_pictures_would_be_enlarged() -> None:
     assert said.option == "--data.size 32 enlarges hardly any."
     few = seen(upscaled(in_folder({(9, 9): 10, (100, 100): 90})))
     assert few.option == "Remove those that are too small."
+    # A larger size would enlarge them more.
+    three = seen(upscaled(in_folder({(40, 40): 3, (200, 200): 97})))
+    assert three.option == "Remove those that are too small."
     assert upscaled(in_folder({(64, 64): 99, (640, 64): 1})) is None
     # Padded, a picture is enlarged only if both of its sides are too short.
     narrow = {(100, 30): 10}
@@ -216,6 +220,10 @@ def test_sub_folders_are_proposed_as_classes() -> None:
     assert said.option.startswith("--conditional learns them")
     few = seen(sub_folders(sorted_into({f"person {n}": 5 for n in range(40)})))
     assert "5 a folder on average" in few.sentence
+    loose = replace(sorted_into({"cats": 300, "dogs": 200}), loose=7)
+    assert "500" not in seen(sub_folders(loose)).sentence
+    assert seen(sub_folders(loose)).sentence.endswith("200), 7 outside any.")
+    assert "once every image lies in one" in seen(sub_folders(loose)).option
     assert sub_folders(sorted_into({"cats": 300, "dogs": 200}, labels=True)) is None
     assert sub_folders(sorted_into({})) is None
     assert sub_folders(sorted_into({"images": 300})) is None
@@ -227,7 +235,7 @@ def test_parts_of_the_data_are_no_classes() -> None:
     for top in ({"train": 300, "Test": 30}, {"images": 330}):
         said = seen(sub_folders(sorted_into(top, {"cats": 200, "dogs": 130})))
         assert "2 sub-folders (cats, dogs)" in said.sentence
-        assert said.option.startswith("--data.labels --data.label-level 2")
+        assert said.option.startswith("--conditional --data.label-level 2")
 
 
 def test_classes_of_very_unequal_size() -> None:
@@ -250,13 +258,20 @@ def test_too_few_to_be_compared() -> None:
     assert few_images(glance_at(smooth_pictures(3), total=200, description=enough)) is None
     assert "there are too few" in seen(few_images(glance_at(smooth_pictures(3), total=60))).sentence
     assert few_images(glance_at(smooth_pictures(3), total=400)) is None
+    counts = {"train": 90, "validation": 10, "test": 200}
+    own = glance_at(smooth_pictures(3), total=300, counts=counts, official_test=True)
+    assert few_images(own) is None
+    small = few_images(replace(own, counts={**counts, "test": 20}))
+    assert "has 20 images" in seen(small).sentence
+    assert "--data.split" not in str(small)
 
 
 def test_transparent_pictures() -> None:
     description = Folder(path=Path("photos"))
-    found = glance_at(smooth_pictures(3), description=description, transparent=2, surveyed=9)
+    found = glance_at(smooth_pictures(3), description=description, transparent=2)
     assert (
-        "2 of 9 files may be transparent, and RGB 255 255 255" in seen(see_through(found)).sentence
+        "2 of 3 images are transparent somewhere, and RGB 255 255 255"
+        in seen(see_through(found)).sentence
     )
     assert see_through(glance_at(smooth_pictures(3, channels=4), transparent=2)) is None
 
@@ -278,6 +293,7 @@ def bad_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             image = image.crop((0, 0, 64, 24))
         if number % 10 == 0:
             image = image.convert("RGBA")
+            image.putalpha(254)
         image.save(place / f"{number:03}.png")
     return root
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from torch import Tensor
 
 import saddlepoint as sp
 from kit.tiny import tiny
@@ -37,6 +38,53 @@ def test_it_leaves_out_the_first_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "steps", steps)
     monkeypatch.setattr(speed.time, "perf_counter", lambda: now[0])
     assert speed.seconds_a_step(tiny("gan")) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("recipe", "times"), [("dcgan", 3), ("gan", 1)])
+def test_seeds_in_turn_take_their_number_of_times(
+    monkeypatch: pytest.MonkeyPatch, recipe: str, times: int
+) -> None:
+    """Fully connected networks train side by side and are measured so."""
+    now, seeds = [0.0], []
+
+    class State:
+        def __init__(self, step: int) -> None:
+            self.step = step
+
+    def steps(run: sp.Run, every: int) -> object:
+        seeds.append(run.seeds)
+        for number in range(1, 100):
+            now[0] += 1.0
+            yield State(number)
+
+    monkeypatch.setattr(speed, "steps", steps)
+    monkeypatch.setattr(speed.time, "perf_counter", lambda: now[0])
+    assert speed.seconds_a_step(tiny(recipe).replace(seeds=3)) == pytest.approx(times)
+    assert seeds == [3 // times]
+
+
+def test_a_validation_takes_the_features_of_its_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    class Space:
+        def of(self, x: Tensor) -> Tensor:
+            now[0] += 0.1 * len(x)
+            return x.flatten(1)
+
+    monkeypatch.setattr(speed, "open_features", lambda *_: Space())
+    monkeypatch.setattr(speed.time, "perf_counter", lambda: now[0])
+    run = tiny("dcgan")
+
+    def seconds(held_out: int, seeds: int = 1, **validation: object) -> float:
+        training = run.training.replace(validation=Validation(**validation))
+        described = run.replace(training=training, seeds=seeds)
+        return speed.seconds_a_validation(described, (1, 8, 8), held_out)
+
+    scored = {"score": "kernel", "features": "efficientnet-lite0", "samples": 60}
+    assert seconds(500, **scored) == pytest.approx(6.0)
+    assert seconds(50, **scored) == pytest.approx(5.0)
+    assert seconds(500, seeds=2, **scored) == pytest.approx(12.0)
+    assert seconds(500) == seconds(500, score="kernel") == 0.0
 
 
 @pytest.mark.parametrize("shape", [(1, 12, 9), (4, 16, 16)])

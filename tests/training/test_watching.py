@@ -17,7 +17,7 @@ from saddlepoint.learners.adversarial.judgement import watched_scores
 from saddlepoint.pages import markup
 from saddlepoint.report.gather import gather
 from saddlepoint.symptoms.known import SYMPTOMS, findings
-from saddlepoint.symptoms.samples import CONTROL, DIVERSITY, NEAR, SPREAD
+from saddlepoint.symptoms.samples import CONTROL, DIVERSITY, NEAR, SPREAD, near_training
 from saddlepoint.training import watching
 from saddlepoint.training.averaging import Average
 from saddlepoint.training.record import History, read_record
@@ -91,6 +91,27 @@ def test_the_threshold_is_half_the_distance_of_the_closest_held_out_examples() -
     assert reference.near == pytest.approx(0.15)
     assert reference.control == 0.0
     assert reference.figures(torch.tensor([[-0.1], [-0.2]]))[NEAR] == 0.5
+
+
+@pytest.mark.parametrize("repeated", [0.04, 0.2, 0.6])
+def test_copies_are_seen_where_held_out_examples_repeat_training_ones(repeated: float) -> None:
+    training, held_out = gaussian(1000, 0), gaussian(500, 1)
+    order = torch.randperm(500, generator=torch.Generator().manual_seed(5))
+    number = int(repeated * 500)
+    held_out[order[:number]] = training[:number]
+    reference = Reference.of(training, held_out)
+    assert reference.near > 0.5 * Reference.of(training, gaussian(500, 1)).near
+    copies, fresh = (reference.figures(x) for x in (training[:256], gaussian(256, 2)))
+    assert reference.control == pytest.approx(repeated, abs=0.06)
+    for figures, there in ((copies, True), (fresh, False)):
+        readings = {name: [(step, figures[name]) for step in range(5)] for name in (NEAR, CONTROL)}
+        assert any(sign.there for sign in near_training(readings)) is there
+
+
+def test_data_that_are_all_alike_have_no_threshold() -> None:
+    reference = Reference.of(torch.ones(100, 3), torch.ones(50, 3))
+    assert reference.near == 0.0
+    assert reference.figures(torch.ones(256, 3))[NEAR] == 0.0
 
 
 def test_samples_that_are_not_finite_have_no_figures() -> None:

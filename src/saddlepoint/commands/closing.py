@@ -50,7 +50,8 @@ def verdict_of(folder: Path, plan: Plan | None, quiet: bool) -> Verdict:
 
     stored = read(folder)
     run = stored.run
-    facts = facts_of(folder, None if plan is None else plan.glance, **_options(run, plan))
+    glance = None if plan is None else plan.glance
+    facts = facts_of(folder, glance, _same_networks(run), **_options(run, plan))
     if sum(stored.data.counts.values()) < LEAST_COMPARED:
         return verdict(None, facts)
     if not quiet:
@@ -62,6 +63,30 @@ def verdict_of(folder: Path, plan: Plan | None, quiet: bool) -> Verdict:
     except BadInput as reason:
         return verdict(None, facts, why_not=f"Not evaluated: {reason}")
     return verdict(evaluation, facts)
+
+
+def _same_networks(run: Run) -> list[str]:
+    """Words of ``train`` that describe networks into which this run's weights fit."""
+    from saddlepoint.data.folder import Folder
+    from saddlepoint.learners.adversarial.description import Adversarial
+    from saddlepoint.networks.r3 import R3
+
+    learner, data = run.learner, run.data
+    assert isinstance(learner, Adversarial), "image is one game"
+    words = []
+    if isinstance(learner.generator, R3):
+        words += ["--network", "r3", "--width", f"{learner.generator.widths[0]}"]
+    elif (width := getattr(learner.generator, "width", None)) is not None:
+        words += ["--width", f"{width}"]
+    if learner.classes.word() != "unconditional":
+        words.append("--conditional")
+    if isinstance(data, Folder):
+        if data.size is not None:
+            sides = (data.size,) if isinstance(data.size, int) else data.size
+            words += ["--data.size", *map(str, sides)]
+        if data.channels != "auto":
+            words += ["--data.channels", f"{data.channels}"]
+    return words
 
 
 def _options(run: Run, plan: Plan | None) -> dict[str, str]:

@@ -35,25 +35,27 @@ def planned(start: Start, words: Sequence[str], prog: str) -> tuple[Run, argpars
         threads=training.threads,
         validate=not own,
         say=None if common.quiet else _say,
-        **_given(start, base, common),
+        completed=lambda chosen: described(start, [*chosen, *words], prog)[0],
+        **_given(start, base, words, common),
     )
     if not common.quiet:
         tell(chosen)
-    return *described(start, [*chosen.words, *words], prog), chosen
+    return chosen.run, common, chosen
 
 
-def _given(start: Start, base: Run, common: argparse.Namespace) -> dict[str, Any]:
+def _given(
+    start: Start, base: Run, words: Sequence[str], common: argparse.Namespace
+) -> dict[str, Any]:
     """Options of the recipe that were given, by a short name or by their place."""
     assert start.recipe is not None
     given = {o.key: getattr(common, o.key) for o in recipe_options(start.recipe)}
     given = {name: value for name, value in given.items() if value is not None}
-    usual = start.recipe().training
     by_place = {"steps": "steps", "batch_size": "batch_size", "half_life": "averaging_half_life"}
+    places = {word.partition("=")[0].replace("_", "-") for word in words}
     for name, field in by_place.items():
-        value = getattr(base.training, field)
-        asked = getattr(common, name, None)
-        if asked is not None or value != getattr(usual, field):
-            given[name] = value
+        place = f"--training.{field.replace('_', '-')}"
+        if getattr(common, name, None) is not None or place in places:
+            given[name] = getattr(base.training, field)
     return given
 
 

@@ -62,11 +62,13 @@ class Facts:
         upper: The largest upper byte of an image with 16 bits in each of several channels; -1
             for others.
         grey: Whether red, green and blue agree in every pixel.
+        transparent: Whether any pixel is not opaque.
     """
 
     highest: int
     upper: int
     grey: bool
+    transparent: bool = False
 
 
 def read_header(file: Path | IO[bytes]) -> Header:
@@ -160,7 +162,7 @@ def pixels_of(
     if deep_colour:
         extrema = plain.convert("RGB").getextrema()
         upper = max(int(high) for _, high in extrema)  # type: ignore[misc]
-    facts = Facts(highest, upper, _has_grey_pixels(plain))
+    facts = Facts(highest, upper, _has_grey_pixels(plain), _is_see_through(plain))
     pixels = np.asarray(fitted(in_channels(plain, rendering), rendering))
     return pixels.reshape(rendering.height, rendering.width, rendering.channels), facts
 
@@ -246,6 +248,10 @@ def _has_grey_pixels(plain: Image.Image) -> bool:
     return bool(
         (few[..., 1:] == few[..., :1]).all() and (colours[..., 1:] == colours[..., :1]).all()
     )
+
+
+def _is_see_through(plain: Image.Image) -> bool:
+    return plain.mode in ("LA", "RGBA") and plain.getchannel("A").getextrema()[0] != 255
 
 
 def plain_mode(image: Image.Image) -> Image.Image:

@@ -52,7 +52,7 @@ def notes_on(
     notes += _depth(facts, rendering, spelled)
     if pages := sum(header.more_pages for header in headers):
         notes.append(f"{pages:,} TIFF file(s) have more pages than the first, which alone is read.")
-    see_through = sum(header.transparent for header in headers)
+    see_through = sum(each.transparent for each in facts)
     if see_through and rendering.channels in (1, 3):
         notes.append(
             f"{see_through:,} image(s) with transparency were put on the background "

@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from saddlepoint.data.source import Split
 from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.errors import command_line
 from saddlepoint.evaluation.result import Evaluation
 from saddlepoint.learners.adversarial.augmentation import AdaptiveAugment, Augment, DiffAugment
 from saddlepoint.learners.adversarial.description import Adversarial
-from saddlepoint.planning.decisions import FEW, median_side
+from saddlepoint.planning.decisions import FEW, MOST_HELD_OUT, median_side
 from saddlepoint.planning.glance import Glance
 from saddlepoint.run.description import Run
 
@@ -50,6 +49,7 @@ class Facts:
         augment: The option that augments, where the recipe has one; else "".
         wider: The option of a wider network, where there is one; else "".
         larger: The options of a larger size, where there is one; else "".
+        anew: Words of ``train`` that describe networks into which this run's weights fit.
     """
 
     run: Path
@@ -65,6 +65,7 @@ class Facts:
     augment: str = ""
     wider: str = ""
     larger: str = ""
+    anew: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Verdict:
 
     Attributes:
         sentences: Whether samples are realistic, diverse and copies; or why that is not known.
+        compared: What was compared with what for that, and what is to be known of it.
         next: What would most likely help next, one or two sentences.
         commands: What can be done with the run: what for, and the command.
     """
@@ -80,13 +82,15 @@ class Verdict:
     sentences: tuple[str, ...]
     next: tuple[str, ...]
     commands: tuple[tuple[str, str], ...]
+    compared: tuple[str, ...] = ()
 
     @property
     def lines(self) -> tuple[str, ...]:
         """All of it, a line each."""
         width = max(len(what) for what, _ in self.commands) + 2
         named = (f"  {what + ':':{width}} {command}" for what, command in self.commands)
-        return (*self.sentences, *(f"Next: {each}" for each in self.next), *named)
+        advice = (f"Next: {each}" for each in self.next)
+        return (*self.sentences, *self.compared, *advice, *named)
 
 
 @dataclass(frozen=True)
@@ -137,15 +141,19 @@ def verdict(evaluation: Evaluation | None, facts: Facts, *, why_not: str = "") -
             if evaluation is None
             else "nothing that the scores ask for: they see no difference from held-out images."
         ]
-    return Verdict(said, tuple(advice[:_SAID]), _commands(facts))
+    compared = () if evaluation is None else (f"Compared: {evaluation.head}", *evaluation.notes)
+    return Verdict(said, tuple(advice[:_SAID]), _commands(facts), compared)
 
 
-def facts_of(folder: Path, glanced: Glance | None = None, **options: str) -> Facts:
+def facts_of(
+    folder: Path, glanced: Glance | None = None, anew: Sequence[str] = (), **options: str
+) -> Facts:
     """The facts of a run, from its directory.
 
     Args:
         folder: The run's directory.
         glanced: What the glance before the training found.
+        anew: As of ``Facts``.
         **options: ``mirror``, ``augment``, ``wider`` and ``larger`` of ``Facts``.
 
     Raises:
@@ -169,6 +177,7 @@ def facts_of(folder: Path, glanced: Glance | None = None, **options: str) -> Fac
         validation=tuple((step, value) for step, value in validation if value is not None),
         augmented=bool(changes - {MIRROR}),
         mirrored=MIRROR in changes,
+        anew=tuple(anew),
         **options,
     )
 
@@ -230,14 +239,14 @@ def no_test(case: _Case) -> str:
     facts = case.facts
     if case.realistic or facts.held_out >= LEAST_COMPARED:
         return ""
-    enough = math.ceil(LEAST_COMPARED / Split().test)
-    if facts.images >= enough:
+    enough = math.ceil(LEAST_COMPARED / MOST_HELD_OUT)
+    if facts.images + facts.held_out >= enough:
         return (
             f"a test of at least {LEAST_COMPARED} images, for scores: a larger share "
             "(--data.split.test), or a larger test set where the data come with one."
         )
     return (
-        f"more images: with {enough:,} the usual tenth is enough for a test, and "
+        f"more images: from {enough:,} on enough of them are held out for scores, and "
         f"{facts.images:,} are few to learn from."
     )
 
@@ -349,12 +358,15 @@ def _evaluate(facts: Facts) -> str:
 
 
 def _commands(facts: Facts) -> tuple[tuple[str, str], ...]:
-    run = facts.run
+    run, further = facts.run, ("--steps", 2 * facts.steps)
     return (
         ("sample", command_line("sample", run, "--n", 64, "--out", "grid.png")),
         ("single files", command_line("sample", run, "--n", 1000, "--out", "samples")),
-        ("go on", command_line("resume", run, "--steps", 2 * facts.steps)),
-        ("with more images", command_line("resume", run, "--data", "LARGER", "--other-data")),
-        ("anew with more", command_line("train", "LARGER", "--init", run)),
+        ("go on", command_line("resume", run, *further)),
+        (
+            "with more images",
+            command_line("resume", run, "--data", "LARGER", "--other-data", *further),
+        ),
+        ("anew with more", command_line("train", "LARGER", "--init", run, *facts.anew)),
         ("report", command_line("report", run)),
     )

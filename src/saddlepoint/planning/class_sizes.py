@@ -33,17 +33,23 @@ def sub_folders(glance: Glance) -> Observation | None:
         return Observation("sub-folders", sentence, _one_down(), figures)
     usual = glance.total / len(names)
     said = f"Images lie in {len(names):,} sub-folders ({_counted(glance.classes)})"
-    outside = f", {glance.loose:,} outside any" if glance.loose else ""
+    if glance.loose:
+        return Observation(
+            "sub-folders",
+            f"{said}, {glance.loose:,} outside any.",
+            "--conditional learns them as classes once every image lies in one.",
+            figures,
+        )
     if usual < _FEW:
         return Observation(
             "sub-folders",
-            f"{said}{outside}: {usual:.0f} a folder on average, few to learn a class from.",
+            f"{said}: {usual:.0f} a folder on average, few to learn a class from.",
             "--conditional takes them as classes all the same.",
             figures,
         )
     return Observation(
         "sub-folders",
-        f"{said}{outside}.",
+        f"{said}.",
         "--conditional learns them as classes, to be sampled one by one.",
         figures,
     )
@@ -75,7 +81,7 @@ def unequal_classes(glance: Glance) -> Observation | None:
         sentence += f"; {len(few):,} of {len(counts):,} have fewer than {_FEW}"
     option = "Samples come in the same shares."
     if used:
-        option = "Samples come in the same shares; `sample --class NAME` draws one class."
+        option = f"{option[:-1]}; with --conditional `sample --class NAME` draws one class."
     return Observation(
         "unequal classes", f"{sentence}.", option, {"ratio": ratio, "few": float(len(few))}
     )
@@ -86,7 +92,7 @@ def _are_parts(glance: Glance) -> bool:
 
 
 def _one_down() -> str:
-    return "--data.labels --data.label-level 2 takes those as classes."
+    return "--conditional --data.label-level 2 learns those as classes."
 
 
 def _few_folders(names: list[str]) -> str:

@@ -15,8 +15,8 @@ from saddlepoint.training.progress import duration
 Size = int | tuple[int, int]
 Sizes = Counter[tuple[int, int]]
 
-#: Sides that pictures of several sizes may be brought to; 32 is a size at which two cores learn.
-SIDES = (32, 64, 128, 256)
+#: Sides that pictures of several sizes may be brought to.
+SIDES = (16, 32, 64, 128, 256)
 #: Pictures that agree on a size up to this keep it.
 KEPT_UP_TO = 48
 #: Steps until samples are usable at 32×32; as many times more as a side is longer.
@@ -32,6 +32,9 @@ FEW = 5000
 TRANSPARENT = 0.5
 #: Samples of a validation: a thousand would take as long as many steps.
 SCORED = 400
+#: Validations of a training, in at most this share of its time; in a long one they are no further
+#: apart than so many seconds.
+VALIDATIONS, VALIDATING_SHARE, VALIDATING_SECONDS = 25, 0.2, 600.0
 #: Of all images, the most that a held-out split may take for scores to be had.
 MOST_HELD_OUT = 0.25
 #: Pictures of samples come so many seconds apart, or so often in a long training.
@@ -47,8 +50,11 @@ class Situation:
         shape: (channels, height, width) at which they are trained.
         machine: The device in words.
         graphics: Whether it is a graphics processor.
-        seconds: Of one step as described, measured; of streamed images at least what decoding
-            its batches takes.
+        seconds: Of one step as described, measured, of all seeds together; of streamed images at
+            least what decoding its batches takes.
+        validating: Seconds of one validation, measured; 0: there are none.
+        checkpoint_every: Steps between validations, where the user chose them.
+        seeds: How many are trained.
         minutes: How long one is ready to wait; None: not said.
         given: Options of the recipe that the user chose, by name.
     """
@@ -58,6 +64,9 @@ class Situation:
     machine: str = "cpu"
     graphics: bool = False
     seconds: float = 0.0
+    validating: float = 0.0
+    checkpoint_every: int | None = None
+    seeds: int = 1
     minutes: float | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
 
@@ -96,8 +105,8 @@ class Decision:
 def side(sizes: Sizes, seconds_at_32: float, minutes: float | None) -> Size:
     """The size that pictures of these sizes are brought to.
 
-    One that all have, up to 48 pixels, is kept. Else it is the longest of 32, 64, 128 and 256 that
-    enlarges less than half of the pictures and becomes usable in the time.
+    One that all have, up to 48 pixels, is kept. Else it is the longest of 16, 32, 64, 128 and 256
+    that enlarges less than half of the pictures and, above 32, becomes usable in the time.
 
     Args:
         sizes: How many pictures have each (height, width).
@@ -109,10 +118,39 @@ def side(sizes: Sizes, seconds_at_32: float, minutes: float | None) -> Size:
     median = median_side(sizes)
     chosen = SIDES[0]
     for each in SIDES[1:]:
-        wait = usable_steps(each) * seconds_at_32 * (each / SIDE) ** 2 / 60
-        if each <= median and wait <= (minutes or PATIENCE_MINUTES):
+        in_time = usable_minutes(each, seconds_at_32) <= (minutes or PATIENCE_MINUTES)
+        if each <= median and (in_time or each <= SIDE):
             chosen = each
     return chosen
+
+
+def usable_minutes(longest: int, seconds_at_32: float) -> float:
+    """Minutes until samples of this size are usable, a step taking as long as it has pixels."""
+    return usable_steps(longest) * seconds_at_32 * (longest / SIDE) ** 2 / 60
+
+
+def side_reason(sizes: Sizes, chosen: int, seconds_at_32: float) -> tuple[str, str]:
+    """Why ``side`` chose this one and no longer one, and the options that change it."""
+    median = median_side(sizes)
+    if chosen > median:
+        return (
+            f"the smallest there is; half of the pictures have {median} pixels a side or less",
+            f"--data.size {chosen // 2}",
+        )
+    larger = 2 * chosen
+    if larger not in SIDES:
+        return "the largest there is", f"--data.size {larger}"
+    if larger > median:
+        return (
+            f"half of the pictures have {median} pixels a side or less, and {larger}×{larger} "
+            "would enlarge them",
+            f"--data.size {larger}",
+        )
+    wait = duration(60 * usable_minutes(larger, seconds_at_32))
+    return (
+        f"usable samples of {larger}×{larger} would take some {wait}",
+        f"--minutes, --data.size {larger}",
+    )
 
 
 def median_side(sizes: Sizes) -> int:
@@ -153,14 +191,24 @@ def held_out_share(images: int) -> float | None:
 
 
 def network(situation: Situation) -> Decision:
-    """Which networks, and how wide: fewer channels for large images, more where they cost less."""
+    """Which networks, and how wide: fewer channels for large images, more where they cost less.
+
+    Widths of r3 are halved with each doubling above 8×8, down to the 8 that its groups need.
+    """
     given = situation.given
-    width = 32 if situation.side <= 128 else 16
-    width = given.get("width", 2 * width if situation.graphics else width)
     kind = given.get("network", "dcgan")
+    width = 32 if situation.side <= 128 else 16
+    if kind == "r3":
+        width = 8 * 2 ** max(0, math.ceil(math.log2(situation.side / 8)))
+    width = given.get("width", 2 * width if situation.graphics else width)
     asked = {"width", "network"} & given.keys()
-    reason = "as asked" if asked else f"what {situation.machine} trains in the time"
-    instead = "" if len(asked) == 2 else f"--width {2 * width}, --network r3"
+    reason = "as asked"
+    if not asked:
+        reason = f"narrow networks make more steps on {situation.machine}"
+        if situation.graphics:
+            reason = f"twice as wide as on a processor, on {situation.machine}"
+    other = {"width": f"--width {2 * width}", "network": "--network r3"}
+    instead = ", ".join(option for name, option in other.items() if name not in asked)
     options = {"network": kind, "width": width}
     return Decision("network", options, f"{kind}, {width} channels", reason, instead)
 
@@ -233,28 +281,61 @@ def length(situation: Situation) -> Decision:
     given = situation.given
     batch = given.get("batch_size") or batch_of(situation.images)
     usable = usable_steps(situation.side)
-    steps, instead = usable, "--minutes, --steps"
-    reason = "usable samples, by experience"
+    fixed: int | None = usable
+    reason, instead = "usable samples, by experience", "--minutes, --steps"
     if "steps" in given:
-        steps, reason, instead = given["steps"], "as asked", ""
+        fixed, reason, instead = given["steps"], "as asked", ""
     elif situation.minutes is not None:
-        steps = max(1, round(60 * situation.minutes / situation.seconds))
-        reason = f"{situation.minutes:g} minutes, as asked"
+        fixed, reason = None, f"{situation.minutes:g} minutes, as asked"
+    steps, every = _intervals(situation, fixed)
+    times = math.ceil(steps / every) if every else 0
     if steps < usable and reason.endswith("as asked"):
         reason += f", though usable samples take some {usable:,}"
-    each = situation.seconds
-    pace = f"{each:.2g} s" if each >= 1 else f"{1000 * each:.0f} ms"
+    seconds = steps * situation.seconds + times * situation.validating
     average = float(max(batch, min(10_000, steps * batch // 50)))
-    pictures = float(max(PICTURE_SECONDS, round(steps * each / PICTURES)))
+    pictures = float(max(PICTURE_SECONDS, round(seconds / PICTURES)))
+    options: dict[str, Any] = {
+        "steps": steps,
+        "batch_size": batch,
+        "half_life": given.get("half_life", average),
+        "training.sample_seconds": pictures,
+    }
+    if every and situation.checkpoint_every is None:
+        options["training.checkpoint_every"] = every
+    pace = f"{_short(situation.seconds)} a step"
+    if situation.seeds > 1:
+        pace += f" of {situation.seeds} seeds"
+    if times:
+        pace += f", {_short(situation.validating)} for each of {times} validation(s)"
     return Decision(
         "length",
-        {
-            "steps": steps,
-            "batch_size": batch,
-            "half_life": given.get("half_life", average),
-            "training.sample_seconds": pictures,
-        },
-        f"{steps:,} steps of {batch} images, about {duration(steps * each)}",
-        f"{reason}; {pace} a step, {situation.machine}",
+        options,
+        f"{steps:,} steps of {batch} images, about {duration(seconds)}",
+        f"{reason}; {pace}, {situation.machine}",
         instead,
     )
+
+
+def _intervals(situation: Situation, steps: int | None) -> tuple[int, int | None]:
+    """Steps, those that fit into the minutes where None is given, and steps between validations.
+
+    The latter is None where there are no validations.
+    """
+    each, validating = situation.seconds, situation.validating
+    assert steps is not None or situation.minutes is not None
+    seconds = 60 * (situation.minutes or 0)
+    if not validating:
+        return steps or max(1, round(seconds / each)), None
+    if situation.checkpoint_every is not None:
+        each += validating / situation.checkpoint_every
+        return steps or max(1, round(seconds / each)), situation.checkpoint_every
+    if steps is not None:
+        seconds = steps * each / (1 - VALIDATING_SHARE)
+    enough = max(VALIDATIONS, math.ceil(seconds / VALIDATING_SECONDS))
+    times = max(1, min(enough, int(VALIDATING_SHARE * seconds / validating)))
+    steps = steps or max(1, round((seconds - times * validating) / each))
+    return steps, math.ceil(steps / times)
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"

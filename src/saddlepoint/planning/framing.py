@@ -109,7 +109,7 @@ def upscaled(glance: Glance) -> Observation | None:
         return None
     better = _size_of_most(sizes, folder)
     option = "Remove those that are too small"
-    if share >= 0.2 or better >= min(height, width) // 2:
+    if better < min(height, width) and (share >= 0.2 or better >= min(height, width) // 2):
         option = f"--data.size {better} enlarges hardly any"
     return Observation(
         "too small",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -56,7 +56,7 @@ class Glance:
     Attributes:
         description: The source as it was looked at, the size included if one was chosen.
         total: How many images there are; of a folder, less those that were found to be damaged.
-        training: How many of them are of the training split; of a folder by its share.
+        counts: How many of them each split has; of a folder by the shares.
         images: Some of them as training would see them, uint8 (n, channels, height, width): all
             of them, or a random choice.
         names: Of a folder the file of each of ``images``; else empty.
@@ -66,7 +66,7 @@ class Glance:
         surveyed: How many headers were read; 0 if there are none.
         grey: Whether every one is grey by its header; of an array, whether it has one channel.
         smallest: At most three files whose shorter side is the shortest.
-        transparent: How many of the surveyed may have transparent pixels.
+        transparent: How many of the decoded have pixels that are not opaque.
         unreadable: How many of the surveyed or decoded files are damaged.
         classes: Images in each sub-folder of the level that would name the labels (over all
             files, the top level if nothing else was asked for); else the training examples of
@@ -75,12 +75,13 @@ class Glance:
         loose: Images of a folder that lie in no such sub-folder.
         seconds_a_decode: Of a folder the median time to read and decode one picture by one thread.
         notes: What would be done to the pictures that were decoded, one sentence each.
+        official_test: Whether the test split is a test set that comes with the data.
         seconds: How long the glance took.
     """
 
     description: DataSource
     total: int
-    training: int
+    counts: Mapping[str, int]
     images: NDArray[np.uint8]
     names: tuple[str, ...] = ()
     labels: NDArray[np.int64] | None = None
@@ -95,6 +96,7 @@ class Glance:
     loose: int = 0
     seconds_a_decode: float | None = None
     notes: tuple[str, ...] = ()
+    official_test: bool = False
     seconds: float = 0.0
 
     @property
@@ -179,7 +181,8 @@ def glance(source: DataSource, *, size: Size | Callable[[Sizes], Size] | None = 
     return Glance(
         description=source,
         total=sum(info.counts.values()),
-        training=info.counts["train"],
+        counts=info.counts,
+        official_test=info.official_test,
         images=to_uint8(batch.x.numpy()),
         labels=labels,
         grey=info.shape[0] == 1,
@@ -227,7 +230,7 @@ def _of_folder(folder: Folder, size: Size | Callable[[Sizes], Size] | None, bega
     return Glance(
         description=folder,
         total=len(good),
-        training=counts(len(good), folder.split)["train"],
+        counts=counts(len(good), folder.split),
         images=decoded.images,
         names=tuple(decoded.names),
         labels=labels,
@@ -235,7 +238,7 @@ def _of_folder(folder: Folder, size: Size | Callable[[Sizes], Size] | None, bega
         surveyed=len(surveyed),
         grey=all(header.grey for header in headers.values()),
         smallest=tuple(sorted(headers, key=lambda name: _shorter(headers[name]))[:3]),
-        transparent=sum(header.transparent for header in headers.values()),
+        transparent=sum(facts.transparent for facts in decoded.facts),
         unreadable=len(problems),
         classes={shown(name): classes[name] for name in sorted(classes)},
         deeper=dict(sorted(_folders(good, folder.label_level + 1)[0].items())),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from saddlepoint.data.describing import describe_data
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.source import DataSource, Split
 from saddlepoint.data.splitting import counts
+from saddlepoint.description import Part
 from saddlepoint.errors import BadInput
 from saddlepoint.features.efficientnet import weights_file
 from saddlepoint.planning import decisions
@@ -18,15 +19,20 @@ from saddlepoint.planning.decisions import Decision, Situation
 from saddlepoint.planning.glance import Glance, glance
 from saddlepoint.planning.observed import Observation
 from saddlepoint.planning.remarks import observe
-from saddlepoint.planning.speed import check_minutes, on_noise, seconds_a_step
+from saddlepoint.planning.speed import (
+    check_minutes,
+    on_noise,
+    seconds_a_step,
+    seconds_a_validation,
+)
 from saddlepoint.recipes.image import image
 from saddlepoint.run.description import Run
-from saddlepoint.run.training import Training, Validation
+from saddlepoint.run.training import Validation
 from saddlepoint.training.device import choose, in_words
 
 FIRST_SHAPE = (3, decisions.SIDE, decisions.SIDE)
 LEAST_IMAGES = 10
-DATA, TRAINING, SCORE = "data.", "training.", "training.validation."
+DATA, SPLIT, TRAINING, SCORE = "data.", "data.split.", "training.", "training.validation."
 
 
 @dataclass(frozen=True)
@@ -54,19 +60,7 @@ class Plan:
     @property
     def words(self) -> list[str]:
         """What was chosen as words of a command line, which choose the same without a look."""
-        words: list[str] = []
-        for decision in self.decisions:
-            for name, value in decision.options.items():
-                option = f"--{name.replace('_', '-')}"
-                if isinstance(value, bool):
-                    words.append(option if value else f"--no-{option[2:]}")
-                    continue
-                values = value if isinstance(value, tuple) else (value,)
-                words += [
-                    option,
-                    *(f"{each:g}" if isinstance(each, float) else str(each) for each in values),
-                ]
-        return words
+        return _words(_options(self.decisions))
 
     def __str__(self) -> str:
         lines = [each.line for each in self.decisions]
@@ -82,6 +76,7 @@ def plan(
     threads: int | None = None,
     validate: bool = True,
     say: Callable[[str], None] | None = None,
+    completed: Callable[[list[str]], Run] | None = None,
     **given: Any,
 ) -> Plan:
     """Look at images, measure the machine, and describe a run of the recipe ``image``.
@@ -97,6 +92,8 @@ def plan(
         threads: As of ``Training``.
         validate: Whether a validation is to be chosen; else there is none.
         say: Told what is being done.
+        completed: From words of a command line that choose what is chosen here to the run with
+            whatever else was asked for, as ``train`` reads them; this run is measured and returned.
         **given: Options of ``recipes.image`` that are not to be chosen.
 
     Raises:
@@ -116,9 +113,21 @@ def plan(
     tell = say or (lambda _: None)
     settings = {"device": device, "precision": precision, "threads": threads}
     source = describe_data(data)
+    if given.get("conditional") and isinstance(source, Folder):
+        source = source.replace(labels=True)
+
+    def run_of(options: Mapping[str, Any]) -> Run:
+        if completed is not None:
+            return completed(_words(options))
+        run = _described(source, {**options, **given})
+        return run.replace(training=run.training.replace(**settings))
+
     tell("looking at the data and measuring the machine ...")
-    looked, kept = _with_enough_held_out(source, _look(source, minutes, settings, given))
-    images = looked.training
+    looked, of_data = _look(source, minutes, run_of)
+    looked, kept = _with_enough_held_out(source, looked)
+    if given.get("conditional"):
+        _refuse_without_classes(source, looked)
+    images = looked.counts["train"]
     if images < LEAST_IMAGES:
         raise BadInput(
             f"{source.place} has {looked.total} images, {images} of them for training: a "
@@ -134,104 +143,168 @@ def plan(
         given=given,
     )
     chosen = [
-        *_of_data(source, looked),
+        *of_data,
         *kept,
         decisions.network(situation),
         decisions.augmentation(situation),
         decisions.reconstruction(situation),
     ]
     if validate:
-        chosen.append(decisions.validation(_held_out(looked), weights_file() is not None))
+        chosen.append(decisions.validation(looked.counts["validation"], weights_file() is not None))
     batch = given.get("batch_size") or decisions.batch_of(images)
-    draft = _described(looked.description, {**_options(chosen), **given, "batch_size": batch})
-    draft = draft.replace(training=draft.training.replace(**settings))
-    seconds = max(seconds_a_step(on_noise(draft, looked.shape)), _decoding(looked, batch))
-    chosen.append(decisions.length(replace(situation, seconds=seconds)))
-    run = _described(looked.description, {**_options(chosen), **given})
-    run = run.replace(training=run.training.replace(**settings))
+    draft = run_of({**_options(chosen), "batch_size": batch})
+    every = draft.training.checkpoint_every
+    situation = replace(
+        situation,
+        seconds=max(
+            seconds_a_step(on_noise(draft, looked.shape)), draft.seeds * _decoding(looked, batch)
+        ),
+        validating=seconds_a_validation(draft, looked.shape, looked.counts["validation"]),
+        checkpoint_every=every if draft.training.changed("checkpoint_every") else None,
+        seeds=draft.seeds,
+    )
+    chosen.append(decisions.length(situation))
+    run = run_of(_options(chosen))
+    own = _described(source, {**_options(chosen), **given})
     return Plan(
         run=run,
-        decisions=tuple(chosen),
+        decisions=tuple(_as_asked(each, own, run) for each in chosen),
         observations=observe(looked),
         glance=looked,
     )
 
 
 def _look(
-    source: DataSource, minutes: float | None, settings: dict[str, Any], given: dict[str, Any]
-) -> Glance:
-    """The data at the size at which they will be trained."""
-    if not isinstance(source, Folder) or source.size is not None:
-        return glance(source)
-    first = image(source, **{k: v for k, v in given.items() if k in ("network", "width")})
-    first = first.replace(training=Training(batch_size=decisions.BATCH, **settings))
-    return glance(
-        source,
-        size=lambda sizes: decisions.side(
-            sizes, seconds_a_step(on_noise(first, FIRST_SHAPE)), minutes
-        ),
+    source: DataSource, minutes: float | None, run_of: Callable[[Mapping[str, Any]], Run]
+) -> tuple[Glance, list[Decision]]:
+    """The data at the size and with the channels with which they will be trained."""
+    if not isinstance(source, Folder):
+        return glance(source), []
+    if source.size is None:
+        seconds = seconds_a_step(on_noise(run_of({"batch_size": decisions.BATCH}), FIRST_SHAPE))
+        looked = glance(source, size=lambda sizes: decisions.side(sizes, seconds, minutes))
+        chosen = [_size(looked, seconds)]
+    else:
+        looked = glance(source)
+        height, width = looked.shape[1:]
+        chosen = [Decision("size", {}, f"{height}×{width}", "as asked")]
+    channels = decisions.channels_of(looked.grey, looked.transparent, len(looked.images))
+    if channels is None or source.channels != "auto":
+        return looked, chosen
+    share = looked.transparent / len(looked.images)
+    chosen.append(
+        Decision(
+            "channels",
+            {"data.channels": channels},
+            f"{channels}, transparency is learned, too",
+            f"{share:.0%} of the pictures are transparent somewhere",
+            f"--data.channels {channels - 1}",
+        )
     )
+    return glance(looked.description.replace(channels=channels)), chosen
+
+
+def _size(looked: Glance, seconds_at_32: float) -> Decision:
+    """The size that was chosen, and why."""
+    assert looked.sizes is not None
+    height, width = looked.shape[1:]
+    larger = f"--data.size {2 * max(height, width)}"
+    if len(looked.sizes) == 1 and (height, width) in looked.sizes:
+        reason = "their own"
+    else:
+        reason, larger = decisions.side_reason(looked.sizes, height, seconds_at_32)
+    size = height if height == width else (height, width)
+    return Decision("size", {"data.size": size}, f"{height}×{width}", reason, larger)
+
+
+def _refuse_without_classes(source: DataSource, looked: Glance) -> None:
+    """Refuse to tell classes that not every image has, before anything is measured.
+
+    Raises:
+        BadInput: Some images have none.
+    """
+    needs = "--conditional needs the class of every image, and"
+    instead = "or leave out --conditional."
+    if looked.folder is None and (looked.labels is None or (looked.labels < 0).any()):
+        raise BadInput(f"{needs} {source.place} has none for some or all: add labels, {instead}")
+    if looked.folder is not None and looked.loose:
+        raise BadInput(
+            f"{needs} {looked.loose:,} of {looked.total:,} in {source.place} lie in no sub-folder: "
+            f"move them into one, {instead}"
+        )
+
+
+#: Where the description holds what a decision is about.
+_PLACES = {
+    "network": ("generator", "critic"),
+    "augmentation": ("lenses",),
+    "reconstruction": ("auxiliaries",),
+}
 
 
 def _with_enough_held_out(source: DataSource, looked: Glance) -> tuple[Glance, list[Decision]]:
     """The look at data of which enough are held out for scores, where that was left open."""
-    share = decisions.held_out_share(looked.total)
-    free = isinstance(source, Array | Folder) and source.split == Split()
-    official = looked.training != counts(looked.total, Split())["train"]
-    if share is None or not free or (official and looked.folder is None):
+    if not isinstance(source, Array | Folder) or source.split != Split():
         return looked, []
-    split = Split(validation=share, test=share)
-    sizes = counts(looked.total, split)
-    description = looked.description.replace(split=split)
-    decision = Decision(
-        "held out",
-        {f"{DATA}split.validation": share, f"{DATA}split.test": share},
-        f"{sizes['validation']} images for choosing a checkpoint and {sizes['test']} for scores",
-        f"a tenth of {looked.total:,} is too few",
-        "--data.split.test 0.1 --data.split.validation 0.1",
-    )
-    return replace(looked, description=description, training=sizes["train"]), [decision]
-
-
-def _held_out(looked: Glance) -> int:
-    """Images of the validation split, from its share."""
-    return counts(looked.total, looked.description.split)["validation"]
-
-
-def _of_data(source: DataSource, looked: Glance) -> list[Decision]:
-    """What is chosen of a folder: size and channels."""
-    folder = looked.folder
-    if folder is None or not isinstance(source, Folder):
-        return []
-    made = []
-    height, width = looked.shape[1:]
-    shown = f"{height}×{width}"
-    if source.size is not None:
-        made.append(Decision("size", {}, shown, "as asked"))
+    tests = looked.counts["test"] if looked.official_test else 0
+    free = looked.total - tests
+    share = decisions.held_out_share(free)
+    if share is None:
+        return looked, []
+    split = Split(validation=share) if looked.official_test else Split(validation=share, test=share)
+    sizes = counts(free, split)
+    options, instead = {f"{SPLIT}validation": share}, "--data.split.validation 0.1"
+    shown = f"{sizes['validation']} images for choosing a checkpoint"
+    if looked.official_test:
+        sizes |= {"train": free - sizes["validation"], "test": tests}
     else:
-        assert looked.sizes is not None
-        sides = decisions.median_side(looked.sizes)
-        own = len(looked.sizes) == 1 and (height, width) in looked.sizes
-        reason = "their own" if own else f"half of the pictures have {sides} pixels a side or more"
-        larger = f"--data.size {2 * max(height, width)}"
-        size = height if height == width else (height, width)
-        made.append(Decision("size", {"data.size": size}, shown, reason, larger))
-    channels = decisions.channels_of(looked.grey, looked.transparent, looked.surveyed)
-    if channels is not None and source.channels == "auto":
-        share = looked.transparent / looked.surveyed
-        made.append(
-            Decision(
-                "channels",
-                {"data.channels": channels},
-                f"{channels}, transparency is learned, too",
-                f"{share:.0%} of the pictures are transparent somewhere",
-                f"--data.channels {channels - 1}",
-            )
-        )
-    return made
+        options[f"{SPLIT}test"] = share
+        instead = f"--data.split.test 0.1 {instead}"
+        shown = f"{shown} and {sizes['test']} for scores"
+    reason = f"a tenth of {free:,} is too few"
+    description = looked.description.replace(split=split)
+    decision = Decision("held out", options, shown, reason, instead)
+    return replace(looked, description=description, counts=sizes), [decision]
 
 
-def _options(chosen: list[Decision]) -> dict[str, Any]:
+def _as_asked(decision: Decision, own: Run, run: Run) -> Decision:
+    """The decision, or what options by their place made of what it is about."""
+    changed = {
+        name: getattr(run.learner, name)
+        for name in _PLACES.get(decision.subject, ())
+        if getattr(run.learner, name, None) != getattr(own.learner, name)
+    }
+    if not changed:
+        return decision
+    shown = ", ".join(f"{name} {_spoken(value)}" for name, value in changed.items())
+    return replace(decision, shown=shown, reason="as asked", instead="")
+
+
+def _spoken(value: Part | tuple[Part, ...]) -> str:
+    """A part, or several, in words."""
+    if isinstance(value, tuple):
+        return " ".join(part.word() for part in value) or "none"
+    width = getattr(value, "width", None)
+    return f"{value.word()}{f' of {width} channels' if width else ''}"
+
+
+def _words(options: Mapping[str, Any]) -> list[str]:
+    """Options as words of a command line."""
+    words: list[str] = []
+    for name, value in options.items():
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            words.append(option if value else f"--no-{option[2:]}")
+            continue
+        values = value if isinstance(value, tuple) else (value,)
+        words += [
+            option,
+            *(f"{each:g}" if isinstance(each, float) else str(each) for each in values),
+        ]
+    return words
+
+
+def _options(chosen: Iterable[Decision]) -> dict[str, Any]:
     return {name: value for each in chosen for name, value in each.options.items()}
 
 
@@ -240,8 +313,10 @@ def _described(source: DataSource, options: Mapping[str, Any]) -> Run:
     of_data = {
         k.removeprefix(DATA): v
         for k, v in options.items()
-        if k.startswith(DATA) and not k.startswith(f"{DATA}split")  # which the look has already
+        if k.startswith(DATA) and not k.startswith(SPLIT)
     }
+    if shares := {k.removeprefix(SPLIT): v for k, v in options.items() if k.startswith(SPLIT)}:
+        of_data["split"] = Split(**shares)
     scored = {k.removeprefix(SCORE): v for k, v in options.items() if k.startswith(SCORE)}
     training = {
         k.removeprefix(TRAINING): v

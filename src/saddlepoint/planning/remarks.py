@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from saddlepoint.data.splitting import LEAST_COMPARED, counts
+from saddlepoint.data.splitting import LEAST_COMPARED
 from saddlepoint.planning.class_sizes import sub_folders, unequal_classes
 from saddlepoint.planning.framing import cropping, enlarged_before, upscaled
 from saddlepoint.planning.glance import Glance
@@ -18,11 +18,16 @@ __all__ = ["OBSERVATIONS", "Observation", "observe"]
 
 def few_images(glance: Glance) -> Observation | None:
     """Too few images for samples to be compared with held-out ones."""
-    if getattr(glance.description, "official_test", False):
-        return None
-    held_out = counts(glance.total, glance.description.split)["test"]
+    held_out = glance.counts["test"]
     if held_out >= LEAST_COMPARED:
         return None
+    if glance.official_test:
+        return Observation(
+            "few images",
+            f"The test set that comes with the data has {held_out:,} images, and comparing samples "
+            f"with them takes {LEAST_COMPARED}.",
+            "A larger one is needed for scores.",
+        )
     needed = LEAST_COMPARED / glance.total
     sentence = (
         f"Of {glance.total:,} images {held_out:,} are held out for the test, and comparing samples "
@@ -44,8 +49,8 @@ def see_through(glance: Glance) -> Observation | None:
     behind = " ".join(map(str, folder.background))
     return Observation(
         "transparent",
-        f"{glance.transparent:,} of {glance.surveyed:,} files may be transparent, and RGB "
-        f"{behind} is put behind them.",
+        f"{glance.transparent:,} of {glance.sample} are transparent somewhere, and RGB {behind} is "
+        "put behind them.",
         "--data.background R G B chooses another colour, --data.channels 4 keeps transparency.",
         {"pictures": float(glance.transparent)},
     )

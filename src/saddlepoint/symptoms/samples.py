@@ -51,7 +51,8 @@ def collapsed_diversity(readings: Readings) -> Iterator[Sign]:
     "near-training",
     "samples near training examples",
     sees=(NEAR, CONTROL),
-    rule=f"{NEAR} is at least {COPIES:g}, and {TIMES:g} times the share of held-out examples",
+    rule=f"{NEAR} is at least {COPIES:g}, and {TIMES:g} times the share of held-out examples or, "
+    "of data that repeat themselves, half-way from it to 1",
     lasting=3,
     cure="Give it more examples, let the critic see them changed (--learner.lenses "
     "adaptive_augment), use a smaller --width, or take an earlier checkpoint; `saddlepoint "
@@ -61,7 +62,7 @@ def collapsed_diversity(readings: Readings) -> Iterator[Sign]:
 def near_training(readings: Readings) -> Iterator[Sign]:
     """Near is half as far as the closest 5 % of some held-out examples; the rest are a control."""
     for step, (near, control) in together(readings, NEAR, CONTROL):
-        there = near >= max(COPIES, TIMES * control)
+        there = near >= max(COPIES, min(TIMES * control, (1 + control) / 2))
         figures = (
             f"{100 * near:.0f} % of samples lie nearer to a training example than held-out ones "
             f"do, of which {100 * control:.1f} % lie so near"

@@ -12,8 +12,9 @@ With d the Euclidean distance there:
 - **spread**: the mean distance of pairs of samples divided by that of real pairs. It grows from the
   first weights on, while diversity still stands at its least;
 - **near training**: the share of samples closer to a training example than half the distance at
-  which the closest 5 % of some held-out examples are, and the same share of other held-out
-  examples. Half, because smooth or typical samples lie close to the data, too, and are no copies.
+  which the closest 5 % of some held-out examples are (leaving out those that repeat one), and the
+  same share of other held-out examples. Half, because smooth or typical samples lie close to the
+  data, too, and are no copies.
 
 References: Arora, Risteski & Zhang 2018; Meehan, Chaudhuri & Dasgupta 2020.
 """
@@ -46,6 +47,7 @@ SAMPLES = 256
 TRAINING = 4000  # examples that samples are held against: a copy of another is not seen
 SIDE = 16
 QUANTILE = 0.05
+REPEAT = 0.02  # of the median gap: what is nearer to a training example is the same picture again
 SMOOTH = 0.5  # spread that smooth images may lose without having lost diversity
 MOST = 10.0  # diversity of samples that are hardly ever alike, noise for example
 
@@ -86,8 +88,9 @@ class Reference:
         else:
             gaps = nearest(training, training, 1, exclude_self=True).distances[:, 0]
         first, second = gaps[::2], gaps[1::2]
-        rank = max(1, round(QUANTILE * (len(first) + 1)))
-        near = float(first.sort().values[rank - 1]) / 2
+        others = first[first > REPEAT * first.median()].sort().values
+        rank = max(1, round(QUANTILE * (len(others) + 1)))
+        near = float(others[rank - 1]) / 2 if len(others) else 0.0
         control = float((second < near).double().mean())
         real = float((pairs <= alike).double().mean())
         return cls(training, alike, real, float(pairs.mean()), near, control, forgiven)

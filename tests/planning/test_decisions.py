@@ -160,7 +160,7 @@ def test_steps_between_validations_that_were_asked_for_stay() -> None:
     decision = decisions.length(made)
     assert "training.checkpoint_every" not in decision.options
     assert decision.options["steps"] == 4000  # of .1 s, and .05 s for the validations
-    assert "40 validation(s)" in decision.line
+    assert "40 validations" in decision.line
     assert (
         "5 s for each of 12 validation"
         in decisions.length(

@@ -286,7 +286,8 @@ def length(situation: Situation) -> Decision:
     if "steps" in given:
         fixed, reason, instead = given["steps"], "as asked", ""
     elif situation.minutes is not None:
-        fixed, reason = None, f"{situation.minutes:g} minutes, as asked"
+        plural = "" if situation.minutes == 1 else "s"
+        fixed, reason = None, f"{situation.minutes:g} minute{plural}, as asked"
     steps, every = _intervals(situation, fixed)
     times = math.ceil(steps / every) if every else 0
     if steps < usable and reason.endswith("as asked"):
@@ -306,7 +307,8 @@ def length(situation: Situation) -> Decision:
     if situation.seeds > 1:
         pace += f" of {situation.seeds} seeds"
     if times:
-        pace += f", {_short(situation.validating)} for each of {times} validation(s)"
+        each = f"each of {times} validations" if times > 1 else "a validation"
+        pace += f", {_short(situation.validating)} for {each}"
     return Decision(
         "length",
         options,

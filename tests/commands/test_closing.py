@@ -61,7 +61,14 @@ def test_a_run_is_scored_and_its_evaluation_kept(
 
 
 @pytest.mark.parametrize(
-    "words", [["--network", "r3", "--width", "16"], ["--conditional", "--width", "6"]]
+    "words",
+    [
+        ["--network", "r3", "--width", "16"],
+        ["--conditional", "--data.label-level", "2", "--width", "6"],
+        # what the recipe's options cannot say
+        ["--width", "4", "--learner.latent", "12", "--learner.critic.width", "6"],
+        ["--width", "4", "--conditional", "--learner.latent", "12", "--data.label-level", "2"],
+    ],
 )
 def test_the_commands_for_more_images_train_the_networks_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
@@ -71,7 +78,8 @@ def test_the_commands_for_more_images_train_the_networks_on(
     for place, n in ((few, 30), (more, 36)):
         place.mkdir()
         for kind in ("a", "b"):
-            folder(place / kind, n // 2)
+            (place / "all").mkdir(exist_ok=True)
+            folder(place / "all" / kind, n // 2)
     out = tmp_path / "run"
     given = [*words, "--batch-size", "8", "--data.size", "16"]
     main(["train", str(few), "--steps", "2", *given, "--out", str(out), "--quiet"])
@@ -86,9 +94,21 @@ def test_the_commands_for_more_images_train_the_networks_on(
     first, second = (read_run(each / NAME) for each in (out, tmp_path / "anew"))
     assert second.learner.generator == first.learner.generator
     assert second.learner.classes == first.learner.classes
+    for name in ("size", "channels", "labels", "label_level"):
+        assert getattr(second.data, name) == getattr(first.data, name)
     (begun,) = [each for each in read_record(tmp_path / "anew").events if each["event"] == "start"]
     assert "started from" in begun["detail"]
     assert "not taken" not in begun["detail"]
+
+
+def test_a_learner_of_another_kind_ends_with_a_verdict_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--steps", "2", "--learner", "variational", "--batch-size", "8", "--quiet"]
+    main(["train", str(folder(tmp_path / "few", 30)), *words, "--out", str(tmp_path / "run")])
+    said = capsys.readouterr().out
+    said_in_order(said, "2 steps are done", "No scores", "Next:", "run.json --data LARGER")
+    assert "--augment" not in said
 
 
 def test_other_recipes_end_as_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -155,8 +155,8 @@ def test_the_commands_are_those_of_the_run() -> None:
     larger = "saddlepoint resume 'my run' --data LARGER --other-data --steps 2000"
     assert commands["with more images"] == larger
     assert commands["anew with more"] == "saddlepoint train LARGER --init 'my run'"
-    wide = verdict(None, replace(FACTS, anew=("--width", "64")))
-    assert dict(wide.commands)["anew with more"].endswith("--init runs/mine --width 64")
+    wide = verdict(None, replace(FACTS, anew=("LARGER", "--width", "64")))
+    assert dict(wide.commands)["anew with more"].endswith(" LARGER --width 64 --init runs/mine")
     lines = verdict(None, FACTS).lines
     assert lines[1].startswith("Next: ")
     assert lines[2].startswith("  sample:")

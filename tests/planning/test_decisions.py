@@ -41,7 +41,17 @@ def situation(images: int = 1000, side: int = 32, **more: object) -> Situation:
 def test_the_side_is_the_longest_that_enlarges_few_and_is_usable_in_time(
     sizes: dict[tuple[int, int], int], seconds: float, minutes: float | None, expected: object
 ) -> None:
-    assert decisions.side(Counter(sizes), seconds, minutes) == expected
+    assert decisions.side(Counter(sizes), lambda: seconds, minutes) == expected
+
+
+def test_nothing_is_measured_for_a_size_that_time_does_not_decide() -> None:
+    def measured() -> float:
+        raise AssertionError
+
+    for sizes in ({(16, 16): 9}, {(63, 90): 5, (30, 30): 2}, {(20, 20): 5, (25, 25): 5}):
+        side = decisions.side(Counter(sizes), measured, None)
+        if isinstance(side, int):
+            assert decisions.side_reason(Counter(sizes), side, measured)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +72,7 @@ def test_the_side_is_the_longest_that_enlarges_few_and_is_usable_in_time(
 def test_the_reason_for_a_size_is_what_kept_it_from_being_larger(
     sizes: dict[tuple[int, int], int], chosen: int, reason: str, instead: str
 ) -> None:
-    said, option = decisions.side_reason(Counter(sizes), chosen, SLOW)
+    said, option = decisions.side_reason(Counter(sizes), chosen, lambda: SLOW)
     assert reason in said
     assert option.endswith(f"--data.size {instead}")
     assert option.startswith("--minutes") == ("would take" in said)
@@ -146,7 +156,10 @@ def test_validations_are_in_the_minutes_and_take_a_fifth_at_most(
     times = -(-steps // every)
     whole = steps * seconds + times * validating
     assert times == 1 or times * validating <= 0.2 * 60 * minutes
-    if steps > 1:
+    if times == 1:
+        # one that was asked for takes what it takes, and training has four fifths at least
+        assert steps * seconds >= 0.8 * 60 * minutes - seconds
+    else:
         assert whole <= 60 * minutes + seconds
         # nothing is left over but what whole steps make of it
         assert whole >= 60 * minutes - seconds - validating * steps / every

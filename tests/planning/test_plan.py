@@ -24,9 +24,9 @@ A_STEP, A_VALIDATION = 0.05, 0.0  # seconds
 
 @pytest.fixture(autouse=True)
 def _a_known_speed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "seconds_a_step", lambda _: A_STEP)
+    monkeypatch.setattr(planning, "seconds_a_step", lambda *_: A_STEP)
     monkeypatch.setattr(planning, "seconds_a_validation", lambda *_: A_VALIDATION)
-    monkeypatch.setattr(speed, "seconds_a_step", lambda _: A_STEP)
+    monkeypatch.setattr(speed, "seconds_a_step", lambda *_: A_STEP)
 
 
 def folder(at: Path, n: int = 60, size: tuple[int, int] = (20, 16), mode: str = "RGB") -> Path:
@@ -153,7 +153,9 @@ def test_classes_are_refused_where_some_images_have_none(
     assert "once every image lies in one" in str(sp.plan(photos))
     monkeypatch.setattr(planning, "seconds_a_step", measured)
     with pytest.raises(BadInput, match=r"1 of 121 .* lie in no sub-folder"):
-        sp.plan(sp.describe_data(photos, size=16), conditional=True)
+        sp.plan(photos, conditional=True)
+    with pytest.raises(BadInput, match=r"121 of 121 .* lie in none of level 2"):
+        sp.plan(sp.describe_data(photos, labels=True, label_level=2), conditional=True)
     pixels = np.zeros((50, 8, 8), np.uint8)
     with pytest.raises(BadInput, match="has none for some or all: add labels"):
         sp.plan(pixels, conditional=True)
@@ -195,7 +197,7 @@ def test_train_takes_a_folder_of_images_alone(
     main(["train", str(photos), *words])
     said = capsys.readouterr().err
     assert "network: dcgan, 4 channels: as asked" in said
-    assert "length: 1 steps of 24 images" in said
+    assert "length: 1 step of 24 images" in said
     run = read_run(tmp_path / "run" / NAME)
     assert (run.recipe, run.training.steps, run.data.labels) == ("image", 1, True)
     # a description without a second look
@@ -219,7 +221,8 @@ def test_what_is_measured_and_said_is_what_will_be_trained(
 
     measured: list[sp.Run] = []
 
-    def seconds(run: sp.Run) -> float:
+    def seconds(run: sp.Run, at_once: int) -> float:
+        assert at_once == 1
         measured.append(run)
         return A_STEP
 
@@ -255,7 +258,76 @@ def test_validations_are_counted_in_the_length(
 
     words = ["--minutes", "10", "--training.checkpoint-every", "100", "--quiet"]
     training = planned(start_of(str(photos)), words, "test")[0].training
-    assert (training.steps, training.checkpoint_every) == (round(600 / 0.07), 100)
+    assert training.checkpoint_every == 100
+    assert 599 < 0.05 * training.steps + 2 * -(-training.steps // 100) <= 600.05
+    # what was asked for may be the default
+    words[3] = str(sp.recipes.image().training.checkpoint_every)
+    chosen = planned(start_of(str(photos)), words, "test")[2]
+    assert chosen.run.training.checkpoint_every == int(words[3])
+    assert f"each of {-(-chosen.run.training.steps // int(words[3]))} validations" in str(chosen)
+
+
+def test_a_validation_that_takes_too_long_is_left_out_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "weights_file", lambda: Path("weights"))
+    monkeypatch.setattr(planning, "seconds_a_validation", lambda *_: 6.0)
+    photos = folder(tmp_path / "photos", n=200)
+    chosen = sp.plan(photos, minutes=0.4)
+    assert chosen.run.training.validation.score == "none"
+    assert chosen.run.training.steps == round(24 / A_STEP)
+    assert "validation: none: one would take 6 s, more than a fifth of the time" in str(chosen)
+    assert sp.plan(photos, minutes=0.6).run.training.validation.score == "kernel"
+    from saddlepoint.commands.planned import planned
+
+    words = ["--minutes", "0.4", "--validate", "kernel", "--quiet"]
+    training = planned(start_of(str(photos)), words, "test")[0].training
+    assert training.validation.score == "kernel"
+    assert training.steps == round(0.8 * 24 / A_STEP)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--learner", "variational"], "network: the learner variational: as asked"),
+        (["--training.averaging-half-life", "None"], "length: "),
+        (["--training.validation.score", "none"], "network: dcgan, 32 channels"),
+        (["--learner.lenses", "none"], "augmentation: lenses none: as asked"),
+        (
+            [
+                "--learner.generator",
+                "r3",
+                "--learner.generator.widths",
+                *["64", "64", "32", "16", "8"],
+            ],
+            "size: 64×64: half of the pictures have 90 pixels",
+        ),
+        (["--seeds", "2", "--at-once", "2"], "2 ms a step of 2 seeds"),
+        (["--stop-when", "plateau"], "length: "),
+        (["--dynamics", "simultaneous"], "length: "),
+    ],
+)
+def test_options_of_any_kind_make_a_plan(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    said: str,
+) -> None:
+    from saddlepoint.commands.planned import planned
+    from saddlepoint.training.stepwise import steps
+
+    def seconds(run: sp.Run, _: int) -> float:
+        for _ in steps(run.replace(seeds=1), every=1):
+            return 0.001 * run.seeds
+        raise AssertionError
+
+    monkeypatch.setattr(planning, "seconds_a_step", seconds)
+    photos = folder(tmp_path / "photos", n=200, size=(90, 100))
+    start = start_of(str(photos))
+    run, _, chosen = planned(start, [*words, "--batch-size", "4"], "test")
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert described(start, [*chosen.words, *words, "--batch-size", "4"], "test")[0] == run
 
 
 def test_a_validation_that_was_chosen_otherwise_is_not_announced(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from torch import Tensor
@@ -59,8 +60,11 @@ def test_seeds_in_turn_take_their_number_of_times(
 
     monkeypatch.setattr(speed, "steps", steps)
     monkeypatch.setattr(speed.time, "perf_counter", lambda: now[0])
-    assert speed.seconds_a_step(tiny(recipe).replace(seeds=3)) == pytest.approx(times)
+    run = tiny(recipe).replace(seeds=3)
+    assert speed.seconds_a_step(run) == pytest.approx(times)
     assert seeds == [3 // times]
+    assert speed.seconds_a_step(run, at_once=2) == pytest.approx(min(times, 2))
+    assert speed.seconds_a_step(run, at_once=8) == pytest.approx(1)
 
 
 def test_a_validation_takes_the_features_of_its_samples(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,16 +79,29 @@ def test_a_validation_takes_the_features_of_its_samples(monkeypatch: pytest.Monk
     monkeypatch.setattr(speed.time, "perf_counter", lambda: now[0])
     run = tiny("dcgan")
 
-    def seconds(held_out: int, seeds: int = 1, **validation: object) -> float:
+    def seconds(
+        held_out: int, seeds: int = 1, labelled: bool = False, **validation: object
+    ) -> float:
         training = run.training.replace(validation=Validation(**validation))
         described = run.replace(training=training, seeds=seeds)
-        return speed.seconds_a_validation(described, (1, 8, 8), held_out)
+        return speed.seconds_a_validation(described, (1, 8, 8), held_out, labelled)
 
     scored = {"score": "kernel", "features": "efficientnet-lite0", "samples": 60}
     assert seconds(500, **scored) == pytest.approx(6.0)
     assert seconds(50, **scored) == pytest.approx(5.0)
     assert seconds(500, seeds=2, **scored) == pytest.approx(12.0)
-    assert seconds(500) == seconds(500, score="kernel") == 0.0
+    assert seconds(500) == seconds(500, score="kernel", features="classifier") == 0.0
+    assert seconds(500, labelled=True, **{**scored, "features": "auto"}) == 0.0
+    # unlabelled images are compared in the features that would be opened
+    assert seconds(500, **{**scored, "features": "auto"}) == pytest.approx(6.0)
+
+    def slow(real: Tensor, fake: Tensor) -> float:
+        assert real.shape == fake.shape == (60, 64)
+        now[0] += 9.0
+        return 0.0
+
+    monkeypatch.setitem(speed.SCORES, "frechet", replace(speed.SCORES["frechet"], quick=slow))
+    assert seconds(500, score="frechet", samples=60) == pytest.approx(15.0)
 
 
 @pytest.mark.parametrize("shape", [(1, 12, 9), (4, 16, 16)])

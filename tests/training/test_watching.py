@@ -93,12 +93,15 @@ def test_the_threshold_is_half_the_distance_of_the_closest_held_out_examples() -
     assert reference.figures(torch.tensor([[-0.1], [-0.2]]))[NEAR] == 0.5
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.003])
 @pytest.mark.parametrize("repeated", [0.04, 0.2, 0.6])
-def test_copies_are_seen_where_held_out_examples_repeat_training_ones(repeated: float) -> None:
+def test_copies_are_seen_where_held_out_examples_repeat_training_ones(
+    repeated: float, noise: float
+) -> None:
     training, held_out = gaussian(1000, 0), gaussian(500, 1)
     order = torch.randperm(500, generator=torch.Generator().manual_seed(5))
     number = int(repeated * 500)
-    held_out[order[:number]] = training[:number]
+    held_out[order[:number]] = training[:number] + noise * gaussian(number, 6)
     reference = Reference.of(training, held_out)
     assert reference.near > 0.5 * Reference.of(training, gaussian(500, 1)).near
     copies, fresh = (reference.figures(x) for x in (training[:256], gaussian(256, 2)))

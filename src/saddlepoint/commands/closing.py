@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from saddlepoint.run.description import Run
 
 WIDTH = 78
+#: What decides of which shapes a game's weights are.
+_SHAPED = ("generator", "critic", "latent", "classes")
 
 
 def close(folder: Path, step: int, *, plan: Plan | None = None, quiet: bool = False) -> None:
@@ -51,7 +53,7 @@ def verdict_of(folder: Path, plan: Plan | None, quiet: bool) -> Verdict:
     stored = read(folder)
     run = stored.run
     glance = None if plan is None else plan.glance
-    facts = facts_of(folder, glance, _same_networks(run), **_options(run, plan))
+    facts = facts_of(folder, glance, _anew(folder, run), **_options(run, plan))
     if sum(stored.data.counts.values()) < LEAST_COMPARED:
         return verdict(None, facts)
     if not quiet:
@@ -65,22 +67,23 @@ def verdict_of(folder: Path, plan: Plan | None, quiet: bool) -> Verdict:
     return verdict(evaluation, facts)
 
 
-def _same_networks(run: Run) -> list[str]:
-    """Words of ``train`` that describe networks into which this run's weights fit."""
-    from saddlepoint.data.folder import Folder
-    from saddlepoint.learners.adversarial.description import Adversarial
-    from saddlepoint.networks.r3 import R3
+def _anew(folder: Path, run: Run) -> list[str]:
+    """Words of ``train`` for larger data and networks into which this run's weights fit.
 
-    learner, data = run.learner, run.data
-    assert isinstance(learner, Adversarial), "image is one game"
-    words = []
-    if isinstance(learner.generator, R3):
-        words += ["--network", "r3", "--width", f"{learner.generator.widths[0]}"]
-    elif (width := getattr(learner.generator, "width", None)) is not None:
-        words += ["--width", f"{width}"]
-    if learner.classes.word() != "unconditional":
-        words.append("--conditional")
+    Those of the recipe's options where they describe these networks, so that the rest is chosen
+    anew; else the run's own description.
+    """
+    from saddlepoint.data.folder import Folder
+    from saddlepoint.run.description import NAME
+
+    named = _options_of_networks(run)
+    words = ["LARGER", *named] if named is not None else [f"{folder / NAME}", "--data", "LARGER"]
+    data = run.data
     if isinstance(data, Folder):
+        if named is None and data.labels:
+            words.append("--data.labels")
+        if data.labels and data.label_level != 1:
+            words += ["--data.label-level", f"{data.label_level}"]
         if data.size is not None:
             sides = (data.size,) if isinstance(data.size, int) else data.size
             words += ["--data.size", *map(str, sides)]
@@ -89,16 +92,43 @@ def _same_networks(run: Run) -> list[str]:
     return words
 
 
+def _options_of_networks(run: Run) -> list[str] | None:
+    """Options of the recipe that describe a run's networks; None if there are no such."""
+    from saddlepoint.learners.adversarial.description import Adversarial
+    from saddlepoint.networks.dcgan import Dcgan
+    from saddlepoint.networks.r3 import R3
+    from saddlepoint.recipes.image import image
+
+    learner = run.learner
+    if not isinstance(learner, Adversarial):
+        return None
+    network, conditional = learner.generator, learner.classes.word() != "unconditional"
+    words: list[str] = []
+    if isinstance(network, R3):
+        width = network.widths[0]
+        own = image(run.data, network="r3", width=width, conditional=conditional).learner
+        words = ["--network", "r3"]
+    elif isinstance(network, Dcgan):
+        width = network.width
+        own = image(run.data, width=width, conditional=conditional).learner
+    else:
+        return None
+    if any(getattr(own, each) != getattr(learner, each) for each in _SHAPED):
+        return None
+    return [*words, "--width", f"{width}", *(["--conditional"] if conditional else [])]
+
+
 def _options(run: Run, plan: Plan | None) -> dict[str, str]:
     """Options of ``train`` that advice may name, as far as this run leaves room for them."""
     from saddlepoint.data.folder import Folder
     from saddlepoint.learners.adversarial.description import Adversarial
     from saddlepoint.networks.dcgan import Dcgan
 
-    options = {"augment": "--augment adaptive"}  # said where nothing is changed yet
+    options: dict[str, str] = {}
     learner = run.learner
-    assert isinstance(learner, Adversarial), "image is one game"
-    if isinstance(learner.generator, Dcgan):
+    if isinstance(learner, Adversarial):
+        options["augment"] = "--augment adaptive"  # said where nothing is changed yet
+    if isinstance(learner, Adversarial) and isinstance(learner.generator, Dcgan):
         options["wider"] = f"--width {2 * learner.generator.width}"
     if isinstance(run.data, Folder) and isinstance(run.data.size, int):
         options["larger"] = f"--data.size {2 * run.data.size}"

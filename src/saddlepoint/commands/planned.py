@@ -27,6 +27,7 @@ def planned(start: Start, words: Sequence[str], prog: str) -> tuple[Run, argpars
     refuse_taken(common.out)  # before the look, which takes seconds
     training = base.training
     own = training.validation.score != "none" or common.validate or common.stop_when
+    own = own or "--training.validation.score" in _places(words)
     chosen = plan(
         base.data,
         minutes=common.minutes,
@@ -35,6 +36,7 @@ def planned(start: Start, words: Sequence[str], prog: str) -> tuple[Run, argpars
         threads=training.threads,
         validate=not own,
         say=None if common.quiet else _say,
+        at_once=common.at_once or 1,
         completed=lambda chosen: described(start, [*chosen, *words], prog)[0],
         **_given(start, base, words, common),
     )
@@ -51,12 +53,16 @@ def _given(
     given = {o.key: getattr(common, o.key) for o in recipe_options(start.recipe)}
     given = {name: value for name, value in given.items() if value is not None}
     by_place = {"steps": "steps", "batch_size": "batch_size", "half_life": "averaging_half_life"}
-    places = {word.partition("=")[0].replace("_", "-") for word in words}
     for name, field in by_place.items():
         place = f"--training.{field.replace('_', '-')}"
-        if getattr(common, name, None) is not None or place in places:
+        if getattr(common, name, None) is not None or place in _places(words):
             given[name] = getattr(base.training, field)
     return given
+
+
+def _places(words: Sequence[str]) -> set[str]:
+    """The options among words of a command line."""
+    return {word.partition("=")[0].replace("_", "-") for word in words}
 
 
 def tell(chosen: Plan) -> None:

@@ -27,7 +27,7 @@ def in_time(run: Run, minutes: float, common: argparse.Namespace) -> Run:
     refuse_taken(common.out)  # before the measurement, which takes seconds
     if common.steps is not None:
         raise BadInput("--minutes and --steps both say how long: give one of them.")
-    run, sentence = within(run, minutes)
+    run, sentence = within(run, minutes, common.at_once or 1)
     if not common.quiet:
         print(sentence, file=sys.stderr)
     return run

@@ -49,7 +49,7 @@ class Facts:
         augment: The option that augments, where the recipe has one; else "".
         wider: The option of a wider network, where there is one; else "".
         larger: The options of a larger size, where there is one; else "".
-        anew: Words of ``train`` that describe networks into which this run's weights fit.
+        anew: Words of ``train`` for larger data and networks into which this run's weights fit.
     """
 
     run: Path
@@ -65,7 +65,7 @@ class Facts:
     augment: str = ""
     wider: str = ""
     larger: str = ""
-    anew: tuple[str, ...] = ()
+    anew: tuple[str, ...] = ("LARGER",)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def verdict(evaluation: Evaluation | None, facts: Facts, *, why_not: str = "") -
 
 
 def facts_of(
-    folder: Path, glanced: Glance | None = None, anew: Sequence[str] = (), **options: str
+    folder: Path, glanced: Glance | None = None, anew: Sequence[str] = ("LARGER",), **options: str
 ) -> Facts:
     """The facts of a run, from its directory.
 
@@ -367,6 +367,6 @@ def _commands(facts: Facts) -> tuple[tuple[str, str], ...]:
             "with more images",
             command_line("resume", run, "--data", "LARGER", "--other-data", *further),
         ),
-        ("anew with more", command_line("train", "LARGER", "--init", run, *facts.anew)),
+        ("anew with more", command_line("train", *facts.anew, "--init", run)),
         ("report", command_line("report", run)),
     )

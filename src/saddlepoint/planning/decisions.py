@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,7 +102,7 @@ class Decision:
         )
 
 
-def side(sizes: Sizes, seconds_at_32: float, minutes: float | None) -> Size:
+def side(sizes: Sizes, seconds_at_32: Callable[[], float], minutes: float | None) -> Size:
     """The size that pictures of these sizes are brought to.
 
     One that all have, up to 48 pixels, is kept. Else it is the longest of 16, 32, 64, 128 and 256
@@ -110,7 +110,7 @@ def side(sizes: Sizes, seconds_at_32: float, minutes: float | None) -> Size:
 
     Args:
         sizes: How many pictures have each (height, width).
-        seconds_at_32: Of one step at 32×32.
+        seconds_at_32: Measures one step at 32×32; called where the size depends on it.
         minutes: How long one is ready to wait; None: 20.
     """
     if len(sizes) == 1 and max(next(iter(sizes))) <= KEPT_UP_TO:
@@ -118,8 +118,12 @@ def side(sizes: Sizes, seconds_at_32: float, minutes: float | None) -> Size:
     median = median_side(sizes)
     chosen = SIDES[0]
     for each in SIDES[1:]:
-        in_time = usable_minutes(each, seconds_at_32) <= (minutes or PATIENCE_MINUTES)
-        if each <= median and (in_time or each <= SIDE):
+        if each > median:
+            break
+        in_time = each <= SIDE or (
+            usable_minutes(each, seconds_at_32()) <= (minutes or PATIENCE_MINUTES)
+        )
+        if in_time:
             chosen = each
     return chosen
 
@@ -129,7 +133,7 @@ def usable_minutes(longest: int, seconds_at_32: float) -> float:
     return usable_steps(longest) * seconds_at_32 * (longest / SIDE) ** 2 / 60
 
 
-def side_reason(sizes: Sizes, chosen: int, seconds_at_32: float) -> tuple[str, str]:
+def side_reason(sizes: Sizes, chosen: int, seconds_at_32: Callable[[], float]) -> tuple[str, str]:
     """Why ``side`` chose this one and no longer one, and the options that change it."""
     median = median_side(sizes)
     if chosen > median:
@@ -146,7 +150,7 @@ def side_reason(sizes: Sizes, chosen: int, seconds_at_32: float) -> tuple[str, s
             "would enlarge them",
             f"--data.size {larger}",
         )
-    wait = duration(60 * usable_minutes(larger, seconds_at_32))
+    wait = duration(60 * usable_minutes(larger, seconds_at_32()))
     return (
         f"usable samples of {larger}×{larger} would take some {wait}",
         f"--minutes, --data.size {larger}",
@@ -312,7 +316,7 @@ def length(situation: Situation) -> Decision:
     return Decision(
         "length",
         options,
-        f"{steps:,} steps of {batch} images, about {duration(seconds)}",
+        f"{steps:,} step{'' if steps == 1 else 's'} of {batch} images, about {duration(seconds)}",
         f"{reason}; {pace}, {situation.machine}",
         instead,
     )
@@ -328,15 +332,32 @@ def _intervals(situation: Situation, steps: int | None) -> tuple[int, int | None
     seconds = 60 * (situation.minutes or 0)
     if not validating:
         return steps or max(1, round(seconds / each)), None
-    if situation.checkpoint_every is not None:
-        each += validating / situation.checkpoint_every
-        return steps or max(1, round(seconds / each)), situation.checkpoint_every
+    if (every := situation.checkpoint_every) is not None:
+        if steps is None:
+            steps = max(1, round(seconds / (each + validating / every)))
+            left = seconds - math.ceil(steps / every) * validating  # the last one may come early
+            steps = max(1, min(steps, round(left / each)))
+        return steps, every
     if steps is not None:
         seconds = steps * each / (1 - VALIDATING_SHARE)
     enough = max(VALIDATIONS, math.ceil(seconds / VALIDATING_SECONDS))
     times = max(1, min(enough, int(VALIDATING_SHARE * seconds / validating)))
-    steps = steps or max(1, round((seconds - times * validating) / each))
+    # One that was asked for comes in any case, and is no reason to train less than four fifths.
+    left = max(seconds - times * validating, (1 - VALIDATING_SHARE) * seconds)
+    steps = steps or max(1, round(left / each))
     return steps, math.ceil(steps / times)
+
+
+def takes_too_long(situation: Situation) -> bool:
+    """Whether a single validation takes more than a fifth of the minutes."""
+    minutes = situation.minutes
+    return minutes is not None and situation.validating > VALIDATING_SHARE * 60 * minutes
+
+
+def no_time_for_validation(situation: Situation) -> Decision:
+    """What is said in the place of a validation that takes too long."""
+    why = f"one would take {_short(situation.validating)}, more than a fifth of the time"
+    return Decision("validation", {}, "none", why, "--minutes, --validate kernel")
 
 
 def _short(seconds: float) -> str:

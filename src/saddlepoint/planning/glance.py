@@ -192,6 +192,15 @@ def glance(source: DataSource, *, size: Size | Callable[[Sizes], Size] | None = 
     )
 
 
+def outside_of_classes(folder: Folder) -> tuple[int, int]:
+    """How many pictures of a folder lie in no sub-folder of the label's level, and how many lie
+    there at all; none is opened.
+    """
+    listing = list_images(open_tree(folder.path), strict=folder.strict)
+    names = within_limit(listing.images, folder)
+    return _folders(names, folder.label_level)[1], len(names)
+
+
 def short(names: Sequence[str]) -> str:
     """Names of files without their folders, where that tells them apart."""
     names = [shown(name) for name in names]

@@ -6,17 +6,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from saddlepoint.data.array import Array
 from saddlepoint.data.describing import describe_data
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.source import DataSource, Split
-from saddlepoint.data.splitting import counts
 from saddlepoint.description import Part
 from saddlepoint.errors import BadInput
 from saddlepoint.features.efficientnet import weights_file
 from saddlepoint.planning import decisions
+from saddlepoint.planning.data_choices import (
+    decoding,
+    look,
+    refuse_without_classes,
+    with_enough_held_out,
+)
 from saddlepoint.planning.decisions import Decision, Situation
-from saddlepoint.planning.glance import Glance, glance
+from saddlepoint.planning.glance import Glance
 from saddlepoint.planning.observed import Observation
 from saddlepoint.planning.remarks import observe
 from saddlepoint.planning.speed import (
@@ -32,6 +36,7 @@ from saddlepoint.training.device import choose, in_words
 
 FIRST_SHAPE = (3, decisions.SIDE, decisions.SIDE)
 LEAST_IMAGES = 10
+NEVER = 10**9  # steps
 DATA, SPLIT, TRAINING, SCORE = "data.", "data.split.", "training.", "training.validation."
 
 
@@ -77,6 +82,7 @@ def plan(
     validate: bool = True,
     say: Callable[[str], None] | None = None,
     completed: Callable[[list[str]], Run] | None = None,
+    at_once: int = 1,
     **given: Any,
 ) -> Plan:
     """Look at images, measure the machine, and describe a run of the recipe ``image``.
@@ -94,6 +100,7 @@ def plan(
         say: Told what is being done.
         completed: From words of a command line that choose what is chosen here to the run with
             whatever else was asked for, as ``train`` reads them; this run is measured and returned.
+        at_once: Of seeds with a run directory each: so many processes.
         **given: Options of ``recipes.image`` that are not to be chosen.
 
     Raises:
@@ -122,11 +129,22 @@ def plan(
         run = _described(source, {**options, **given})
         return run.replace(training=run.training.replace(**settings))
 
+    def seconds_at_32() -> float:
+        options = {"batch_size": decisions.BATCH}
+        try:
+            return seconds_a_step(on_noise(run_of(options), FIRST_SHAPE), at_once)
+        except BadInput:  # what was asked for may fit images of another size alone
+            return seconds_a_step(on_noise(_described(source, options), FIRST_SHAPE), at_once)
+
+    first = run_of({})
+    told = getattr(getattr(first.learner, "classes", None), "needs_all", False)
+    if told and isinstance(first.data, Folder) and first.data.labels:
+        refuse_without_classes(first.data)
     tell("looking at the data and measuring the machine ...")
-    looked, of_data = _look(source, minutes, run_of)
-    looked, kept = _with_enough_held_out(source, looked)
-    if given.get("conditional"):
-        _refuse_without_classes(source, looked)
+    looked, of_data = look(source, minutes, seconds_at_32)
+    looked, kept = with_enough_held_out(source, looked)
+    if told:
+        refuse_without_classes(source, looked)
     images = looked.counts["train"]
     if images < LEAST_IMAGES:
         raise BadInput(
@@ -152,17 +170,22 @@ def plan(
     if validate:
         chosen.append(decisions.validation(looked.counts["validation"], weights_file() is not None))
     batch = given.get("batch_size") or decisions.batch_of(images)
-    draft = run_of({**_options(chosen), "batch_size": batch})
+    # With so rare checkpoints those that were asked for show themselves.
+    free = {"batch_size": batch, "training.checkpoint_every": NEVER}
+    draft = run_of({**_options(chosen), **free})
     every = draft.training.checkpoint_every
+    step = seconds_a_step(on_noise(draft, looked.shape), at_once)
+    held_out = looked.counts["validation"]
     situation = replace(
         situation,
-        seconds=max(
-            seconds_a_step(on_noise(draft, looked.shape)), draft.seeds * _decoding(looked, batch)
-        ),
-        validating=seconds_a_validation(draft, looked.shape, looked.counts["validation"]),
-        checkpoint_every=every if draft.training.changed("checkpoint_every") else None,
+        seconds=max(step, draft.seeds * decoding(looked, batch)),
+        validating=seconds_a_validation(draft, looked.shape, held_out, looked.labels is not None),
+        checkpoint_every=every if every != NEVER else None,
         seeds=draft.seeds,
     )
+    if validate and decisions.takes_too_long(situation):
+        chosen[-1] = decisions.no_time_for_validation(situation)
+        situation = replace(situation, validating=0.0)
     chosen.append(decisions.length(situation))
     run = run_of(_options(chosen))
     own = _described(source, {**_options(chosen), **given})
@@ -174,66 +197,6 @@ def plan(
     )
 
 
-def _look(
-    source: DataSource, minutes: float | None, run_of: Callable[[Mapping[str, Any]], Run]
-) -> tuple[Glance, list[Decision]]:
-    """The data at the size and with the channels with which they will be trained."""
-    if not isinstance(source, Folder):
-        return glance(source), []
-    if source.size is None:
-        seconds = seconds_a_step(on_noise(run_of({"batch_size": decisions.BATCH}), FIRST_SHAPE))
-        looked = glance(source, size=lambda sizes: decisions.side(sizes, seconds, minutes))
-        chosen = [_size(looked, seconds)]
-    else:
-        looked = glance(source)
-        height, width = looked.shape[1:]
-        chosen = [Decision("size", {}, f"{height}×{width}", "as asked")]
-    channels = decisions.channels_of(looked.grey, looked.transparent, len(looked.images))
-    if channels is None or source.channels != "auto":
-        return looked, chosen
-    share = looked.transparent / len(looked.images)
-    chosen.append(
-        Decision(
-            "channels",
-            {"data.channels": channels},
-            f"{channels}, transparency is learned, too",
-            f"{share:.0%} of the pictures are transparent somewhere",
-            f"--data.channels {channels - 1}",
-        )
-    )
-    return glance(looked.description.replace(channels=channels)), chosen
-
-
-def _size(looked: Glance, seconds_at_32: float) -> Decision:
-    """The size that was chosen, and why."""
-    assert looked.sizes is not None
-    height, width = looked.shape[1:]
-    larger = f"--data.size {2 * max(height, width)}"
-    if len(looked.sizes) == 1 and (height, width) in looked.sizes:
-        reason = "their own"
-    else:
-        reason, larger = decisions.side_reason(looked.sizes, height, seconds_at_32)
-    size = height if height == width else (height, width)
-    return Decision("size", {"data.size": size}, f"{height}×{width}", reason, larger)
-
-
-def _refuse_without_classes(source: DataSource, looked: Glance) -> None:
-    """Refuse to tell classes that not every image has, before anything is measured.
-
-    Raises:
-        BadInput: Some images have none.
-    """
-    needs = "--conditional needs the class of every image, and"
-    instead = "or leave out --conditional."
-    if looked.folder is None and (looked.labels is None or (looked.labels < 0).any()):
-        raise BadInput(f"{needs} {source.place} has none for some or all: add labels, {instead}")
-    if looked.folder is not None and looked.loose:
-        raise BadInput(
-            f"{needs} {looked.loose:,} of {looked.total:,} in {source.place} lie in no sub-folder: "
-            f"move them into one, {instead}"
-        )
-
-
 #: Where the description holds what a decision is about.
 _PLACES = {
     "network": ("generator", "critic"),
@@ -242,37 +205,17 @@ _PLACES = {
 }
 
 
-def _with_enough_held_out(source: DataSource, looked: Glance) -> tuple[Glance, list[Decision]]:
-    """The look at data of which enough are held out for scores, where that was left open."""
-    if not isinstance(source, Array | Folder) or source.split != Split():
-        return looked, []
-    tests = looked.counts["test"] if looked.official_test else 0
-    free = looked.total - tests
-    share = decisions.held_out_share(free)
-    if share is None:
-        return looked, []
-    split = Split(validation=share) if looked.official_test else Split(validation=share, test=share)
-    sizes = counts(free, split)
-    options, instead = {f"{SPLIT}validation": share}, "--data.split.validation 0.1"
-    shown = f"{sizes['validation']} images for choosing a checkpoint"
-    if looked.official_test:
-        sizes |= {"train": free - sizes["validation"], "test": tests}
-    else:
-        options[f"{SPLIT}test"] = share
-        instead = f"--data.split.test 0.1 {instead}"
-        shown = f"{shown} and {sizes['test']} for scores"
-    reason = f"a tenth of {free:,} is too few"
-    description = looked.description.replace(split=split)
-    decision = Decision("held out", options, shown, reason, instead)
-    return replace(looked, description=description, counts=sizes), [decision]
-
-
 def _as_asked(decision: Decision, own: Run, run: Run) -> Decision:
     """The decision, or what options by their place made of what it is about."""
+    places = _PLACES.get(decision.subject, ())
+    if places and type(run.learner) is not type(own.learner):
+        return replace(
+            decision, shown=f"the learner {run.learner.word()}", reason="as asked", instead=""
+        )
     changed = {
         name: getattr(run.learner, name)
-        for name in _PLACES.get(decision.subject, ())
-        if getattr(run.learner, name, None) != getattr(own.learner, name)
+        for name in places
+        if getattr(run.learner, name) != getattr(own.learner, name)
     }
     if not changed:
         return decision
@@ -293,6 +236,8 @@ def _words(options: Mapping[str, Any]) -> list[str]:
     words: list[str] = []
     for name, value in options.items():
         option = f"--{name.replace('_', '-')}"
+        if value is None:
+            continue
         if isinstance(value, bool):
             words.append(option if value else f"--no-{option[2:]}")
             continue
@@ -328,14 +273,3 @@ def _described(source: DataSource, options: Mapping[str, Any]) -> Run:
     if scored:
         training["validation"] = Validation(**scored)
     return run.replace(training=run.training.replace(**training)) if training else run
-
-
-def _decoding(looked: Glance, batch: int) -> float:
-    """Seconds that decoding the batches of a step takes where a folder is streamed; else 0."""
-    folder = looked.folder
-    if folder is None or looked.seconds_a_decode is None:
-        return 0.0
-    channels, height, width = looked.shape
-    if looked.total * channels * height * width <= folder.memory_gib * 2**30:
-        return 0.0
-    return 2 * batch * looked.seconds_a_decode / folder.workers

@@ -47,7 +47,8 @@ SAMPLES = 256
 TRAINING = 4000  # examples that samples are held against: a copy of another is not seen
 SIDE = 16
 QUANTILE = 0.05
-REPEAT = 0.02  # of the median gap: what is nearer to a training example is the same picture again
+# What is so much nearer to a training example than nine in ten are is the same picture again.
+REPEAT, FAR = 0.02, 0.9
 SMOOTH = 0.5  # spread that smooth images may lose without having lost diversity
 MOST = 10.0  # diversity of samples that are hardly ever alike, noise for example
 
@@ -88,7 +89,7 @@ class Reference:
         else:
             gaps = nearest(training, training, 1, exclude_self=True).distances[:, 0]
         first, second = gaps[::2], gaps[1::2]
-        others = first[first > REPEAT * first.median()].sort().values
+        others = first[first > REPEAT * first.double().quantile(FAR)].sort().values
         rank = max(1, round(QUANTILE * (len(others) + 1)))
         near = float(others[rank - 1]) / 2 if len(others) else 0.0
         control = float((second < near).double().mean())

@@ -49,8 +49,8 @@ def see_through(glance: Glance) -> Observation | None:
     behind = " ".join(map(str, folder.background))
     return Observation(
         "transparent",
-        f"{glance.transparent:,} of {glance.sample} are transparent somewhere, and RGB {behind} is "
-        "put behind them.",
+        f"{glance.transparent:,} of {glance.sample} {'is' if glance.transparent == 1 else 'are'} "
+        f"transparent somewhere, and RGB {behind} is put behind.",
         "--data.background R G B chooses another colour, --data.channels 4 keeps transparency.",
         {"pictures": float(glance.transparent)},
     )

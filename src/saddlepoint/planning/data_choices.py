@@ -92,26 +92,35 @@ def with_enough_held_out(source: DataSource, looked: Glance) -> tuple[Glance, li
     return replace(looked, description=description, counts=sizes), [decision]
 
 
-def refuse_without_classes(source: DataSource, looked: Glance | None = None) -> None:
-    """Refuse to tell classes that not every image has; of a folder before the look.
+_NEEDS = "classes (--conditional) are needed of every image, and"
+_INSTEAD = "or leave out --conditional."
+
+
+def refuse_loose_images(folder: Folder) -> None:
+    """Refuse a folder some of whose images lie in no class, before it is looked at.
 
     Raises:
-        BadInput: Some images have none.
+        BadInput: Some do.
     """
-    needs = "classes (--conditional) are needed of every image, and"
-    instead = "or leave out --conditional."
-    if isinstance(source, Folder):
-        outside, total = outside_of_classes(source)
-        below = (
-            "no sub-folder" if source.label_level == 1 else f"none of level {source.label_level}"
+    loose, total = outside_of_classes(folder)
+    level = folder.label_level
+    below = "no sub-folder" if level == 1 else f"none of level {level}"
+    if loose:
+        raise BadInput(
+            f"{_NEEDS} {loose:,} of {total:,} in {folder.place} lie in {below}: move them into "
+            f"one, {_INSTEAD}"
         )
-        if outside:
-            raise BadInput(
-                f"{needs} {outside:,} of {total:,} in {source.place} lie in {below}: move them "
-                f"into one, {instead}"
-            )
-    elif looked is not None and (looked.labels is None or (looked.labels < 0).any()):
-        raise BadInput(f"{needs} {source.place} has none for some or all: add labels, {instead}")
+
+
+def refuse_without_labels(looked: Glance) -> None:
+    """Refuse images some of which have no label.
+
+    Raises:
+        BadInput: Some have none.
+    """
+    if looked.labels is None or (looked.labels < 0).any():
+        place = looked.description.place
+        raise BadInput(f"{_NEEDS} {place} has none for some or all: add labels, {_INSTEAD}")
 
 
 def decoding(looked: Glance, batch: int) -> float:

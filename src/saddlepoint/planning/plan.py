@@ -16,7 +16,8 @@ from saddlepoint.planning import decisions
 from saddlepoint.planning.data_choices import (
     decoding,
     look,
-    refuse_without_classes,
+    refuse_loose_images,
+    refuse_without_labels,
     with_enough_held_out,
 )
 from saddlepoint.planning.decisions import Decision, Situation
@@ -139,12 +140,12 @@ def plan(
     first = run_of({})
     told = getattr(getattr(first.learner, "classes", None), "needs_all", False)
     if told and isinstance(first.data, Folder) and first.data.labels:
-        refuse_without_classes(first.data)
+        refuse_loose_images(first.data)
     tell("looking at the data and measuring the machine ...")
     looked, of_data = look(source, minutes, seconds_at_32)
     looked, kept = with_enough_held_out(source, looked)
-    if told:
-        refuse_without_classes(source, looked)
+    if told and looked.folder is None:
+        refuse_without_labels(looked)
     images = looked.counts["train"]
     if images < LEAST_IMAGES:
         raise BadInput(

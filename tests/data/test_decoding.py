@@ -12,6 +12,7 @@ from saddlepoint.data.decoding import (
     plain_mode,
     read_header,
     render,
+    render_with_facts,
 )
 
 
@@ -247,27 +248,42 @@ def test_odd_sizes_all_arrive(size, resize, target):
     assert (pixels == (10, 200, 30)).all()
 
 
-def test_headers_tell_grey_transparent_and_deep(tmp_path):
+def test_headers_tell_grey_and_deep(tmp_path):
     def header(image, form="PNG", **options):
         (tmp_path / "image").write_bytes(saved(image, form, **options))
         read = read_header(tmp_path / "image")
-        return read.grey, read.transparent, read.sixteen_bit
+        return read.grey, read.sixteen_bit
 
     grey = Image.fromarray(noise(9, 9))
-    assert header(grey) == (True, False, False)
-    assert header(grey, transparency=3) == (True, True, False)
-    assert header(grey.convert("1")) == (True, False, False)
-    assert header(grey.convert("LA")) == (True, True, False)
-    assert header(grey.convert("RGB")) == (False, False, False)
-    assert header(grey.convert("RGBA")) == (False, True, False)
-    assert header(grey.convert("CMYK"), "JPEG") == (False, False, False)
-    assert header(Image.fromarray(noise(9, 9).astype(np.uint16))) == (True, False, True)
+    assert header(grey) == (True, False)
+    assert header(grey, transparency=3) == (True, False)
+    assert header(grey.convert("1")) == (True, False)
+    assert header(grey.convert("LA")) == (True, False)
+    assert header(grey.convert("RGB")) == (False, False)
+    assert header(grey.convert("RGBA")) == (False, False)
+    assert header(grey.convert("CMYK"), "JPEG") == (False, False)
+    assert header(Image.fromarray(noise(9, 9).astype(np.uint16))) == (True, True)
     palette = Image.fromarray(noise(9, 9) % 2, "P")
     palette.putpalette([5, 5, 5, 80, 80, 80])
-    assert header(palette) == (True, False, False)
+    assert header(palette) == (True, False)
     palette.putpalette([5, 5, 5, 80, 80, 81])
     for form in ("PNG", "GIF", "BMP"):
-        assert header(palette, form) == (False, False, False)
+        assert header(palette, form) == (False, False)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_pixels_tell_whether_any_is_transparent(mode):
+    def transparent(image, **options):
+        return render_with_facts(saved(image, **options), rendering())[1].transparent
+
+    image = Image.fromarray(noise(9, 9)).convert(mode)
+    assert not transparent(image)
+    image.putpixel((8, 0), (*image.getpixel((8, 0))[:-1], 254))
+    assert transparent(image)
+    grey = Image.fromarray(np.full((9, 9), 7, np.uint8))
+    assert not transparent(grey)
+    assert transparent(grey, transparency=7)
+    assert not transparent(grey, transparency=8)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP", "GIF"])

@@ -10,6 +10,7 @@ from PIL import Image
 
 import saddlepoint as sp
 from saddlepoint.cli import main
+from saddlepoint.commands.planned import planned
 from saddlepoint.data.folder import Folder
 from saddlepoint.data.source import Split
 from saddlepoint.errors import BadInput
@@ -206,8 +207,6 @@ def test_train_takes_a_folder_of_images_alone(
 
 
 def test_options_by_their_place_count_before_and_after_the_look(tmp_path: Path) -> None:
-    from saddlepoint.commands.planned import planned
-
     photos = folder(tmp_path / "photos", size=(90, 70))
     words = ["--data.size", "16", "--training.steps", "9", "--learner.latent", "12", "--quiet"]
     run, _, _ = planned(start_of(str(photos)), words, "test")
@@ -217,8 +216,6 @@ def test_options_by_their_place_count_before_and_after_the_look(tmp_path: Path) 
 def test_what_is_measured_and_said_is_what_will_be_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from saddlepoint.commands.planned import planned
-
     measured: list[sp.Run] = []
 
     def seconds(run: sp.Run, at_once: int) -> float:
@@ -254,8 +251,6 @@ def test_validations_are_counted_in_the_length(
     photos = folder(tmp_path / "photos", n=200)
     training = sp.plan(photos, minutes=10).run.training
     assert (training.steps, training.checkpoint_every) == (11_000, 440)  # and 25 times 2 s
-    from saddlepoint.commands.planned import planned
-
     words = ["--minutes", "10", "--training.checkpoint-every", "100", "--quiet"]
     training = planned(start_of(str(photos)), words, "test")[0].training
     assert training.checkpoint_every == 100
@@ -278,8 +273,6 @@ def test_a_validation_that_takes_too_long_is_left_out_and_that_is_said(
     assert chosen.run.training.steps == round(24 / A_STEP)
     assert "validation: none: one would take 6 s, more than a fifth of the time" in str(chosen)
     assert sp.plan(photos, minutes=0.6).run.training.validation.score == "kernel"
-    from saddlepoint.commands.planned import planned
-
     words = ["--minutes", "0.4", "--validate", "kernel", "--quiet"]
     training = planned(start_of(str(photos)), words, "test")[0].training
     assert training.validation.score == "kernel"
@@ -314,7 +307,6 @@ def test_options_of_any_kind_make_a_plan(
     words: list[str],
     said: str,
 ) -> None:
-    from saddlepoint.commands.planned import planned
     from saddlepoint.training.stepwise import steps
 
     def seconds(run: sp.Run, _: int) -> float:
@@ -333,8 +325,6 @@ def test_options_of_any_kind_make_a_plan(
 def test_a_validation_that_was_chosen_otherwise_is_not_announced(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from saddlepoint.commands.planned import planned
-
     monkeypatch.setattr(planning, "weights_file", lambda: Path("weights"))
     photos = folder(tmp_path / "photos", n=200)
     run, _, _ = planned(start_of(str(photos)), ["--validate", "none"], "test")

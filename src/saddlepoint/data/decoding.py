@@ -38,7 +38,6 @@ class Header:
         height: Pixels.
         width: Pixels.
         grey: Whether its mode or palette is grey.
-        transparent: Whether pixels may be transparent.
         sixteen_bit: Whether it is grey with 16 bits.
         deep_colour: Whether it has 16 bits in each of several channels, of which 8 are read.
         more_pages: Whether pages follow the first.
@@ -47,7 +46,6 @@ class Header:
     height: int
     width: int
     grey: bool
-    transparent: bool
     sixteen_bit: bool
     deep_colour: bool = False
     more_pages: bool = False
@@ -68,7 +66,7 @@ class Facts:
     highest: int
     upper: int
     grey: bool
-    transparent: bool = False
+    transparent: bool
 
 
 def read_header(file: Path | IO[bytes]) -> Header:
@@ -103,7 +101,6 @@ def header_of(image: Image.Image) -> Header:
         grey=image.mode in ("1", "L", "LA", "La")
         or _is_deep(image)
         or (image.mode in ("P", "PA") and _has_grey_palette(image)),
-        transparent=_is_transparent(image),
         sixteen_bit=_is_deep(image),
         deep_colour=_is_deep_colour(image),
         more_pages=image.format == "TIFF" and bool(getattr(image, "is_animated", False)),

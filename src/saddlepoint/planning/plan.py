@@ -40,6 +40,13 @@ LEAST_IMAGES = 10
 NEVER = 10**9  # steps
 DATA, SPLIT, TRAINING, SCORE = "data.", "data.split.", "training.", "training.validation."
 
+#: Where the description holds what a decision is about.
+_PLACES = {
+    "network": ("generator", "critic"),
+    "augmentation": ("lenses",),
+    "reconstruction": ("auxiliaries",),
+}
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -196,14 +203,6 @@ def plan(
         observations=observe(looked),
         glance=looked,
     )
-
-
-#: Where the description holds what a decision is about.
-_PLACES = {
-    "network": ("generator", "critic"),
-    "augmentation": ("lenses",),
-    "reconstruction": ("auxiliaries",),
-}
 
 
 def _as_asked(decision: Decision, own: Run, run: Run) -> Decision:
